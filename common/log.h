@@ -1,0 +1,37 @@
+/* Log lines to stderr, one line each: JSON (`{"time","level","process","pid","connection"?,"message"}`)
+ * or text for a terminal. Control characters, quotes and bad UTF-8 in the message are escaped, so no
+ * client or Kafka value can forge a line. A line is one write(2) of at most 4096 bytes; it is dropped
+ * and counted rather than waited for when stderr is full. shm/ and common/ never log, their callers do.
+ * Secrets: never pass `struct secret` contents here. */
+#ifndef MOONX_COMMON_LOG_H
+#define MOONX_COMMON_LOG_H
+
+#include "common/base.h"
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_format { LOG_FORMAT_JSON, LOG_FORMAT_TEXT };
+
+/* process: "supervisor", "ingest", "worker-3": copied. */
+void log_init(const char *process, enum log_level level, enum log_format format);
+void log_set_level(enum log_level level);
+bool log_enabled(enum log_level level);
+
+/* connection: id of the client connection concerned, 0 for none. */
+void log_write(enum log_level level, uint64_t connection, const char *format, ...) PRINTF_LIKE(3, 4);
+
+#define log_error(...)  log_write(LOG_LEVEL_ERROR, 0, __VA_ARGS__)
+#define log_warn(...)   log_write(LOG_LEVEL_WARN, 0, __VA_ARGS__)
+#define log_info(...)   log_write(LOG_LEVEL_INFO, 0, __VA_ARGS__)
+#define log_debug(...)  log_write(LOG_LEVEL_DEBUG, 0, __VA_ARGS__)
+
+/* At most `per_second` lines a second from one place: `static struct log_rate rate = {.per_second = 5};`
+ * Returns true when a line may be written and says in *suppressed how many were not since the last. */
+struct log_rate {
+    unsigned per_second;
+    unsigned written;
+    uint64_t window_s;
+    uint64_t suppressed;
+};
+bool log_rate_allow(struct log_rate *rate, uint64_t *suppressed);
+
+#endif

@@ -1,0 +1,40 @@
+/* Options: one table (option_table.h) gives parsing of flags and environment, `--help`, the manual's
+ * chapter and the typed struct below. Flag beats environment beats default. */
+#ifndef MOONX_COMMON_OPTION_H
+#define MOONX_COMMON_OPTION_H
+
+#include "common/base.h"
+#include "common/option_table.h"
+
+#include <stdio.h>
+
+typedef long long option_int;
+typedef bool option_bool;
+typedef const char *option_text;   /* "" when unset; lives as long as the process */
+typedef const char *option_choice; /* one of the words of its row */
+typedef const char *option_secret; /* as text; never printed, never logged */
+
+struct options {
+#define X(type, field, environment, aliases, flags, fallback, dev_fallback, min, max, unit, group, prose) \
+    option_##type field;
+    OPTION_TABLE(X)
+#undef X
+};
+
+struct option_command {
+    bool help, version, check_config, dev;
+    int argument_count;     /* what is left: a subcommand such as `token` and its own flags */
+    char *const *arguments; /* points into argv */
+};
+
+/* -EINVAL: `error` has one line that names the option, the value and what is allowed; the caller prints it
+ * and exits 2. An unknown flag is such an error too, with the nearest known one suggested. Parsing stops at
+ * the first argument that is no flag (the subcommand). Secrets have no flag: giving one is an error that
+ * names the environment variable and the _FILE option. */
+int option_parse(int argc, char *const *argv, struct options *out, struct option_command *command,
+                 char *error, size_t error_size) MUST_CHECK;
+
+/* The table in groups, wrapped to `columns`. */
+void option_print_help(FILE *out, const char *program, unsigned columns);
+
+#endif

@@ -1,0 +1,111 @@
+/* The one table of options: what is here is parsed, shown by --help, and written into the manual.
+ *
+ * X(type, field, environment, aliases, flags, default, dev default, min, max, unit, group, prose)
+ *   type         int, bool, text, choice (one of the words in `unit`, separated by |), secret (text that
+ *                has no flag: environment only)
+ *   environment  the variable; the flag is its name in lower case with `-` (WORKERS: --workers)
+ *   aliases      other variables, separated by blanks, that count when the first is unset
+ *   flags        shorter spellings of the flag, separated by blanks
+ *   dev default  the default with --dev; NULL: the same
+ *   min, max     for int: the range; for text and secret: the range of the length in bytes
+ *   unit         of an int ("ms", "bytes", …), "" for none; a choice's words
+ */
+#ifndef MOONX_COMMON_OPTION_TABLE_H
+#define MOONX_COMMON_OPTION_TABLE_H
+
+/* clang-format off */
+#define OPTION_TABLE(X)                                                                                   \
+    /* server */                                                                                          \
+    X(int, websocket_service_port, "WEBSOCKET_SERVICE_PORT", "PORT", "--port", "3008", NULL,             \
+      1, 65535, "", "server", "TCP port for WebSocket and HTTP.")                                         \
+    X(text, websocket_service_host, "WEBSOCKET_SERVICE_HOST", "HOST", "--host", "0.0.0.0", "127.0.0.1",  \
+      1, 64, "", "server", "Numeric IPv4 or IPv6 address to listen on.")                                  \
+    X(int, workers, "WORKERS", "", "", "auto", NULL,                                                     \
+      1, 64, "", "server", "Worker processes; auto: one for each core.")                                  \
+    X(text, instance_id, "INSTANCE_ID", "", "", "", NULL,                                                \
+      0, 128, "", "server", "Name of this host among the gateways; empty: the host name.")                \
+    X(text, routes_file, "ROUTES_FILE", "", "--routes", "", NULL,                                        \
+      0, 4096, "", "server", "Routing table, moonx-routes(5); empty: the built-in routes.")               \
+    X(int, ring_bytes, "RING_BYTES", "", "", "268435456", "33554432",                                    \
+      1048576, 68719476736, "bytes", "server",                                                            \
+      "Size of the ring in shared memory; rounded up to a power of two.")                                 \
+    X(text, auto_join_rooms, "AUTO_JOIN_ROOMS", "", "",                                                   \
+      "prices,trades,system_alerts,user:{userId},portfolio:{userId},orders:{userId},notifications:{userId}", \
+      NULL, 0, 4096, "", "server", "Rooms that a connection joins when it has authenticated.")            \
+    X(int, drain_timeout, "DRAIN_TIMEOUT", "", "", "30000", "1000",                                      \
+      0, 3600000, "ms", "server", "Longest time that a planned stop takes to send clients away.")         \
+    X(text, worker_user, "WORKER_USER", "", "", "nobody", NULL,                                          \
+      1, 64, "", "server", "User that workers become when started as root.")                              \
+    X(text, ingest_user, "INGEST_USER", "", "", "daemon", NULL,                                          \
+      1, 64, "", "server", "User that ingest becomes when started as root; not the workers' user.")       \
+    X(choice, log_level, "LOG_LEVEL", "", "", "info", NULL,                                              \
+      0, 0, "error|warn|info|debug", "server", "Least important log lines that are written.")             \
+    X(choice, log_format, "LOG_FORMAT", "", "", "json", "text",                                          \
+      0, 0, "json|text", "server", "Form of log lines.")                                                  \
+    X(choice, flush_backend, "FLUSH_BACKEND", "", "", "auto", NULL,                                      \
+      0, 0, "auto|io_uring|sendmsg", "server",                                                            \
+      "How events are written to sockets; auto: io_uring where the kernel has it.")                       \
+    X(text, dev_directory, "DEV_DIRECTORY", "", "", "build/dev", NULL,                                   \
+      1, 4096, "", "server", "Where --dev keeps its secret and writes its broker's address.")             \
+    /* authentication */                                                                                  \
+    X(secret, jwt_secret, "JWT_SECRET", "", "", "", NULL,                                                \
+      0, 65536, "", "authentication", "Shared secret of HS256, HS384 and HS512 tokens.")                  \
+    X(text, jwt_secret_file, "JWT_SECRET_FILE", "", "", "", NULL,                                        \
+      0, 4096, "", "authentication", "File that holds the shared secret.")                                \
+    X(text, jwt_algorithms, "JWT_ALGORITHMS", "", "", "HS256", NULL,                                     \
+      1, 128, "", "authentication", "Signature algorithms accepted, separated by commas.")                \
+    X(text, jwt_issuer, "JWT_ISSUER", "", "", "", NULL,                                                  \
+      0, 1024, "", "authentication", "Required `iss` claim; empty: not checked.")                         \
+    X(text, jwt_audience, "JWT_AUDIENCE", "", "", "", NULL,                                              \
+      0, 1024, "", "authentication", "Required `aud` claim; empty: not checked.")                         \
+    X(int, jwt_leeway_seconds, "JWT_LEEWAY_SECONDS", "", "", "30", NULL,                                 \
+      0, 600, "s", "authentication", "Clock difference allowed for `exp` and `nbf`.")                     \
+    X(int, auth_timeout, "AUTH_TIMEOUT", "", "", "10000", NULL,                                          \
+      100, 600000, "ms", "authentication", "Time for a new connection to authenticate.")                  \
+    /* Kafka */                                                                                           \
+    X(text, kafka_brokers, "KAFKA_BROKERS", "", "--kafka", "", NULL,                                     \
+      0, 4096, "", "Kafka", "Bootstrap brokers, HOST:PORT separated by commas.")                          \
+    X(text, kafka_client_id, "KAFKA_CLIENT_ID", "", "", "moonx-gateway", NULL,                           \
+      1, 249, "", "Kafka", "Client id shown to the brokers.")                                             \
+    X(text, kafka_consumer_group_id, "KAFKA_CONSUMER_GROUP_ID", "", "", "moonx-gateway", NULL,           \
+      1, 249, "", "Kafka", "Group for lag tools; INSTANCE_ID is appended, nobody subscribes to it.")      \
+    X(text, kafka_topic_prices, "KAFKA_TOPIC_PRICES", "", "", "price.updates", NULL,                     \
+      1, 249, "", "Kafka", "Topic of price_update events.")                                               \
+    X(text, kafka_topic_orders, "KAFKA_TOPIC_ORDERS", "", "", "order.updates", NULL,                     \
+      1, 249, "", "Kafka", "Topic of order_update events.")                                               \
+    X(text, kafka_topic_portfolio, "KAFKA_TOPIC_PORTFOLIO", "", "", "portfolio.updates", NULL,           \
+      1, 249, "", "Kafka", "Topic of portfolio_update events.")                                           \
+    X(text, kafka_topic_trades, "KAFKA_TOPIC_TRADES", "", "", "trade.updates", NULL,                     \
+      1, 249, "", "Kafka", "Topic of trade_update events.")                                               \
+    X(text, kafka_topic_notifications, "KAFKA_TOPIC_NOTIFICATIONS", "", "", "notification.updates", NULL, \
+      1, 249, "", "Kafka", "Topic of notification events.")                                               \
+    X(text, kafka_topic_user_actions, "KAFKA_TOPIC_USER_ACTIONS", "", "", "user-action.updates", NULL,   \
+      1, 249, "", "Kafka", "Topic of user_action events.")                                                \
+    X(text, kafka_topic_system_alerts, "KAFKA_TOPIC_SYSTEM_ALERTS", "", "", "system.alerts", NULL,       \
+      1, 249, "", "Kafka", "Topic of system_alert events.")                                               \
+    X(text, kafka_topic_events, "KAFKA_TOPIC_EVENTS", "", "", "gateway.events", NULL,                    \
+      1, 249, "", "Kafka", "Topic of events whose type and rooms stand in the message.")                  \
+    X(text, kafka_topic_control, "KAFKA_TOPIC_CONTROL", "", "", "gateway.control", NULL,                 \
+      1, 249, "", "Kafka", "Topic of control messages; never sent to clients.")                           \
+    X(int, kafka_consumer_fetch_max_bytes, "KAFKA_CONSUMER_FETCH_MAX_BYTES", "", "", "52428800", NULL,   \
+      1024, 2147483135, "bytes", "Kafka", "Most bytes of one fetch answer.")                              \
+    X(int, kafka_consumer_max_partition_fetch_bytes, "KAFKA_CONSUMER_MAX_PARTITION_FETCH_BYTES", "", "", \
+      "1048576", NULL, 1024, 1000000000, "bytes", "Kafka", "Most bytes of one partition in one fetch.")   \
+    X(text, kafka_config_file, "KAFKA_CONFIG_FILE", "", "", "", NULL,                                    \
+      0, 4096, "", "Kafka", "Further librdkafka properties (TLS, SASL), one name=value a line.")          \
+    /* connections */                                                                                     \
+    X(int, ws_max_connections, "WS_MAX_CONNECTIONS", "MAX_CONNECTIONS", "", "1000000", NULL,             \
+      1, 100000000, "", "connections", "Most client connections on this host.")                           \
+    X(int, ws_ping_interval, "WS_PING_INTERVAL", "WS_HEARTBEAT_INTERVAL", "", "30000", NULL,             \
+      100, 3600000, "ms", "connections", "Silence after which a client is pinged.")                       \
+    X(int, ws_pong_timeout, "WS_PONG_TIMEOUT", "", "", "5000", NULL,                                     \
+      100, 600000, "ms", "connections", "Time for any sign of life after a ping.")                        \
+    X(int, ws_max_message_bytes, "WS_MAX_MESSAGE_BYTES", "", "", "65536", NULL,                          \
+      125, 16777216, "bytes", "connections", "Longest message accepted from a client.")                   \
+    X(int, ws_max_queue_bytes, "WS_MAX_QUEUE_BYTES", "", "", "262144", NULL,                             \
+      4096, 1073741824, "bytes", "connections", "Most bytes that wait for one slow client.")              \
+    X(int, ws_max_subscriptions, "WS_MAX_SUBSCRIPTIONS", "", "", "100", NULL,                            \
+      1, 10000, "", "connections", "Most channels of one connection beside the automatic rooms.")
+/* clang-format on */
+
+#endif

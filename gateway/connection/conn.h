@@ -1,0 +1,49 @@
+/* A client connection as its messages see it: identity, rooms, sending and closing. The layout and the
+ * life cycle are in conn_table.h; only conn_set_state() changes the state. */
+#ifndef MOONX_GATEWAY_CONNECTION_CONN_H
+#define MOONX_GATEWAY_CONNECTION_CONN_H
+
+#include "common/code_table.h"
+#include "gateway/access/identity.h"
+#include "gateway/worker.h"
+
+#define CONN_ID_BYTES 24
+
+/* "c" and 16 hex digits: the connectionId on the wire and in the log. */
+void conn_id_text(const struct conn *conn, char text[CONN_ID_BYTES]);
+uint64_t conn_id(const struct conn *conn);
+
+bool conn_authenticated(const struct conn *conn);
+struct span conn_user_id(const struct worker *worker, const struct conn *conn); /* empty before */
+/* Up to `most` roles of its token into roles[]; the spans live as long as the connection. */
+unsigned conn_roles(const struct worker *worker, const struct conn *conn, struct span *roles, unsigned most);
+
+/* Makes the connection the user's: PENDING_AUTH becomes AUTHENTICATED, the deadline becomes the token's
+ * expiry. Calling it on an authenticated connection is a refresh: -EPERM when the user is another.
+ * -ENOMEM. */
+int conn_set_identity(struct worker *worker, struct conn *conn, const struct identity *identity) MUST_CHECK;
+
+/* Counts one refused token; closes with 1008 "Authentication failed" at the third. */
+void conn_authentication_failed(struct worker *worker, struct conn *conn);
+
+/* Rooms, by full name (`prices`, `orders:42`); the caller has asked the policy. 1: joined; 0: was in it;
+ * -ENOMEM; -EPERM: another user's personal room. */
+int conn_join(struct worker *worker, struct conn *conn, struct span room) MUST_CHECK;
+/* 1: left; 0: was not in it. */
+int conn_leave(struct worker *worker, struct conn *conn, struct span room);
+bool conn_in_room(const struct worker *worker, const struct conn *conn, struct span room);
+/* Each room's name; personal rooms first, then in the order of joining. */
+typedef void conn_room_visit(void *context, struct span room);
+void conn_each_room(const struct worker *worker, const struct conn *conn, conn_room_visit *visit,
+                    void *context);
+/* Rooms joined by subscribe, for ws_max_subscriptions (automatic ones do not count). */
+unsigned conn_room_count(const struct conn *conn);
+
+/* Queues one text frame (copied), to be written before fan-out. Nothing is sent once closing has begun. */
+void conn_send_text(struct worker *worker, struct conn *conn, struct span payload);
+
+/* Flushes what is queued, sends Close with code and reason (at most 123 bytes), waits for the peer's Close
+ * or a deadline, then closes. A second call changes nothing. */
+void conn_close(struct worker *worker, struct conn *conn, enum close_code code, const char *reason);
+
+#endif

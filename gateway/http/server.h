@@ -1,0 +1,29 @@
+/* Plain HTTP on the port: one table of paths (method, path, who may, which function), everything but the
+ * WebSocket upgrade itself. Works from shared memory alone, so any worker answers for the whole host. */
+#ifndef MOONX_GATEWAY_HTTP_SERVER_H
+#define MOONX_GATEWAY_HTTP_SERVER_H
+
+#include "gateway/http/head_gate.h"
+#include "gateway/http/http_response.h"
+#include "shm/host_view.h"
+
+#include <sys/socket.h>
+
+struct server_context {
+    const struct host_view *view;
+    const struct sockaddr *peer; /* the client's address: admin paths answer to loopback only */
+    const char *instance_id;
+};
+
+/* True for `/ws` (with or without a query): the caller handles the upgrade. */
+bool server_is_websocket_path(const struct http_request *request);
+
+/* Fills *response for any other request: 200, 403, 404, 405, 503 … Never fails: out of memory is a 500
+ * without a body. */
+void server_answer(const struct server_context *context, const struct http_request *request,
+                   struct http_response *response);
+
+/* True when the host takes new clients: the same rule as GET /ready. */
+bool server_ready(const struct host_view *view);
+
+#endif

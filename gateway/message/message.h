@@ -1,0 +1,35 @@
+/* A message from a client: `{"id"?,"type","timestamp"?,"data"?}` of PROTOCOL 2. message_receive() checks the
+ * text (json_check first, cJSON after), finds the row of its type and calls the handler of
+ * gateway/message/handle_TYPE.c. One row and one file a message. */
+#ifndef MOONX_GATEWAY_MESSAGE_MESSAGE_H
+#define MOONX_GATEWAY_MESSAGE_MESSAGE_H
+
+#include "common/base.h"
+#include "gateway/worker.h"
+
+#include <cjson/cJSON.h>
+
+struct message {
+    const char *type;
+    const char *ref;   /* the client's id for it, or NULL */
+    const cJSON *data; /* an object, possibly an empty one; never NULL */
+};
+
+typedef void message_handler(struct worker *worker, struct conn *conn, const struct message *message);
+
+struct message_row {
+    const char *type;
+    bool before_authentication;
+    message_handler *handle;
+};
+
+/* Ends with a row whose type is NULL; /debug/handlers will show it. */
+extern const struct message_row message_table[];
+
+/* A whole text message of valid UTF-8, at most ws_max_message_bytes long. Anything wrong is answered with
+ * its error code; the connection is not closed for it. */
+void message_receive(struct worker *worker, struct conn *conn, struct span text);
+
+message_handler handle_authenticate, handle_subscribe, handle_unsubscribe, handle_ping, handle_get_rooms;
+
+#endif

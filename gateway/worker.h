@@ -1,0 +1,38 @@
+/* One worker process: everything it owns, in one struct that its parts share. Single-threaded around one
+ * libevent base; the loop is its own (worker.c), because libevent 2.1 has no hook before it sleeps. */
+#ifndef MOONX_GATEWAY_WORKER_H
+#define MOONX_GATEWAY_WORKER_H
+
+#include "common/heritage.h"
+#include "common/option.h"
+#include "common/wheel.h"
+#include "gateway/access/auth.h"
+#include "shm/host_view.h"
+#include "shm/ring_read.h"
+
+struct conn;
+struct conn_table;
+struct event_base;
+struct fanout;
+struct ws_pool;
+
+struct worker {
+    const struct options *options;
+    struct heritage heritage;
+    struct host_view view;
+    struct worker_block *block; /* own one, writable */
+    struct stats *stats;        /* block->stats */
+    struct auth *auth;
+    struct ring_read reader;
+    struct conn_table *conns;
+    struct fanout *fanout;      /* rooms, users, frames, flush schedule */
+    struct ws_pool *ws_pool;
+    struct wheel wheel;
+    struct event_base *base;
+    bool draining;
+};
+
+/* Runs until told to stop; the process's exit status. */
+int worker_main(const struct heritage *heritage, const struct options *options, bool dev);
+
+#endif

@@ -1,0 +1,41 @@
+/* Writing the ring: one producer (ingest), which never waits for readers.
+ *
+ *   struct ring_append w;
+ *   ring_append_open(&w, &segment);            recover what a killed predecessor left
+ *   record = ring_append_reserve(&w, length);  room for one record; fill it in place
+ *   ring_append_commit(&w);                    … several of these …
+ *   ring_append_publish(&w);                   all of them become visible at once
+ *
+ * Positions are 64-bit byte counts that never wrap in practice (2^63 is tested); byte p lies at
+ * p & (capacity - 1). A record lies in one piece: the rest of the ring's end becomes a RECORD_PAD. */
+#ifndef MOONX_SHM_RING_APPEND_H
+#define MOONX_SHM_RING_APPEND_H
+
+#include "shm/record.h"
+#include "shm/segment.h"
+
+struct ring_append {
+    struct segment *segment;
+    uint64_t head;     /* end of committed records; >= published */
+    uint64_t sequence; /* of the last committed record */
+    uint64_t reserved; /* position of the record being filled in, or UINT64_MAX */
+};
+
+/* Continues at `published`; redoes [indexed, published): every record there raises its partition's `next`
+ * to offset + 1. Idempotent: may itself be killed and done again. -EBADMSG when the segment is damaged. */
+int ring_append_open(struct ring_append *writer, struct segment *segment) MUST_CHECK;
+
+/* Longest record: an eighth of the ring. */
+size_t ring_append_limit(const struct ring_append *writer);
+
+/* Room for a record of `length` bytes (rounded up to RECORD_ALIGN). Stores intent before it returns.
+ * The record's length, sequence and zero tail are set here, everything else is the caller's. NULL when
+ * `length` is past the limit. In checked builds the memory is private and copied in by commit. */
+struct record *ring_append_reserve(struct ring_append *writer, size_t length);
+void ring_append_commit(struct ring_append *writer);
+
+/* Makes the committed records visible, raises their partitions' `next`, then `indexed`. Returns how many
+ * bytes were published (0: nothing was waiting). */
+uint64_t ring_append_publish(struct ring_append *writer);
+
+#endif

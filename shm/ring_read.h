@@ -1,0 +1,34 @@
+/* Reading the ring: any number of readers, who never write to it and whom the producer never waits for.
+ * A reader copies a record out, then checks that the producer has not begun to overwrite it meanwhile:
+ * the copy is valid if and only if position + capacity >= intent (DESIGN "ring"; the proof is in Aeron's
+ * broadcast buffer). A length is bounded before it is believed. */
+#ifndef MOONX_SHM_RING_READ_H
+#define MOONX_SHM_RING_READ_H
+
+#include "shm/record.h"
+#include "shm/segment.h"
+
+enum ring_result {
+    RING_OK,     /* *record is a valid copy, good until the next call */
+    RING_EMPTY,  /* nothing new */
+    RING_LAPPED, /* overtaken: the cursor now stands at the head, *skipped records were passed over */
+};
+
+struct ring_read {
+    const struct segment *segment;
+    uint64_t cursor;        /* position of the next record to read */
+    uint64_t sequence;      /* of the last record read or skipped */
+    struct record *buffer;  /* grows to the longest record seen; at most an eighth of the ring */
+    size_t buffer_size;
+};
+
+/* Starts at the head: what is published now is past, what comes is read. */
+int ring_read_init(struct ring_read *reader, const struct segment *segment) MUST_CHECK;
+void ring_read_done(struct ring_read *reader);
+
+/* -ENOMEM leaves the cursor where it is: try again. On RING_LAPPED *skipped is exact. */
+int ring_read_next(struct ring_read *reader, const struct record **record, uint64_t *skipped) MUST_CHECK;
+/* Published bytes not yet read. */
+uint64_t ring_read_lag(const struct ring_read *reader);
+
+#endif

@@ -1,0 +1,62 @@
+/* Every counter and gauge, in one table: name, type, help. /metrics, /health, documentation and tests are
+ * made from it.
+ *   X(id, prometheus name without the prefix moonx_, kind, owner, help)
+ * kind: counter (only grows) or gauge; owner: which process writes it (ingest, worker); both keep theirs in
+ * shared memory, so that whoever is asked can sum. */
+#ifndef MOONX_SHM_STATS_TABLE_H
+#define MOONX_SHM_STATS_TABLE_H
+
+/* clang-format off */
+#define STATS_TABLE(X)                                                                                       \
+    X(KAFKA_MESSAGES, "kafka_messages_total", counter, ingest, "Messages taken from Kafka")                  \
+    X(KAFKA_BYTES, "kafka_bytes_total", counter, ingest, "Bytes of the values taken from Kafka")             \
+    X(KAFKA_ERRORS, "kafka_errors_total", counter, ingest, "Errors reported by the Kafka client")            \
+    X(KAFKA_GAPS, "kafka_gap_offsets_total", counter, ingest, "Offsets lost to retention before they were read") \
+    X(KAFKA_RESTARTS, "kafka_topic_restarts_total", counter, ingest, "Times a partition's offsets went back") \
+    X(KAFKA_TOMBSTONES, "kafka_tombstones_total", counter, ingest, "Messages without a value")               \
+    X(EVENTS_REJECTED, "events_rejected_total", counter, ingest, "Messages that could not become an event")  \
+    X(ROOMS_INVALID, "event_rooms_invalid_total", counter, ingest, "Room names that came out invalid and were skipped") \
+    X(RING_RECORDS, "ring_records_total", counter, ingest, "Records written into the ring")                  \
+    X(RING_BYTES, "ring_bytes_total", counter, ingest, "Bytes written into the ring")                        \
+    X(RING_PUBLISHES, "ring_publishes_total", counter, ingest, "Batches made visible")                       \
+    X(PACE_EPISODES, "pace_episodes_total", counter, ingest, "Times consumption waited for a lagging worker") \
+    X(PACE_MS, "pace_milliseconds_total", counter, ingest, "Time that consumption waited for workers")       \
+    X(WAKES, "worker_wakes_total", counter, ingest, "Sleeping workers woken")                                \
+    X(CONNECTIONS, "connections", gauge, worker, "Open WebSocket connections")                               \
+    X(SOCKETS, "sockets", gauge, worker, "Open client sockets of any kind")                                  \
+    X(AUTHENTICATED, "connections_authenticated", gauge, worker, "Connections that have authenticated")      \
+    X(PENDING_AUTH, "connections_pending_auth", gauge, worker, "Connections that have not authenticated yet") \
+    X(USERS, "users", gauge, worker, "Users with a connection on the worker")                                \
+    X(ROOMS, "rooms", gauge, worker, "Rooms with a member on the worker, personal rooms not counted")        \
+    X(ACCEPTED, "accepted_total", counter, worker, "Sockets accepted")                                       \
+    X(ACCEPT_ERRORS, "accept_errors_total", counter, worker, "Accepts that failed (descriptors, memory)")    \
+    X(REFUSED_FULL, "refused_full_total", counter, worker, "Upgrades refused because the host is full")      \
+    X(HTTP_REQUESTS, "http_requests_total", counter, worker, "HTTP requests answered, upgrades included")    \
+    X(HTTP_BAD_REQUESTS, "http_bad_requests_total", counter, worker, "HTTP requests refused by the gate")    \
+    X(UPGRADES, "upgrades_total", counter, worker, "WebSocket connections opened")                           \
+    X(AUTH_SUCCESSES, "auth_successes_total", counter, worker, "Tokens accepted")                            \
+    X(AUTH_FAILURES, "auth_failures_total", counter, worker, "Tokens refused")                               \
+    X(AUTH_TIMEOUTS, "auth_timeouts_total", counter, worker, "Connections closed because they did not authenticate in time") \
+    X(MESSAGES_IN, "messages_received_total", counter, worker, "Messages from clients")                      \
+    X(BYTES_IN, "received_bytes_total", counter, worker, "Bytes from clients")                               \
+    X(ERRORS_OUT, "error_replies_total", counter, worker, "Error replies to clients")                        \
+    X(RECORDS_READ, "records_read_total", counter, worker, "Records read from the ring")                     \
+    X(RECORDS_SKIPPED, "records_lapped_total", counter, worker, "Records overwritten before they were read") \
+    X(RECORDS_MATCHED, "records_matched_total", counter, worker, "Records with at least one listener")       \
+    X(DELIVERIES, "deliveries_total", counter, worker, "Event references queued to connections")             \
+    X(MESSAGES_OUT, "messages_sent_total", counter, worker, "Messages queued to clients, events and replies") \
+    X(BYTES_OUT, "sent_bytes_total", counter, worker, "Bytes written to clients")                            \
+    X(FLUSHES, "flushes_total", counter, worker, "Writes to sockets")                                        \
+    X(FLUSH_BLOCKED, "flushes_blocked_total", counter, worker, "Writes that found the socket full")          \
+    X(QUEUED_BYTES, "queued_bytes", gauge, worker, "Bytes waiting for clients to read")                      \
+    X(FRAME_BYTES, "frame_bytes", gauge, worker, "Memory held by frames that wait to be written")            \
+    X(SLOW_CLOSED, "slow_clients_closed_total", counter, worker, "Connections closed because their queue was full") \
+    X(PINGS, "pings_total", counter, worker, "Pings sent")                                                   \
+    X(PONG_TIMEOUTS, "pong_timeouts_total", counter, worker, "Connections closed because no pong came")      \
+    X(CLOSED, "closed_total", counter, worker, "WebSocket connections closed")                               \
+    X(PROTOCOL_ERRORS, "protocol_errors_total", counter, worker, "Connections closed for a WebSocket protocol error") \
+    X(LATE_WAKES, "late_wakes_total", counter, worker, "Records found only by the backstop timer: must stay 0") \
+    X(INGEST_LATENCY_NS, "ring_latency_nanoseconds_total", counter, worker, "Time from ring to queue, summed over matched records")
+/* clang-format on */
+
+#endif

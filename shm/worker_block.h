@@ -1,0 +1,40 @@
+/* What one worker tells the others: a memfd of its own (mode 0600, owned by the workers' user), written by
+ * the worker in that slot, read by ingest (sleeping, interest, cursor), the supervisor (heartbeat) and the
+ * other workers (counters, for /metrics). One per slot; it outlives the worker, so counters go on. */
+#ifndef MOONX_SHM_WORKER_BLOCK_H
+#define MOONX_SHM_WORKER_BLOCK_H
+
+#include "shm/order.h"
+#include "shm/stats.h"
+
+#define WORKER_BLOCK_MAGIC    0x6d6f6f6e776f726bull
+#define WORKER_BLOCK_VERSION  1u
+#define WORKER_INTEREST_BITS  4096u /* room-hash buckets */
+
+enum worker_state { WORKER_ABSENT, WORKER_STARTING, WORKER_SERVING, WORKER_DRAINING };
+
+struct worker_block {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t size;
+    _Alignas(CACHE_LINE) shm_u64 heartbeat_ns; /* CLOCK_MONOTONIC, at least every second; 0: not yet */
+    shm_u32 pid;
+    shm_u32 state; /* enum worker_state */
+    shm_u64 started_ms; /* wall time */
+    shm_u32 flush_uring; /* 1: writes go through io_uring, 0: sendmsg */
+    _Alignas(CACHE_LINE) shm_u64 cursor; /* ring position up to which it has read */
+    _Alignas(CACHE_LINE) shm_u32 sleeping;
+    _Alignas(CACHE_LINE) shm_u64 interest[WORKER_INTEREST_BITS / 64]; /* it has a listener in that bucket */
+    _Alignas(CACHE_LINE) struct stats stats;
+};
+
+int worker_block_create(int *fd) MUST_CHECK;
+/* Checks magic, version and size. *out stays mapped until worker_block_unmap. */
+int worker_block_map(int fd, bool writable, struct worker_block **out) MUST_CHECK;
+void worker_block_unmap(struct worker_block *block);
+
+static inline unsigned worker_interest_bucket(uint64_t hash) {
+    return (unsigned)(hash >> 52); /* the top 12 bits */
+}
+
+#endif
