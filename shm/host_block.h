@@ -6,11 +6,15 @@
 #include "common/heritage.h"
 #include "shm/order.h"
 
-#define HOST_BLOCK_MAGIC    0x6d6f6f6e686f7374ull
-#define HOST_BLOCK_VERSION  1u
-#define HOST_MAX_CHILDREN   (1 + HERITAGE_MAX_WORKERS)
+#define HOST_BLOCK_MAGIC   0x6d6f6f6e686f7374ull
+#define HOST_BLOCK_VERSION 1u
+#define HOST_MAX_CHILDREN  (1 + HERITAGE_MAX_WORKERS)
 
-enum host_child_state { HOST_CHILD_NONE, HOST_CHILD_RUNNING, HOST_CHILD_WAITING /* for its backoff */ };
+enum host_child_state {
+    HOST_CHILD_NONE,
+    HOST_CHILD_RUNNING,
+    HOST_CHILD_WAITING /* for its backoff */
+};
 
 struct host_child {
     shm_u32 pid; /* 0 while none runs */

@@ -1,5 +1,9 @@
 /* The whole host as one process may see it: every shared block that heritage brought, mapped with the rights
- * this role has. /health and /metrics are made from this, so any worker can answer for all. */
+ * this role has. /health and /metrics are made from this, so any worker can answer for all.
+ *
+ * Ingest maps the segment and every worker's block writable (it clears the `sleeping` flag of those it
+ * wakes; so heritage gives it O_RDWR descriptors of the blocks). A worker maps its own block writable, the
+ * rest read-only. Nobody but the supervisor writes the host block. */
 #ifndef MOONX_SHM_HOST_VIEW_H
 #define MOONX_SHM_HOST_VIEW_H
 
@@ -10,11 +14,12 @@
 
 struct host_view {
     struct segment segment;
-    struct host_block *host;                               /* read-only */
-    struct worker_block *workers[HERITAGE_MAX_WORKERS];    /* a worker's own one is writable */
+    struct host_block *host;                            /* read-only */
+    struct worker_block *workers[HERITAGE_MAX_WORKERS]; /* NULL where heritage has no descriptor */
     uint32_t worker_count;
 };
 
+/* -EPROTO when a block is not ours or of another version. The descriptors stay the caller's. */
 int host_view_open(const struct heritage *heritage, struct host_view *out) MUST_CHECK;
 void host_view_close(struct host_view *view);
 

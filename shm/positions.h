@@ -2,8 +2,14 @@
  * committed offsets only serve lag tools). Part of the segment; writer ingest, readers anyone.
  *
  * Entries are appended, never moved: a record's `partition` is an index into `partitions`. A new entry is
- * filled in, then `partition_count` is stored with release. `next` of an entry is stored after the record
- * that it follows from is published; what lies between is redone from the records by ring_append_open(). */
+ * filled in, then `partition_count` is stored with release; a writer killed in between has added nothing.
+ *
+ * Who stores `next`: ring_append_publish(), for every record, in ring order, after the record is published;
+ * what a kill leaves out is redone from the records by ring_append_open(). An event's or control record's
+ * `next` becomes its offset + 1 even when that is less than before (its topic was made anew); a history
+ * record lies below `live_from` and moves nothing. Ingest stores `next` itself when it moves without a
+ * record (start resolved, message rejected, gap, offsets gone back), and only while it has nothing committed
+ * that is not published: else a kill would lose what is committed, or publish would overwrite the value. */
 #ifndef MOONX_SHM_POSITIONS_H
 #define MOONX_SHM_POSITIONS_H
 
@@ -19,18 +25,23 @@ struct positions_topic {
     char name[POSITIONS_TOPIC_MAX_BYTES + 3];
 };
 
+/*  0 topic u32 | 4 number i32 | 8 next u64 | 16 live_from u64 | 24 high_watermark u64 | 32 gaps u64
+ * 40 errors u64 | 48 restarts u64 | 56 state u32 | 60 reserved u32 */
 struct position {
-    uint32_t topic;     /* index into topics */
-    int32_t number;     /* partition number within its topic */
-    shm_u64 next;       /* offset of the next message wanted; POSITION_UNKNOWN until resolved */
-    shm_u64 live_from;  /* start, resolved once, stored before the first fetch; POSITION_UNKNOWN until then */
+    uint32_t topic; /* index into topics */
+    int32_t number; /* partition number within its topic */
+    shm_u64 next;   /* offset of the next message wanted; POSITION_UNKNOWN until resolved */
+    shm_u64
+        live_from; /* start, resolved once, stored before the first fetch; POSITION_UNKNOWN until then */
     shm_u64 high_watermark; /* the broker's, as last heard */
-    shm_u64 gaps;       /* offsets that were lost to retention, counted */
-    shm_u64 errors;     /* consume errors of this partition */
-    shm_u64 restarts;   /* how often offsets went back (topic recreated) */
-    shm_u32 state;      /* enum position_state */
+    shm_u64 gaps;           /* offsets that were lost to retention, counted */
+    shm_u64 errors;         /* consume errors of this partition */
+    shm_u64 restarts;       /* how often offsets went back (topic recreated) */
+    shm_u32 state;          /* enum position_state */
     uint32_t reserved;
 };
+
+static_assert(sizeof(struct position) == 64, "one cache line each");
 
 enum position_state { POSITION_IDLE, POSITION_ASSIGNED, POSITION_GONE };
 
@@ -44,8 +55,9 @@ struct positions {
 /* Index of the topic-partition, added when it is new (next and live_from unknown). -ENOSPC when the table
  * is full, -EINVAL for a bad name. Writer only. */
 int positions_intern(struct positions *positions, struct span topic, int32_t number) MUST_CHECK;
-/* -ENOENT when it is not there. */
+/* Its index, or -ENOENT. Both search from the front: callers keep the index. */
 int positions_find(const struct positions *positions, struct span topic, int32_t number) MUST_CHECK;
+/* "" for an index that is none. */
 struct span positions_topic_name(const struct positions *positions, uint32_t partition);
 uint32_t positions_count(const struct positions *positions);
 

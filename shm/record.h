@@ -5,7 +5,7 @@
  *   6  flags u16
  *   8  sequence u64    1, 2, 3 … per ring (a lap is counted exactly by it)
  *  16  offset i64      in its topic-partition
- *  24  partition u32   index into the positions table (shm/positions.h)
+ *  24  partition u32   index into the positions table (shm/positions.h), or RECORD_NO_PARTITION
  *  28  room_count u16  at most RECORD_MAX_ROOMS
  *  30  reserved u16
  *  32  kafka_time_ms i64    wall time
@@ -27,17 +27,19 @@
 #include "common/base.h"
 #include "common/room_name.h"
 
-#define RECORD_MAX_ROOMS  64
-#define RECORD_ALIGN      8
+#define RECORD_MAX_ROOMS 64
+#define RECORD_ALIGN     8
+/* `partition` of a record that comes from none. */
+#define RECORD_NO_PARTITION UINT32_MAX
 
 enum record_kind { RECORD_PAD = 1, RECORD_EVENT = 2, RECORD_HISTORY = 3, RECORD_CONTROL = 4 };
 
 struct record_room {
-    uint64_t hash;              /* room_name_hash() of the key (user id or whole name) */
-    uint64_t previous;          /* position of the bucket's record before; for the room index */
-    uint32_t name_at;           /* from the record's start: the key's bytes */
-    uint16_t name_length;       /* 1..ROOM_NAME_MAX_BYTES */
-    uint16_t kind;              /* enum room_kind */
+    uint64_t hash;        /* room_name_hash() of the key (user id or whole name) */
+    uint64_t previous;    /* position of the bucket's record before; for the room index */
+    uint32_t name_at;     /* from the record's start: the key's bytes */
+    uint16_t name_length; /* 1..ROOM_NAME_MAX_BYTES */
+    uint16_t kind;        /* enum room_kind */
     uint64_t reserved;
 };
 static_assert(sizeof(struct record_room) == 32, "record layout");

@@ -16,8 +16,8 @@
 #include "shm/order.h"
 #include "shm/stats.h"
 
-#define SEGMENT_MAGIC    0x6d6f6f6e73656731ull
-#define SEGMENT_VERSION  1u
+#define SEGMENT_MAGIC   0x6d6f6f6e73656731ull
+#define SEGMENT_VERSION 1u
 
 struct segment_header {
     uint64_t magic;
@@ -30,27 +30,43 @@ struct segment_header {
 };
 
 enum ingest_flag {
-    INGEST_KAFKA_UP = 1u << 0,    /* a broker answers */
-    INGEST_CAUGHT_UP = 1u << 1,   /* has reached once what was there when it started; stays over restarts */
-    INGEST_PACED = 1u << 2,       /* waits for a lagging worker */
+    INGEST_KAFKA_UP = 1u << 0, /* a broker answers */
+    INGEST_CAUGHT_UP =
+        1u << 1, /* has reached once what was there when it started; stays over restarts */
+    INGEST_PACED = 1u << 2, /* waits for a lagging worker */
 };
 
 struct ingest_block {
     _Alignas(CACHE_LINE) shm_u64 heartbeat_ns; /* CLOCK_MONOTONIC, every second */
     shm_u32 pid;
-    shm_u32 flags; /* enum ingest_flag */
+    shm_u32 flags;            /* enum ingest_flag */
     shm_u64 kafka_changed_ms; /* wall time when INGEST_KAFKA_UP last changed */
     _Alignas(CACHE_LINE) struct stats stats;
 };
 
+/* Where the ring ended after one publish, and the sequence number of the last record before that end. */
+struct ring_head {
+    shm_u64 position;
+    shm_u64 sequence;
+};
+
 /* DESIGN "ring": `intent` is stored before bytes are written and never decreases, `published` after, and
  * `indexed` after everything that is derived from the records (positions; later the room index). Each on
- * its own cache line: readers poll `published` while the writer stores `intent`. */
+ * its own cache line: readers poll `published` while the writer stores `intent`.
+ *
+ *     intent       [u64                                   ]   end of what may have been written to
+ *     published    [u64                                   ]   end of what readers may read
+ *     indexed      [u64                                   ]   end of what positions account for
+ *     heads        [position u64 | sequence u64] x 2          one of them belongs to `published`
+ *
+ * Two heads, written in turn, the next one before `published` moves to it: so at every moment, a kill
+ * included, the one whose position equals `published` gives the sequence number there exactly. That is what
+ * makes the count of a lapped reader exact (ring_read_head()). */
 struct ring_words {
     _Alignas(CACHE_LINE) shm_u64 intent;
     _Alignas(CACHE_LINE) shm_u64 published;
     _Alignas(CACHE_LINE) shm_u64 indexed;
-    _Alignas(CACHE_LINE) shm_u64 sequence; /* of the last published record */
+    _Alignas(CACHE_LINE) struct ring_head heads[2];
 };
 
 /* A mapped segment. The pointers lead into the mapping; const for readers by habit, by page table too. */
@@ -64,16 +80,24 @@ struct segment {
     unsigned char *ring;
 };
 
+#define SEGMENT_RING_MIN_BYTES 4096ull
+#define SEGMENT_RING_MAX_BYTES (1ull << 40)
+
 /* Makes the memfd with its size, seals it against resizing, writes the header with a random hash key.
- * ring_bytes is rounded up to a power of two. The caller owns *fd. */
+ * ring_bytes is rounded up to a power of two, at least SEGMENT_RING_MIN_BYTES; -EINVAL past
+ * SEGMENT_RING_MAX_BYTES. The ring is sparse: its pages cost memory when they are first written. The caller
+ * owns *fd. */
 int segment_create(uint64_t ring_bytes, int *fd) MUST_CHECK;
-/* Maps and checks magic, version, size and every offset. Does not take the descriptor over. */
+/* Maps and checks magic, version, size and every offset; -EPROTO when one is wrong. Does not take the
+ * descriptor over. */
 int segment_map(int fd, bool writable, struct segment *out) MUST_CHECK;
 void segment_unmap(struct segment *segment);
-/* A second descriptor of the same memfd, opened anew: O_RDONLY for workers, O_RDWR for the lock below. */
+/* A second descriptor of the same memfd (a worker's or the host's block too), opened anew and
+ * close-on-exec: O_RDONLY for workers, O_RDWR for the lock below. It goes through /proc/self/fd, so the
+ * caller must still have the rights of the memfd's owner: before privileges are dropped. */
 int segment_reopen(int fd, int flags) MUST_CHECK;
 /* Takes the producer's lock (F_OFD_SETLK on a description of its own; kept until *lock_fd is closed or the
- * process dies). -EAGAIN: another producer lives. */
+ * process dies). -EAGAIN: another producer lives. Reopens: call it before privileges are dropped. */
 int segment_lock(int fd, int *lock_fd) MUST_CHECK;
 
 #endif

@@ -23,8 +23,8 @@ void wake_set_add(struct wake_set *set, uint64_t hash);
 
 /* Ingest, after ring_append_publish(): wakes the sleepers concerned; blocks[i] or wake_fd[i] may be absent
  * (NULL, -1). Returns how many were woken. */
-unsigned wake_sleepers(const struct wake_set *set, struct worker_block *const *blocks, const int *wake_fd,
-                       unsigned count);
+unsigned wake_sleepers(const struct wake_set *set, struct worker_block *const *blocks,
+                       const int *wake_fd, unsigned count);
 
 /* Worker: about to sleep. False: something was published meanwhile, don't. Call wake_awake() after. */
 bool wake_prepare_sleep(struct worker_block *block, const shm_u64 *published, uint64_t cursor);

@@ -7,9 +7,9 @@
 #include "shm/order.h"
 #include "shm/stats.h"
 
-#define WORKER_BLOCK_MAGIC    0x6d6f6f6e776f726bull
-#define WORKER_BLOCK_VERSION  1u
-#define WORKER_INTEREST_BITS  4096u /* room-hash buckets */
+#define WORKER_BLOCK_MAGIC   0x6d6f6f6e776f726bull
+#define WORKER_BLOCK_VERSION 1u
+#define WORKER_INTEREST_BITS 4096u /* room-hash buckets */
 
 enum worker_state { WORKER_ABSENT, WORKER_STARTING, WORKER_SERVING, WORKER_DRAINING };
 
@@ -17,14 +17,16 @@ struct worker_block {
     uint64_t magic;
     uint32_t version;
     uint32_t size;
-    _Alignas(CACHE_LINE) shm_u64 heartbeat_ns; /* CLOCK_MONOTONIC, at least every second; 0: not yet */
+    _Alignas(CACHE_LINE) shm_u64
+        heartbeat_ns; /* CLOCK_MONOTONIC, at least every second; 0: not yet */
     shm_u32 pid;
-    shm_u32 state; /* enum worker_state */
-    shm_u64 started_ms; /* wall time */
-    shm_u32 flush_uring; /* 1: writes go through io_uring, 0: sendmsg */
+    shm_u32 state;                       /* enum worker_state */
+    shm_u64 started_ms;                  /* wall time */
+    shm_u32 flush_uring;                 /* 1: writes go through io_uring, 0: sendmsg */
     _Alignas(CACHE_LINE) shm_u64 cursor; /* ring position up to which it has read */
     _Alignas(CACHE_LINE) shm_u32 sleeping;
-    _Alignas(CACHE_LINE) shm_u64 interest[WORKER_INTEREST_BITS / 64]; /* it has a listener in that bucket */
+    _Alignas(CACHE_LINE)
+        shm_u64 interest[WORKER_INTEREST_BITS / 64]; /* it has a listener in that bucket */
     _Alignas(CACHE_LINE) struct stats stats;
 };
 
