@@ -1,4 +1,5 @@
-/* Verifying tokens. One verifier now: shared secret (HS256/384/512). */
+/* Verifying tokens. One verifier now: shared secret (HS256/384/512). Owned by a worker for as long as it
+ * lives; the `token` subcommand makes one of its own. */
 #ifndef MOONX_GATEWAY_ACCESS_AUTH_H
 #define MOONX_GATEWAY_ACCESS_AUTH_H
 
@@ -15,14 +16,20 @@ int auth_new(const struct options *options, bool dev, struct auth **out, char *e
              size_t error_size) MUST_CHECK;
 void auth_free(struct auth *auth);
 
+/* What the operator should know though it stops nothing (a secret shorter than RFC 7518 section 3.2 asks
+ * for), one line for the log of whoever called auth_new(); NULL when there is nothing. Lives as long as
+ * `auth`. */
+const char *auth_warning(const struct auth *auth);
+
 /* 0: *out is filled. Otherwise -EACCES and *code says what the client is told (INVALID_TOKEN,
- * TOKEN_EXPIRED, INVALID_USER_ID); nothing more detailed ever leaves the process. */
-int auth_verify(const struct auth *auth, struct span token, int64_t now_wall_ms, struct identity *out,
-                enum error_code *code) MUST_CHECK;
+ * TOKEN_EXPIRED, INVALID_USER_ID, USER_INACTIVE); nothing more detailed ever leaves the process. */
+int auth_verify(const struct auth *auth, struct span token, int64_t now_wall_ms,
+                struct identity *out, enum error_code *code) MUST_CHECK;
 
 /* Mints a token with the configured secret and first algorithm (the `token` subcommand and --dev's demo
- * token). *out is malloc'd and NUL-terminated. */
-int auth_mint(const struct auth *auth, const struct identity *identity, int64_t now_wall_ms, long long ttl_s,
-              char **out) MUST_CHECK;
+ * token), with `iss` and `aud` as this gateway wants them. *out is malloc'd and NUL-terminated. -EINVAL when
+ * auth_verify() would refuse the user id; -ENOSPC, -ENOMEM. identity->expires_ms does not count. */
+int auth_mint(const struct auth *auth, const struct identity *identity, int64_t now_wall_ms,
+              long long ttl_s, char **out) MUST_CHECK;
 
 #endif

@@ -9,13 +9,16 @@
 
 #include <cjson/cJSON.h>
 
+#define MESSAGE_ID_MAX_BYTES 128
+
 struct message {
     const char *type;
     const char *ref;   /* the client's id for it, or NULL */
     const cJSON *data; /* an object, possibly an empty one; never NULL */
 };
 
-typedef void message_handler(struct worker *worker, struct conn *conn, const struct message *message);
+typedef void message_handler(struct worker *worker, struct conn *conn,
+                             const struct message *message);
 
 struct message_row {
     const char *type;
@@ -30,6 +33,11 @@ extern const struct message_row message_table[];
  * its error code; the connection is not closed for it. */
 void message_receive(struct worker *worker, struct conn *conn, struct span text);
 
-message_handler handle_authenticate, handle_subscribe, handle_unsubscribe, handle_ping, handle_get_rooms;
+/* The member `name` of the message's data. 1: *out is it; 0: absent; -EEXIST: it stands there twice, and
+ * guessing which is meant could differ from what another reader of the same bytes guessed. */
+int message_field(const struct message *message, const char *name, const cJSON **out) MUST_CHECK;
+
+message_handler handle_authenticate, handle_subscribe, handle_unsubscribe, handle_ping,
+    handle_get_rooms;
 
 #endif

@@ -1,5 +1,7 @@
 /* What the server says to one client: the envelope around data made with cJSON. `data` is taken over. `ref`
- * may be NULL. When memory runs out the reply is lost, the connection is closed with 1011. */
+ * may be NULL. When memory runs out (also when `data` is NULL because of it) the reply is lost and the
+ * connection is closed with 1011: a client must not wait for an answer that never comes.
+ * One buffer per process holds the text; it grows to the longest reply and stays. */
 #ifndef MOONX_GATEWAY_MESSAGE_REPLY_H
 #define MOONX_GATEWAY_MESSAGE_REPLY_H
 
@@ -8,11 +10,18 @@
 
 #include <cjson/cJSON.h>
 
-void reply_send(struct worker *worker, struct conn *conn, const char *type, cJSON *data, const char *ref);
+void reply_send(struct worker *worker, struct conn *conn, const char *type, cJSON *data,
+                const char *ref);
 /* message NULL: the code's own sentence. */
-void reply_error(struct worker *worker, struct conn *conn, enum error_code code, const char *message,
-                 const char *ref);
+void reply_error(struct worker *worker, struct conn *conn, enum error_code code,
+                 const char *message, const char *ref);
+/* An error about one of several channels of a request: `channel` goes along in the data. */
+void reply_channel_error(struct worker *worker, struct conn *conn, enum error_code code,
+                         const char *channel, const char *ref);
 /* First message of a connection: `auth_required` {timeout, connectionId}. */
 void reply_auth_required(struct worker *worker, struct conn *conn);
+
+/* `data` if all of it could be built, else NULL, and what there is of it is freed. */
+cJSON *reply_data(cJSON *data, bool complete);
 
 #endif

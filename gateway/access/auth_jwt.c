@@ -1,0 +1,211 @@
+#include "gateway/access/auth_jwt.h"
+
+#include "common/json.h"
+#include "gateway/access/base64url.h"
+
+#include <cjson/cJSON.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define KEY_MAX_BYTES 256
+#define HEADER_MAX_BYTES                                                                           \
+    1024 /* read before the signature vouches for anything, so little may be asked of us */
+#define HEADER_MEMBERS 32
+#define CLAIMS_MEMBERS 256
+
+#define DECODED_MAX_BYTES BASE64URL_DECODED_MAX(AUTH_JWT_MAX_BYTES)
+
+struct segments {
+    struct span header, claims, signature;
+    struct span signed_text; /* header, dot, claims */
+};
+
+static bool split(struct span token, struct segments *out);
+static bool header_algorithm(const struct auth_jwt *jwt, struct span header,
+                             enum jwt_algorithm *out);
+static bool signature_good(const struct jwt_hmac *hmac, enum jwt_algorithm algorithm,
+                           const struct segments *segments);
+static bool decode_object(struct span segment, unsigned char *bytes, size_t size,
+                          unsigned most_members, struct json_value *out);
+static bool keys_differ(struct json_value object, unsigned most_members);
+static bool add_claims(cJSON *claims, const struct auth_jwt *jwt, const struct identity *identity);
+static int sign_text(const struct auth_jwt *jwt, const char *claims, char **out);
+static bool append_segment(char *token, size_t *used, const char *bytes, size_t length);
+
+int auth_jwt_verify(const struct auth_jwt *jwt, struct span token, int64_t now_wall_ms,
+                    struct identity *out, enum error_code *code) {
+    unsigned char bytes[DECODED_MAX_BYTES];
+    struct segments segments;
+    struct json_value claims;
+    enum jwt_algorithm algorithm;
+
+    if (split(token, &segments) && header_algorithm(jwt, segments.header, &algorithm) &&
+        signature_good(jwt->hmac, algorithm, &segments) &&
+        decode_object(segments.claims, bytes, sizeof(bytes), CLAIMS_MEMBERS, &claims)) {
+        return jwt_claims_read(claims, &jwt->rules, now_wall_ms, out, code);
+    }
+    *code = ERROR_INVALID_TOKEN;
+    return -EACCES;
+}
+
+int auth_jwt_mint(const struct auth_jwt *jwt, const struct identity *identity, int64_t now_wall_ms,
+                  long long ttl_s, char **out) {
+    cJSON *claims = NULL;
+    char *text = NULL;
+    int error = -ENOMEM;
+
+    if (!jwt_claims_user_id_valid(span_of(identity->user_id))) {
+        return -EINVAL;
+    }
+    claims = cJSON_CreateObject();
+    if (!add_claims(claims, jwt, identity) ||
+        cJSON_AddNumberToObject(claims, "iat", (double)(now_wall_ms / 1000)) == NULL ||
+        cJSON_AddNumberToObject(claims, "exp", (double)(now_wall_ms / 1000 + ttl_s)) == NULL) {
+        goto out;
+    }
+    text = cJSON_PrintUnformatted(claims);
+    if (text != NULL) {
+        error = sign_text(jwt, text, out);
+    }
+out:
+    cJSON_free(text);
+    cJSON_Delete(claims);
+    return error;
+}
+
+/* Three segments, none of them empty. */
+static bool split(struct span token, struct segments *out) {
+    const char *first, *second, *end;
+
+    if (token.length == 0 || token.length > AUTH_JWT_MAX_BYTES) {
+        return false;
+    }
+    end = token.data + token.length;
+    first = memchr(token.data, '.', token.length);
+    second = first == NULL ? NULL : memchr(first + 1, '.', (size_t)(end - first - 1));
+    if (second == NULL || memchr(second + 1, '.', (size_t)(end - second - 1)) != NULL) {
+        return false;
+    }
+    out->header = (struct span){token.data, (size_t)(first - token.data)};
+    out->claims = (struct span){first + 1, (size_t)(second - first - 1)};
+    out->signature = (struct span){second + 1, (size_t)(end - second - 1)};
+    out->signed_text = (struct span){token.data, (size_t)(second - token.data)};
+    return out->header.length > 0 && out->claims.length > 0 && out->signature.length > 0;
+}
+
+/* `typ`, `kid`, `jwk`, `jku`, `x5u` and the rest are not looked at: nothing here chooses by them. */
+static bool header_algorithm(const struct auth_jwt *jwt, struct span header,
+                             enum jwt_algorithm *out) {
+    unsigned char bytes[HEADER_MAX_BYTES];
+    struct json_value object, value;
+    int algorithm;
+
+    if (!decode_object(header, bytes, sizeof(bytes), HEADER_MEMBERS, &object)) {
+        return false;
+    }
+    /* `crit` lists extensions that must be understood (RFC 7515 section 4.1.11); this one knows none. */
+    if (json_get(object, "crit", &value) != 0 || json_get(object, "alg", &value) != 1 ||
+        value.type != JSON_STRING) {
+        return false;
+    }
+    algorithm = jwt_hmac_find(value.text);
+    if (algorithm < 0 || !jwt->accepted[algorithm]) {
+        return false;
+    }
+    *out = (enum jwt_algorithm)algorithm;
+    return true;
+}
+
+static bool signature_good(const struct jwt_hmac *hmac, enum jwt_algorithm algorithm,
+                           const struct segments *segments) {
+    unsigned char given[JWT_HMAC_MAX_BYTES], expected[JWT_HMAC_MAX_BYTES];
+    size_t length = jwt_hmac_bytes(algorithm);
+
+    return base64url_decode(segments->signature, given, sizeof(given)) == (long)length &&
+           jwt_hmac_sign(hmac, algorithm, segments->signed_text, expected) == 0 &&
+           CRYPTO_memcmp(given, expected, length) == 0;
+}
+
+static bool decode_object(struct span segment, unsigned char *bytes, size_t size,
+                          unsigned most_members, struct json_value *out) {
+    long length = base64url_decode(segment, bytes, size);
+
+    return length >= 0 &&
+           json_check((struct span){(const char *)bytes, (size_t)length}, out, NULL) == JSON_OK &&
+           out->type == JSON_OBJECT && keys_differ(*out, most_members);
+}
+
+static bool keys_differ(struct json_value object, unsigned most_members) {
+    struct json_value value, key = {.type = JSON_STRING};
+    char name[KEY_MAX_BYTES + 1];
+    size_t cursor = 0;
+    unsigned members = 0;
+
+    while (json_next_member(object, &cursor, &key.text, &value) == 1) {
+        long length = json_unescape(key, name, sizeof(name) - 1);
+        if (length < 0 || ++members > most_members) {
+            return false;
+        }
+        name[length] = '\0';
+        if (json_get(object, name, &value) != 1) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool add_claims(cJSON *claims, const struct auth_jwt *jwt, const struct identity *identity) {
+    cJSON *roles = cJSON_AddArrayToObject(claims, "roles");
+    bool done = roles != NULL && cJSON_AddStringToObject(claims, "sub", identity->user_id) != NULL;
+
+    for (unsigned i = 0; done && i < identity->role_count; i++) {
+        done = cJSON_AddItemToArray(roles, cJSON_CreateString(identity->roles[i]));
+    }
+    if (done && identity->email[0] != '\0') {
+        done = cJSON_AddStringToObject(claims, "email", identity->email) != NULL;
+    }
+    if (done && jwt->rules.issuer[0] != '\0') {
+        done = cJSON_AddStringToObject(claims, "iss", jwt->rules.issuer) != NULL;
+    }
+    if (done && jwt->rules.audience[0] != '\0') {
+        done = cJSON_AddStringToObject(claims, "aud", jwt->rules.audience) != NULL;
+    }
+    return done;
+}
+
+static int sign_text(const struct auth_jwt *jwt, const char *claims, char **out) {
+    unsigned char signature[JWT_HMAC_MAX_BYTES];
+    char token[AUTH_JWT_MAX_BYTES + 1];
+    char header[64];
+    size_t used = 0, signed_bytes;
+
+    (void)snprintf(header, sizeof(header), "{\"alg\":\"%s\",\"typ\":\"JWT\"}",
+                   jwt_hmac_name(jwt->minted));
+    if (!append_segment(token, &used, header, strlen(header)) ||
+        !append_segment(token, &used, claims, strlen(claims))) {
+        return -ENOSPC;
+    }
+    signed_bytes = used - 1; /* without the dot that waits for the signature */
+    if (jwt_hmac_sign(jwt->hmac, jwt->minted, (struct span){token, signed_bytes}, signature) != 0) {
+        return -ENOMEM;
+    }
+    if (!append_segment(token, &used, (const char *)signature, jwt_hmac_bytes(jwt->minted))) {
+        return -ENOSPC;
+    }
+    *out = strndup(token, used - 1);
+    return *out == NULL ? -ENOMEM : 0;
+}
+
+/* Encoded, and a dot behind it. */
+static bool append_segment(char *token, size_t *used, const char *bytes, size_t length) {
+    long added = base64url_encode((const unsigned char *)bytes, length, token + *used,
+                                  AUTH_JWT_MAX_BYTES - *used);
+
+    if (added < 0) {
+        return false;
+    }
+    *used += (size_t)added;
+    token[(*used)++] = '.'; /* there is room: the buffer is a byte longer than the longest token */
+    return *used <= AUTH_JWT_MAX_BYTES;
+}

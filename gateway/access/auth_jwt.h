@@ -1,0 +1,27 @@
+/* JSON web tokens in compact form (RFC 7519, RFC 7515), checked as RFC 8725 asks: the algorithm is one of
+ * those configured, whatever the token says; nothing in the header chooses a key; the claims are not even
+ * parsed before the signature is found good. Part of `struct auth`. */
+#ifndef MOONX_GATEWAY_ACCESS_AUTH_JWT_H
+#define MOONX_GATEWAY_ACCESS_AUTH_JWT_H
+
+#include "common/code_table.h"
+#include "gateway/access/identity.h"
+#include "gateway/access/jwt_claims.h"
+#include "gateway/access/jwt_hmac.h"
+
+#define AUTH_JWT_MAX_BYTES 8192
+
+struct auth_jwt {
+    struct jwt_hmac *hmac; /* owned */
+    bool accepted[JWT_ALGORITHM_COUNT];
+    enum jwt_algorithm minted; /* what auth_jwt_mint() signs with */
+    struct jwt_rules rules;
+};
+
+/* As auth_verify() and auth_mint() of auth.h. */
+int auth_jwt_verify(const struct auth_jwt *jwt, struct span token, int64_t now_wall_ms,
+                    struct identity *out, enum error_code *code) MUST_CHECK;
+int auth_jwt_mint(const struct auth_jwt *jwt, const struct identity *identity, int64_t now_wall_ms,
+                  long long ttl_s, char **out) MUST_CHECK;
+
+#endif

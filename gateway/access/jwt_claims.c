@@ -1,0 +1,238 @@
+#include "gateway/access/jwt_claims.h"
+
+#include <stdlib.h>
+
+/* The latest moment that a JavaScript Date can hold, so `expiresAt` stays a date for every client. */
+#define LATEST_S 8640000000000.0
+
+#define LONGEST_PERSONAL_PREFIX "notifications:"
+
+struct reading {
+    struct json_value claims;
+    const struct jwt_rules *rules;
+    int64_t now_ms;
+    enum error_code code; /* what a step that fails means */
+    struct identity *identity;
+};
+
+typedef bool reading_step(struct reading *reading);
+
+static reading_step check_issuer, check_audience, check_not_before, read_expiry, read_user_id,
+    check_active, read_email, read_roles;
+
+/* In this order: a foreign token is INVALID_TOKEN even when it has expired as well. */
+static reading_step *const steps[] = {
+    check_issuer, check_audience, check_not_before, read_expiry,
+    read_user_id, check_active,   read_email,       read_roles,
+};
+
+static bool find(const struct reading *reading, const char *name, struct json_value *out);
+static bool copy_text(struct json_value value, char *buffer, size_t size);
+static bool text_is(struct json_value value, const char *expected);
+static bool seconds_of(struct json_value value, int64_t *out_ms);
+static bool is_integer(struct span number);
+static bool add_role(struct identity *identity, struct json_value value);
+
+int jwt_claims_read(struct json_value claims, const struct jwt_rules *rules, int64_t now_wall_ms,
+                    struct identity *out, enum error_code *code) {
+    struct identity identity = {0};
+    struct reading reading = {
+        .claims = claims,
+        .rules = rules,
+        .now_ms = now_wall_ms,
+        .identity = &identity,
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(steps); i++) {
+        reading.code = ERROR_INVALID_TOKEN;
+        if (!steps[i](&reading)) {
+            *code = reading.code;
+            return -EACCES;
+        }
+    }
+    *out = identity;
+    return 0;
+}
+
+bool jwt_claims_user_id_valid(struct span user_id) {
+    return room_name_valid(user_id) &&
+           user_id.length + sizeof(LONGEST_PERSONAL_PREFIX) - 1 <= ROOM_NAME_MAX_BYTES;
+}
+
+static bool check_issuer(struct reading *reading) {
+    struct json_value value;
+
+    if (reading->rules->issuer[0] == '\0') {
+        return true;
+    }
+    return find(reading, "iss", &value) && text_is(value, reading->rules->issuer);
+}
+
+static bool check_audience(struct reading *reading) {
+    struct json_value value, element;
+    size_t cursor = 0;
+
+    if (reading->rules->audience[0] == '\0') {
+        return true;
+    }
+    if (!find(reading, "aud", &value)) {
+        return false;
+    }
+    if (value.type != JSON_ARRAY) {
+        return text_is(value, reading->rules->audience);
+    }
+    while (json_next_element(value, &cursor, &element) == 1) {
+        if (text_is(element, reading->rules->audience)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool check_not_before(struct reading *reading) {
+    struct json_value value;
+    int64_t from_ms;
+
+    if (!find(reading, "nbf", &value)) {
+        return true;
+    }
+    return seconds_of(value, &from_ms) && from_ms <= reading->now_ms + reading->rules->leeway_ms;
+}
+
+static bool read_expiry(struct reading *reading) {
+    struct json_value value;
+    int64_t expires_ms;
+
+    if (!find(reading, "exp", &value) || !seconds_of(value, &expires_ms)) {
+        return false;
+    }
+    reading->code = ERROR_TOKEN_EXPIRED;
+    reading->identity->expires_ms = expires_ms;
+    return reading->now_ms - reading->rules->leeway_ms < expires_ms;
+}
+
+static bool read_user_id(struct reading *reading) {
+    static const char *const names[] = {"sub", "userId", "id"};
+    struct json_value value = {.type = JSON_NULL};
+    char *user_id = reading->identity->user_id;
+    size_t size = sizeof(reading->identity->user_id);
+
+    for (size_t i = 0; i < ARRAY_LENGTH(names) && value.type == JSON_NULL; i++) {
+        if (!find(reading, names[i], &value)) {
+            value.type = JSON_NULL;
+        }
+    }
+    if (value.type != JSON_STRING && value.type != JSON_NUMBER) {
+        return false;
+    }
+    reading->code = ERROR_INVALID_USER_ID;
+    if (value.type == JSON_NUMBER) {
+        /* Its own text, never a double: ids beyond 2^53 stay what they are. */
+        if (!is_integer(value.text) || value.text.length >= size) {
+            return false;
+        }
+        memcpy(user_id, value.text.data, value.text.length);
+    } else if (!copy_text(value, user_id, size)) {
+        return false;
+    }
+    return jwt_claims_user_id_valid(span_of(user_id));
+}
+
+static bool check_active(struct reading *reading) {
+    struct json_value value;
+
+    if (!find(reading, "isActive", &value) || value.type == JSON_NULL) {
+        return true;
+    }
+    if (value.type == JSON_FALSE) {
+        reading->code = ERROR_USER_INACTIVE;
+    }
+    return value.type == JSON_TRUE;
+}
+
+static bool read_email(struct reading *reading) {
+    struct json_value value;
+
+    if (!find(reading, "email", &value) || value.type == JSON_NULL) {
+        return true;
+    }
+    return copy_text(value, reading->identity->email, sizeof(reading->identity->email));
+}
+
+/* `roles`, else `role`; both may be one string or several: issuers do either. */
+static bool read_roles(struct reading *reading) {
+    struct json_value value, element;
+    size_t cursor = 0;
+
+    if (!find(reading, "roles", &value) || value.type == JSON_NULL) {
+        if (!find(reading, "role", &value) || value.type == JSON_NULL) {
+            return true;
+        }
+    }
+    if (value.type != JSON_ARRAY) {
+        return add_role(reading->identity, value);
+    }
+    while (json_next_element(value, &cursor, &element) == 1) {
+        if (!add_role(reading->identity, element)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool find(const struct reading *reading, const char *name, struct json_value *out) {
+    return json_get(reading->claims, name, out) == 1;
+}
+
+/* NUL-terminated; a text outside can hold no NUL, json_check has seen to it. */
+static bool copy_text(struct json_value value, char *buffer, size_t size) {
+    long length = value.type == JSON_STRING ? json_unescape(value, buffer, size - 1) : -EINVAL;
+
+    if (length < 0) {
+        return false;
+    }
+    buffer[length] = '\0';
+    return true;
+}
+
+static bool text_is(struct json_value value, const char *expected) {
+    char text[1025]; /* the longest JWT_ISSUER or JWT_AUDIENCE */
+
+    return copy_text(value, text, sizeof(text)) && strcmp(text, expected) == 0;
+}
+
+/* A NumericDate: seconds, perhaps with a fraction, which is dropped. */
+static bool seconds_of(struct json_value value, int64_t *out_ms) {
+    char text[64];
+    double seconds;
+
+    if (value.type != JSON_NUMBER || value.text.length >= sizeof(text)) {
+        return false;
+    }
+    memcpy(text, value.text.data, value.text.length);
+    text[value.text.length] = '\0';
+    seconds = strtod(text, NULL);
+    if (!(seconds >= 0 && seconds <= LATEST_S)) { /* 1e999 is infinite */
+        return false;
+    }
+    *out_ms = (int64_t)seconds * 1000;
+    return true;
+}
+
+static bool is_integer(struct span number) {
+    for (size_t i = 0; i < number.length; i++) {
+        if (number.data[i] == '.' || (number.data[i] | 0x20) == 'e') {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool add_role(struct identity *identity, struct json_value value) {
+    if (identity->role_count == IDENTITY_ROLES_MAX ||
+        !copy_text(value, identity->roles[identity->role_count], IDENTITY_ROLE_BYTES + 1)) {
+        return false;
+    }
+    identity->role_count++;
+    return true;
+}

@@ -1,0 +1,23 @@
+/* What the claims of a token (RFC 7519 section 4) say about its bearer. Pure; called by auth_jwt once the
+ * signature has been found good. */
+#ifndef MOONX_GATEWAY_ACCESS_JWT_CLAIMS_H
+#define MOONX_GATEWAY_ACCESS_JWT_CLAIMS_H
+
+#include "common/code_table.h"
+#include "common/json.h"
+#include "gateway/access/identity.h"
+
+struct jwt_rules {
+    const char *issuer;   /* "" : not checked */
+    const char *audience; /* "" : not checked */
+    int64_t leeway_ms;
+};
+
+/* `claims` is an object without duplicate keys that has passed json_check. 0, or -EACCES with *code. */
+int jwt_claims_read(struct json_value claims, const struct jwt_rules *rules, int64_t now_wall_ms,
+                    struct identity *out, enum error_code *code) MUST_CHECK;
+
+/* Whether an identity's user id may be one: valid room-name characters, short enough for its rooms. */
+bool jwt_claims_user_id_valid(struct span user_id);
+
+#endif

@@ -1,0 +1,12 @@
+/* `ping`, with any data and also before authentication: `pong` {serverTime}. */
+#include "common/clock.h"
+#include "gateway/message/message.h"
+#include "gateway/message/reply.h"
+
+void handle_ping(struct worker *worker, struct conn *conn, const struct message *message) {
+    cJSON *data = cJSON_CreateObject();
+
+    data = reply_data(data,
+                      cJSON_AddNumberToObject(data, "serverTime", (double)clock_wall_ms()) != NULL);
+    reply_send(worker, conn, "pong", data, message->ref);
+}

@@ -1,0 +1,141 @@
+#include "gateway/message/subscribe.h"
+
+#include "gateway/access/policy.h"
+#include "gateway/connection/conn.h"
+#include "gateway/message/channel.h"
+#include "gateway/message/reply.h"
+
+static bool may_join(const struct worker *worker, const struct conn *conn,
+                     const struct channel_rooms *rooms, enum error_code *code);
+static bool has_space(const struct worker *worker, const struct conn *conn,
+                      const struct channel_rooms *rooms);
+static bool join(struct worker *worker, struct conn *conn, const struct channel_rooms *rooms,
+                 enum error_code *code);
+static void reply_subscribed(struct worker *worker, struct conn *conn, const char *channel,
+                             const struct channel_rooms *rooms, const char *ref);
+static bool all_strings(const cJSON *channels);
+
+void subscribe_channel(struct worker *worker, struct conn *conn, const char *channel,
+                       const char *ref) {
+    struct channel_rooms rooms;
+    enum error_code code = ERROR_UNKNOWN_CHANNEL;
+
+    if (channel_rooms(span_of(channel), conn_user_id(worker, conn), &rooms) == 0 &&
+        may_join(worker, conn, &rooms, &code) && join(worker, conn, &rooms, &code)) {
+        reply_subscribed(worker, conn, channel, &rooms, ref);
+    } else {
+        reply_channel_error(worker, conn, code, channel, ref);
+    }
+}
+
+void subscribe_each(struct worker *worker, struct conn *conn, const cJSON *channels,
+                    const char *ref, subscribe_action *action) {
+    const cJSON *channel;
+
+    if (!all_strings(channels)) {
+        reply_error(worker, conn, ERROR_INVALID_MESSAGE, NULL, ref);
+        return;
+    }
+    cJSON_ArrayForEach(channel, channels) {
+        action(worker, conn, channel->valuestring, ref);
+    }
+}
+
+void subscribe_each_of_message(struct worker *worker, struct conn *conn,
+                               const struct message *message, subscribe_action *action) {
+    const cJSON *channel = NULL, *channels = NULL;
+    int one = message_field(message, "channel", &channel);
+    int many = message_field(message, "channels", &channels);
+
+    if (one == 1 && many == 0 && cJSON_IsString(channel)) {
+        action(worker, conn, channel->valuestring, message->ref);
+    } else if (one == 0 && many == 1 && channels->child != NULL) {
+        subscribe_each(worker, conn, channels, message->ref, action);
+    } else {
+        /* Also an empty list: one request must have an answer. */
+        reply_error(worker, conn, ERROR_INVALID_MESSAGE, NULL, message->ref);
+    }
+}
+
+static bool may_join(const struct worker *worker, const struct conn *conn,
+                     const struct channel_rooms *rooms, enum error_code *code) {
+    struct span roles[IDENTITY_ROLES_MAX];
+    struct policy_subject subject = {
+        .user_id = conn_user_id(worker, conn),
+        .role_count = conn_roles(worker, conn, roles, IDENTITY_ROLES_MAX),
+        .roles = roles,
+    };
+
+    for (unsigned i = 0; i < rooms->count; i++) {
+        enum policy_result result = policy_may_join(span_of(rooms->names[i]), &subject);
+        if (result != POLICY_ALLOW) {
+            *code = result == POLICY_DENY ? ERROR_PERMISSION_DENIED : ERROR_UNKNOWN_CHANNEL;
+            return false;
+        }
+    }
+    if (!has_space(worker, conn, rooms)) {
+        *code = ERROR_TOO_MANY_SUBSCRIPTIONS;
+        return false;
+    }
+    return true;
+}
+
+/* The own personal rooms are a mask of four bits: they cost nothing and do not count. */
+static bool has_space(const struct worker *worker, const struct conn *conn,
+                      const struct channel_rooms *rooms) {
+    unsigned added = 0;
+
+    for (unsigned i = 0; i < rooms->count; i++) {
+        struct span room = span_of(rooms->names[i]), key;
+        if (room_name_kind(room, &key) == ROOM_PLAIN && !conn_in_room(worker, conn, room)) {
+            added++;
+        }
+    }
+    return added == 0 || conn_room_count(conn) + added <= worker->options->ws_max_subscriptions;
+}
+
+static bool join(struct worker *worker, struct conn *conn, const struct channel_rooms *rooms,
+                 enum error_code *code) {
+    bool joined[CHANNEL_MAX_ROOMS] = {false};
+
+    for (unsigned i = 0; i < rooms->count; i++) {
+        int result = conn_join(worker, conn, span_of(rooms->names[i]));
+        if (result < 0) {
+            while (i-- > 0) {
+                if (joined[i]) {
+                    (void)conn_leave(worker, conn, span_of(rooms->names[i]));
+                }
+            }
+            *code = result == -EPERM ? ERROR_PERMISSION_DENIED : ERROR_MESSAGE_PROCESSING_ERROR;
+            return false;
+        }
+        joined[i] = result == 1;
+    }
+    return true;
+}
+
+static void reply_subscribed(struct worker *worker, struct conn *conn, const char *channel,
+                             const struct channel_rooms *rooms, const char *ref) {
+    cJSON *data = cJSON_CreateObject();
+    cJSON *names = cJSON_AddArrayToObject(data, "rooms");
+    bool done = names != NULL && cJSON_AddStringToObject(data, "channel", channel) != NULL;
+
+    for (unsigned i = 0; done && i < rooms->count; i++) {
+        done = cJSON_AddItemToArray(names, cJSON_CreateString(rooms->names[i]));
+    }
+    reply_send(worker, conn, "subscribed", reply_data(data, done), ref);
+}
+
+static bool all_strings(const cJSON *channels) {
+    const cJSON *channel;
+
+    if (!cJSON_IsArray(channels) || cJSON_GetArraySize(channels) > SUBSCRIBE_MAX_CHANNELS) {
+        return false;
+    }
+    cJSON_ArrayForEach(channel, channels) {
+        if (!cJSON_IsString(channel)) {
+            return false;
+        }
+    }
+    return true;
+}
