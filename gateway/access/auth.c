@@ -1,7 +1,6 @@
 #include "gateway/access/auth.h"
 
 #include "gateway/access/auth_jwt.h"
-#include "gateway/access/dev_secret.h"
 
 #include <limits.h>
 #include <stdarg.h>
@@ -98,10 +97,10 @@ static int read_algorithms(const char *list, struct auth_jwt *jwt, char *error, 
         }
         found = accept_algorithm(name, jwt);
         if (found < 0) {
-            return refuse(
-                -EINVAL, error, error_size,
-                "JWT_ALGORITHMS: \"%s\": allowed are HS256, HS384 and HS512, separated by commas",
-                list);
+            return refuse(-EINVAL, error, error_size,
+                          "JWT_ALGORITHMS: \"%s\" is not a list of HS256, HS384 and HS512, "
+                          "separated by commas",
+                          list);
         }
         if (first) {
             jwt->minted = (enum jwt_algorithm)found;
@@ -170,18 +169,15 @@ static int read_secret_file(const char *what, const char *path, struct secret **
     return 0;
 }
 
+/* The supervisor has made the file before it started anybody. */
 static int read_dev_secret(const char *directory, struct secret **out, char *error,
                            size_t error_size) {
     char path[PATH_MAX];
-    int result = dev_secret_path(directory, path, sizeof(path));
+    int length = snprintf(path, sizeof(path), "%s/secret", directory);
 
-    if (result == 0) {
-        result = dev_secret_ensure(directory);
-    }
-    if (result != 0) {
-        return refuse(result, error, error_size,
-                      "DEV_DIRECTORY: \"%s\": cannot keep a secret there: %s", directory,
-                      strerror(-result));
+    if (length < 0 || (size_t)length >= sizeof(path)) {
+        return refuse(-ENAMETOOLONG, error, error_size, "DEV_DIRECTORY: \"%s\" is too long",
+                      directory);
     }
     return read_secret_file("DEV_DIRECTORY", path, out, error, error_size);
 }

@@ -26,13 +26,13 @@ int auto_join_check(const char *rooms, char *error, size_t error_size) {
     }
     while (next_name(&at, &name)) {
         const char *fault =
-            ++count > AUTO_JOIN_MAX_ROOMS ? "more than 64 rooms" : name_fault(name, user_id);
+            ++count > AUTO_JOIN_MAX_ROOMS ? "one of more than 64 rooms" : name_fault(name, user_id);
         if (fault != NULL) {
             (void)snprintf(
                 error, error_size,
-                "AUTO_JOIN_ROOMS: \"%s\": \"%.*s\": %s; allowed are room names separated by "
-                "commas, with {userId} for the user",
-                rooms, SPAN_ARGS(name), fault);
+                "AUTO_JOIN_ROOMS: \"%.*s\" is %s; allowed are room names separated by commas, "
+                "with {userId} for the user",
+                SPAN_ARGS(name), fault);
             return -EINVAL;
         }
     }
@@ -87,7 +87,7 @@ static const char *name_fault(struct span name, struct span longest_user_id) {
         return "too long, at most 128 bytes with the longest user id";
     }
     if (length < 0) {
-        return "not a room name";
+        return "no room name";
     }
     if (room_name_kind((struct span){room, (size_t)length}, &key) != ROOM_PLAIN &&
         !span_equal(key, longest_user_id)) {
