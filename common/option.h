@@ -30,11 +30,12 @@ struct option_command {
 /* -EINVAL: `error` has one line that names the option, the value and what is allowed; the caller prints it
  * and exits 2. An unknown flag is such an error too, with the nearest known one suggested. Parsing stops at
  * the first argument that is no flag (the subcommand). Secrets have no flag: giving one is an error that
- * names the environment variable and the _FILE option. */
+ * names the environment variable and the _FILE option. A variable that is set but empty counts as unset. With
+ * --help or --version nothing else is read: *out has the defaults. */
 int option_parse(int argc, char *const *argv, struct options *out, struct option_command *command,
                  char *error, size_t error_size) MUST_CHECK;
 
-/* The table in groups, wrapped to `columns`. */
+/* The table in groups, wrapped to `columns` (as if within 40 to 120). */
 void option_print_help(FILE *out, const char *program, unsigned columns);
 
 #endif

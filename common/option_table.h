@@ -6,6 +6,7 @@
  *   environment  the variable; the flag is its name in lower case with `-` (WORKERS: --workers)
  *   aliases      other variables, separated by blanks, that count when the first is unset
  *   flags        shorter spellings of the flag, separated by blanks
+ *   default      of an int may be "auto", which anyone may then write: the number of cores
  *   dev default  the default with --dev; NULL: the same
  *   min, max     for int: the range; for text and secret: the range of the length in bytes
  *   unit         of an int ("ms", "bytes", …), "" for none; a choice's words

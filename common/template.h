@@ -3,7 +3,7 @@
  *   order:{order.id}              a nested field
  *   user:{userIds[]}              each element of an array: one result each
  *   user:{members[].id}           a field of each element of an array
- * At most one array a template. Compiled once, expanded for every event without allocation. */
+ * At most one array and 16 fields a template; names have no dot, bracket, brace or blank. Compiled once, expanded for every event without allocation. */
 #ifndef MOONX_COMMON_TEMPLATE_H
 #define MOONX_COMMON_TEMPLATE_H
 
@@ -21,9 +21,10 @@ void template_free(struct template *template);
 bool template_is_literal(const struct template *template);
 
 /* Calls emit() once for each result (the bytes are valid during the call only). A missing field, null,
- * boolean, object or an escape that does not resolve gives no result for that element. Results longer than
- * TEMPLATE_MAX_BYTES are dropped; *dropped (may be NULL) counts both. emit returns 0 to go on, anything
- * else stops and is returned. -EEXIST when a field it needs stands twice in its object. */
+ * boolean, object, array or empty string gives no result for that element. Results longer than
+ * TEMPLATE_MAX_BYTES are dropped; *dropped (may be NULL) is raised by both. emit returns 0 to go on, anything
+ * else stops and is returned. -EEXIST when a field it needs stands twice in its object: then the caller
+ * must not use results given before either. */
 typedef int template_emit(void *context, struct span result);
 int template_expand(const struct template *template, struct json_value data, template_emit *emit,
                     void *context, unsigned *dropped) MUST_CHECK;

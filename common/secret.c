@@ -1,0 +1,141 @@
+#include "common/secret.h"
+
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NEWLINE_BYTES 2 /* of CR LF */
+
+struct secret {
+    size_t mapped; /* bytes of the mapping, this head included */
+    size_t length;
+    char bytes[];
+};
+
+static int secret_new(size_t capacity, struct secret **out);
+static int fill_from_file(struct secret *secret, int fd, size_t capacity);
+static size_t without_newline(const char *bytes, size_t length);
+static int check_length(size_t length);
+
+int secret_from_text(struct span text, struct secret **out) {
+    struct secret *secret = NULL;
+    int error = check_length(text.length);
+
+    if (error == 0) {
+        error = secret_new(text.length, &secret);
+    }
+    if (error != 0) {
+        return error;
+    }
+    memcpy(secret->bytes, text.data, text.length);
+    secret->length = text.length;
+    *out = secret;
+    return 0;
+}
+
+int secret_from_file(const char *path, struct secret **out) {
+    /* One byte more than allowed, so that a longer file shows itself without another call. */
+    const size_t capacity = SECRET_MAX_BYTES + NEWLINE_BYTES + 1;
+    struct secret *secret = NULL;
+    int error;
+    /* O_NONBLOCK: a FIFO in its place must not hang the start. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+    if (fd < 0) {
+        return -errno;
+    }
+    error = secret_new(capacity, &secret);
+    if (error == 0) {
+        error = fill_from_file(secret, fd, capacity);
+    }
+    if (error == 0) {
+        *out = secret;
+        secret = NULL;
+    }
+    close(fd);
+    secret_free(secret);
+    return error;
+}
+
+void secret_free(struct secret *secret) {
+    size_t mapped;
+
+    if (secret == NULL) {
+        return;
+    }
+    mapped = secret->mapped;
+    OPENSSL_cleanse(secret, mapped);
+    munmap(secret, mapped);
+}
+
+struct span secret_bytes(const struct secret *secret) {
+    return (struct span){secret->bytes, secret->length};
+}
+
+bool secret_equal(struct span a, struct span b) {
+    return a.length == b.length && (a.length == 0 || CRYPTO_memcmp(a.data, b.data, a.length) == 0);
+}
+
+void secret_protect_process(void) {
+    (void)prctl(PR_SET_DUMPABLE, 0);
+}
+
+static int check_length(size_t length) {
+    return length == 0 ? -EINVAL : length > SECRET_MAX_BYTES ? -E2BIG : 0;
+}
+
+static int secret_new(size_t capacity, struct secret **out) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t mapped = (sizeof(struct secret) + capacity + page - 1) / page * page;
+    struct secret *secret =
+        mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (secret == MAP_FAILED) {
+        return -errno;
+    }
+    if (madvise(secret, mapped, MADV_DONTDUMP) != 0) {
+        int error = -errno;
+        munmap(secret, mapped);
+        return error;
+    }
+    (void)mlock(secret,
+                mapped); /* RLIMIT_MEMLOCK may forbid it; swapped is better than not started */
+    secret->mapped = mapped;
+    *out = secret;
+    return 0;
+}
+
+static int fill_from_file(struct secret *secret, int fd, size_t capacity) {
+    struct stat status;
+    size_t length = 0;
+    ssize_t got;
+
+    if (fstat(fd, &status) != 0) {
+        return -errno;
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return S_ISDIR(status.st_mode) ? -EISDIR : -EINVAL;
+    }
+    do {
+        got = read(fd, secret->bytes + length, capacity - length);
+        if (got < 0 && errno != EINTR) {
+            return -errno;
+        }
+        length += got > 0 ? (size_t)got : 0;
+    } while (got != 0 && length < capacity);
+    secret->length = without_newline(secret->bytes, length);
+    return check_length(secret->length);
+}
+
+static size_t without_newline(const char *bytes, size_t length) {
+    if (length > 0 && bytes[length - 1] == '\n') {
+        length--;
+        if (length > 0 && bytes[length - 1] == '\r') {
+            length--;
+        }
+    }
+    return length;
+}
