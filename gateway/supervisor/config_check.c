@@ -1,0 +1,104 @@
+#include "gateway/supervisor/config_check.h"
+
+#include "gateway/access/auth.h"
+#include "gateway/supervisor/listeners.h"
+#include "gateway/supervisor/run_as.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define STATUS_BAD 2
+
+static int check_here(const struct options *options, bool dev, char *error, size_t size);
+static int run_helper(int program_fd, const char *title, int argc, char *const *argv,
+                      bool add_flag);
+
+static int refuse(const char *error) {
+    fprintf(stderr, "moonx-gateway: %s\n", error);
+    return STATUS_BAD;
+}
+
+int config_check_command(int argc, char *const *argv, const struct options *options, bool dev) {
+    struct spawn_programs programs;
+    char error[1024] = "";
+    if (check_here(options, dev, error, sizeof(error)) < 0 ||
+        spawn_open_programs(&programs, error, sizeof(error)) < 0) {
+        return refuse(error);
+    }
+    int status = run_helper(programs.ingest_fd, "moonx-ingest", argc, argv, false);
+    spawn_close_programs(&programs);
+    if (status == 0) {
+        puts("configuration is fine");
+    }
+    return status;
+}
+
+int config_check_by_child(const struct spawn_programs *programs, int argc, char *const *argv) {
+    return run_helper(programs->gateway_fd, "moonx-gateway", argc, argv, true);
+}
+
+static int check_auth(const struct options *options, bool dev, char *error, size_t size) {
+    struct auth *auth = NULL;
+    int result = auth_new(options, dev, &auth, error, size);
+    auth_free(auth);
+    return result;
+}
+
+static int check_here(const struct options *options, bool dev, char *error, size_t size) {
+    struct run_as run_as;
+    if (listeners_check_host(options->websocket_service_host) < 0) {
+        snprintf(
+            error, size,
+            "WEBSOCKET_SERVICE_HOST (--host): \"%s\" is not a numeric IPv4 or IPv6 address, such "
+            "as 127.0.0.1 or ::",
+            options->websocket_service_host);
+        return -EINVAL;
+    }
+    if (!dev && options->kafka_brokers[0] == '\0') {
+        snprintf(
+            error, size,
+            "KAFKA_BROKERS (--kafka): not set; give HOST:PORT, several separated by commas, or "
+            "start with --dev, which brings a broker of its own");
+        return -EINVAL;
+    }
+    int result = run_as_find(options, &run_as, error, size);
+    return result < 0 ? result : check_auth(options, dev, error, size);
+}
+
+/* A helper that ends with 2 has said why; anything else needs a word from here. */
+static int judge(int status, const char *title) {
+    char error[256];
+    if (status == 0 || status == STATUS_BAD) {
+        return status;
+    }
+    if (status < 0) {
+        snprintf(error, sizeof(error), "%s --check-config did not run: %s", title,
+                 strerror(-status));
+    } else {
+        snprintf(error, sizeof(error), "%s --check-config failed with status %d", title, status);
+    }
+    return refuse(error);
+}
+
+static int run_helper(int program_fd, const char *title, int argc, char *const *argv,
+                      bool add_flag) {
+    /* room for one flag more and the closing NULL */
+    char **arguments = calloc((size_t)argc + 2, sizeof(*arguments));
+    if (!arguments) {
+        return judge(-ENOMEM, title);
+    }
+    int count = 0;
+    char name[32];
+    char flag[] = "--check-config";
+    snprintf(name, sizeof(name), "%s", title);
+    arguments[count++] = name;
+    if (add_flag) {
+        arguments[count++] = flag;
+    }
+    for (int i = 1; i < argc; i++) {
+        arguments[count++] = argv[i];
+    }
+    int status = spawn_run(program_fd, arguments, CONFIG_CHECK_TIMEOUT_MS, NULL, 0);
+    free(arguments);
+    return judge(status, title);
+}

@@ -1,0 +1,118 @@
+/* moonx-gateway: one program, several roles. Started by a person or by systemd it is the supervisor (or a
+ * short command: --help, --version, --check-config, token); started by the supervisor it is a worker. */
+#include "common/heritage.h"
+#include "common/log.h"
+#include "common/option.h"
+#include "gateway/supervisor/config_check.h"
+#include "gateway/supervisor/dev.h"
+#include "gateway/supervisor/supervisor.h"
+#include "gateway/supervisor/token.h"
+#include "gateway/worker.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#define PROGRAM      "moonx-gateway"
+#define STATUS_BAD   2
+#define HELP_COLUMNS 100
+
+static int refuse(const char *error) {
+    fprintf(stderr, PROGRAM ": %s\n", error);
+    return STATUS_BAD;
+}
+
+static int run_worker(const struct heritage *heritage, const struct options *options, bool dev) {
+    char name[16];
+    if (heritage->role != HERITAGE_WORKER) {
+        return refuse(HERITAGE_ENVIRONMENT " names another role than this program has");
+    }
+    snprintf(name, sizeof(name), "moonx-worker-%u", heritage->index % HERITAGE_MAX_WORKERS);
+    prctl(PR_SET_NAME, name);
+    return worker_main(heritage, options, dev);
+}
+
+static int print_help(void) {
+    puts("Usage: " PROGRAM " [OPTION]...\n"
+         "       " PROGRAM " [OPTION]... --check-config\n"
+         "       " PROGRAM
+         " [OPTION]... token --user ID [--email E] [--role R]... [--ttl SECONDS]\n");
+    option_print_help(stdout, PROGRAM, HELP_COLUMNS);
+    return 0;
+}
+
+static int run_subcommand(const struct option_command *command, const struct options *options) {
+    char error[320];
+    if (strcmp(command->arguments[0], "token") == 0) {
+        return token_command(command->argument_count, command->arguments, options, command->dev);
+    }
+    snprintf(error, sizeof(error), "\"%.200s\" is not a command; there is one: token",
+             command->arguments[0]);
+    return refuse(error);
+}
+
+static void start_log(const struct options *options) {
+    static const char *const levels[] = {"error", "warn", "info", "debug"};
+    enum log_level level = LOG_LEVEL_INFO;
+    for (unsigned i = 0; i < ARRAY_LENGTH(levels); i++) {
+        if (strcmp(options->log_level, levels[i]) == 0) {
+            level = (enum log_level)i;
+        }
+    }
+    log_init("supervisor", level,
+             strcmp(options->log_format, "text") == 0 ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON);
+}
+
+static int run_command(int argc, char *const *argv, const struct option_command *command,
+                       const struct options *options) {
+    char error[1024];
+    if (command->dev && dev_prepare(options, error, sizeof(error)) < 0) {
+        return refuse(error);
+    }
+    if (command->argument_count > 0) {
+        return run_subcommand(command, options);
+    }
+    if (command->check_config) {
+        return config_check_command(argc, argv, options, command->dev);
+    }
+    start_log(options);
+    return supervisor_run(argc, argv, options, command->dev);
+}
+
+/* Descriptors 0 to 2 are taken, or the first socket would become some library's stderr. */
+static void open_standard(void) {
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+int main(int argc, char **argv) {
+    struct heritage heritage;
+    struct options options;
+    struct option_command command;
+    char error[1024] = "";
+    open_standard();
+    int child = heritage_take(&heritage);
+    if (child < 0) {
+        return refuse(HERITAGE_ENVIRONMENT " is set by the supervisor alone; unset it");
+    }
+    if (option_parse(argc, argv, &options, &command, error, sizeof(error)) < 0) {
+        return refuse(error);
+    }
+    if (child == 1) {
+        return run_worker(&heritage, &options, command.dev);
+    }
+    if (command.help) {
+        return print_help();
+    }
+    if (command.version) {
+        puts(PROGRAM " " MOONX_VERSION);
+        return 0;
+    }
+    return run_command(argc, argv, &command, &options);
+}

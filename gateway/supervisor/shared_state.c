@@ -1,0 +1,188 @@
+#include "gateway/supervisor/shared_state.h"
+
+#include "common/clock.h"
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static int open_segment(struct shared_state *state, uint64_t ring_bytes,
+                        const struct run_as *run_as);
+static int open_host(struct shared_state *state);
+static int open_worker(struct shared_state *state, unsigned index, const struct run_as *run_as);
+static void set_all_closed(struct shared_state *state);
+static void heritage_for(const struct shared_state *state, enum heritage_role role, unsigned index,
+                         const struct run_as_user *user, struct heritage *out);
+
+int shared_state_open(uint64_t ring_bytes, unsigned workers, const struct run_as *run_as,
+                      struct shared_state *out) {
+    set_all_closed(out);
+    out->worker_count = workers;
+    int result = open_segment(out, ring_bytes, run_as);
+    if (result == 0) {
+        result = open_host(out);
+    }
+    for (unsigned i = 0; i < workers && result == 0; i++) {
+        result = open_worker(out, i, run_as);
+    }
+    return result;
+}
+
+static void close_fd(int *fd) {
+    if (*fd >= 0) {
+        close(*fd);
+    }
+    *fd = -1;
+}
+
+static void close_file(struct shared_file *file) {
+    close_fd(&file->write_fd);
+    close_fd(&file->read_fd);
+}
+
+void shared_state_close(struct shared_state *state) {
+    if (state->segment.header) {
+        segment_unmap(&state->segment);
+    }
+    if (state->host) {
+        host_block_unmap(state->host);
+    }
+    close_file(&state->segment_file);
+    close_file(&state->host_file);
+    for (unsigned i = 0; i < state->worker_count; i++) {
+        if (state->workers[i]) {
+            worker_block_unmap(state->workers[i]);
+        }
+        close_file(&state->worker_file[i]);
+        close_fd(&state->wake_fd[i]);
+    }
+    set_all_closed(state);
+}
+
+void shared_state_ingest_heritage(const struct shared_state *state, const struct run_as *run_as,
+                                  struct heritage *out) {
+    heritage_for(state, HERITAGE_INGEST, 0, &run_as->ingest, out);
+    out->segment_fd = state->segment_file.write_fd;
+    for (unsigned i = 0; i < state->worker_count; i++) {
+        /* it takes the sleeping flag back when it wakes a worker */
+        out->worker_fd[i] = state->worker_file[i].write_fd;
+        out->wake_fd[i] = state->wake_fd[i];
+    }
+}
+
+void shared_state_worker_heritage(const struct shared_state *state, const struct run_as *run_as,
+                                  const struct listeners *listeners, unsigned index,
+                                  struct heritage *out) {
+    heritage_for(state, HERITAGE_WORKER, index, &run_as->worker, out);
+    out->segment_fd = state->segment_file.read_fd;
+    for (unsigned i = 0; i < state->worker_count; i++) {
+        out->worker_fd[i] = state->worker_file[i].read_fd;
+    }
+    out->worker_fd[index] = state->worker_file[index].write_fd;
+    out->wake_fd[index] = state->wake_fd[index];
+    out->listen_count = listeners_share(listeners, index, state->worker_count, out->listen_fd);
+}
+
+void shared_state_clear_ingest(struct shared_state *state) {
+    struct ingest_block *block = state->segment.ingest;
+    store_relaxed(&block->heartbeat_ns, 0);
+    store_relaxed(&block->pid, 0);
+}
+
+void shared_state_clear_worker(struct shared_state *state, unsigned index) {
+    struct worker_block *block = state->workers[index];
+    store_relaxed(&block->state, WORKER_ABSENT);
+    store_relaxed(&block->sleeping, 0);
+    store_relaxed(&block->heartbeat_ns, 0);
+    store_relaxed(&block->pid, 0);
+    for (unsigned i = 0; i < ARRAY_LENGTH(block->interest); i++) {
+        store_relaxed(&block->interest[i], 0);
+    }
+    stats_reset_gauges(&block->stats);
+}
+
+static void set_all_closed(struct shared_state *state) {
+    const struct shared_file closed = {-1, -1};
+    *state = (struct shared_state){.segment_file = closed, .host_file = closed};
+    for (unsigned i = 0; i < HERITAGE_MAX_WORKERS; i++) {
+        state->worker_file[i] = closed;
+        state->wake_fd[i] = -1;
+    }
+}
+
+/* The read-only descriptor is opened before the file changes hands: afterwards a root without
+ * CAP_DAC_OVERRIDE (the systemd unit's) could not open it any more. */
+static int finish_file(struct shared_file *file, const struct run_as_user *owner) {
+    int fd = segment_reopen(file->write_fd, O_RDONLY);
+    if (fd < 0) {
+        return fd;
+    }
+    file->read_fd = fd;
+    if (owner && fchown(file->write_fd, owner->uid, owner->gid) != 0) {
+        return -errno;
+    }
+    return 0;
+}
+
+static int open_segment(struct shared_state *state, uint64_t ring_bytes,
+                        const struct run_as *run_as) {
+    int result = segment_create(ring_bytes, &state->segment_file.write_fd);
+    if (result == 0) {
+        result = finish_file(&state->segment_file, run_as->changes ? &run_as->ingest : NULL);
+    }
+    if (result == 0) {
+        result = segment_map(state->segment_file.write_fd, true, &state->segment);
+    }
+    return result;
+}
+
+static int open_host(struct shared_state *state) {
+    int result = host_block_create(&state->host_file.write_fd);
+    if (result == 0) {
+        result = finish_file(&state->host_file, NULL);
+    }
+    if (result == 0) {
+        result = host_block_map(state->host_file.write_fd, true, &state->host);
+    }
+    if (result == 0) {
+        state->host->started_wall_ms = clock_wall_ms();
+        state->host->started_mono_ns = clock_mono_ns();
+        state->host->worker_count = state->worker_count;
+    }
+    return result;
+}
+
+static int open_worker(struct shared_state *state, unsigned index, const struct run_as *run_as) {
+    struct shared_file *file = &state->worker_file[index];
+    int result = worker_block_create(&file->write_fd);
+    if (result == 0) {
+        result = finish_file(file, run_as->changes ? &run_as->worker : NULL);
+    }
+    if (result == 0) {
+        result = worker_block_map(file->write_fd, true, &state->workers[index]);
+    }
+    if (result == 0) {
+        state->wake_fd[index] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        result = state->wake_fd[index] < 0 ? -errno : 0;
+    }
+    return result;
+}
+
+static void heritage_for(const struct shared_state *state, enum heritage_role role, unsigned index,
+                         const struct run_as_user *user, struct heritage *out) {
+    *out = (struct heritage){
+        .magic = HERITAGE_MAGIC,
+        .version = HERITAGE_VERSION,
+        .size = sizeof(*out),
+        .role = role,
+        .index = index,
+        .worker_count = state->worker_count,
+        .run_as_uid = user->uid,
+        .run_as_gid = user->gid,
+        .segment_fd = -1,
+        .host_fd = state->host_file.read_fd,
+    };
+    for (unsigned i = 0; i < HERITAGE_MAX_WORKERS; i++) {
+        out->worker_fd[i] = out->wake_fd[i] = out->listen_fd[i] = -1;
+    }
+}

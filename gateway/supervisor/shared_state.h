@@ -1,0 +1,50 @@
+/* All shared memory and wake-ups of one host, as the supervisor makes and keeps them: the segment, the host
+ * block, one block and one eventfd per worker slot. Nothing of it has a name in the file system, so nothing
+ * stays when the last process is gone. One per supervisor, from start to end; children see the parts that
+ * their heritage names. */
+#ifndef MOONX_GATEWAY_SUPERVISOR_SHARED_STATE_H
+#define MOONX_GATEWAY_SUPERVISOR_SHARED_STATE_H
+
+#include "common/heritage.h"
+#include "gateway/supervisor/listeners.h"
+#include "gateway/supervisor/run_as.h"
+#include "shm/host_block.h"
+#include "shm/segment.h"
+#include "shm/worker_block.h"
+
+/* Two descriptors each: one for the writer, one opened O_RDONLY for everybody else. */
+struct shared_file {
+    int write_fd;
+    int read_fd;
+};
+
+struct shared_state {
+    struct shared_file segment_file;
+    struct shared_file host_file;
+    struct shared_file worker_file[HERITAGE_MAX_WORKERS];
+    int wake_fd[HERITAGE_MAX_WORKERS];
+    unsigned worker_count;
+    struct segment segment;
+    struct host_block *host;
+    struct worker_block *workers[HERITAGE_MAX_WORKERS];
+};
+
+/* Makes and maps everything; as root, the segment becomes ingest's user's and worker blocks the workers'.
+ * *out can be closed in every case. */
+int shared_state_open(uint64_t ring_bytes, unsigned workers, const struct run_as *run_as,
+                      struct shared_state *out) MUST_CHECK;
+void shared_state_close(struct shared_state *state);
+
+/* What that child inherits. */
+void shared_state_ingest_heritage(const struct shared_state *state, const struct run_as *run_as,
+                                  struct heritage *out);
+void shared_state_worker_heritage(const struct shared_state *state, const struct run_as *run_as,
+                                  const struct listeners *listeners, unsigned index,
+                                  struct heritage *out);
+
+/* Sets back what a dead predecessor has left and its successor has not set yet: no heartbeat, no pid, no
+ * state, no gauges. Only while no process of that role runs: the supervisor is then the one writer. */
+void shared_state_clear_ingest(struct shared_state *state);
+void shared_state_clear_worker(struct shared_state *state, unsigned index);
+
+#endif

@@ -1,0 +1,159 @@
+#include "gateway/supervisor/start.h"
+
+#include "common/log.h"
+#include "gateway/supervisor/config_check.h"
+#include "gateway/supervisor/dev.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#define STATUS_FAILED    1
+#define STATUS_BAD       2
+#define TOKEN_TIMEOUT_MS 10000u
+
+/* Each returns an exit status; `error` may get a line. */
+typedef int start_step(struct start *start, char *error, size_t size);
+
+static start_step open_programs, check_configuration, find_users, raise_limits, open_listeners,
+    open_state, prepare_dev;
+static start_step *const steps[] = {open_programs,  check_configuration, find_users, raise_limits,
+                                    open_listeners, open_state,          prepare_dev};
+
+int start_open(int argc, char *const *argv, const struct options *options, bool dev,
+               struct start *out) {
+    char error[1024] = "";
+    int status = 0;
+    *out = (struct start){.argc = argc, .argv = argv, .options = options, .dev = dev};
+    for (size_t i = 0; i < ARRAY_LENGTH(steps) && status == 0; i++) {
+        status = steps[i](out, error, sizeof(error));
+    }
+    if (error[0] != '\0') {
+        fprintf(stderr, "moonx-gateway: %s\n", error);
+    }
+    return status;
+}
+
+void start_close(struct start *start) {
+    if (start->state_open) {
+        shared_state_close(&start->state);
+    }
+    if (start->listeners_open) {
+        listeners_close(&start->listeners);
+    }
+    if (start->programs_open) {
+        spawn_close_programs(&start->programs);
+    }
+    if (start->dev && start->state_open) {
+        dev_bootstrap_remove(start->options);
+    }
+    explicit_bzero(start->token, sizeof(start->token));
+}
+
+void start_greet(struct start *start, const char *broker) {
+    dev_print_banner(stdout, start->options, start->argv[0], broker, start->token);
+    explicit_bzero(start->token, sizeof(start->token));
+}
+
+static int open_programs(struct start *start, char *error, size_t size) {
+    if (spawn_open_programs(&start->programs, error, size) < 0) {
+        return STATUS_FAILED;
+    }
+    start->programs_open = true;
+    return 0;
+}
+
+static int check_configuration(struct start *start, char *error, size_t size) {
+    (void)error;
+    (void)size;
+    return config_check_by_child(&start->programs, start->argc, start->argv);
+}
+
+static int find_users(struct start *start, char *error, size_t size) {
+    if (run_as_find(start->options, &start->run_as, error, size) < 0) {
+        return STATUS_BAD;
+    }
+    if (start->run_as.changes && run_as_shared(&start->run_as)) {
+        log_warn(
+            "WORKER_USER and INGEST_USER are the same: a worker taken over could write events");
+    }
+    return 0;
+}
+
+/* Every connection is a descriptor: what the administrator allows is what children inherit. */
+static int raise_limits(struct start *start, char *error, size_t size) {
+    struct rlimit limit;
+    (void)start;
+    (void)error;
+    (void)size;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+            log_warn("can't raise the limit of open files: %s", strerror(errno));
+        }
+    }
+    return 0;
+}
+
+static int open_listeners(struct start *start, char *error, size_t size) {
+    const struct options *options = start->options;
+    if (listeners_open(options->websocket_service_host, (unsigned)options->websocket_service_port,
+                       &start->listeners, error, size) < 0) {
+        return STATUS_FAILED;
+    }
+    start->listeners_open = true;
+    return 0;
+}
+
+static int open_state(struct start *start, char *error, size_t size) {
+    const struct options *options = start->options;
+    start->state_open = true;
+    int result = shared_state_open((uint64_t)options->ring_bytes, (unsigned)options->workers,
+                                   &start->run_as, &start->state);
+    if (result < 0) {
+        snprintf(error, size,
+                 "can't make shared memory: %s; see RING_BYTES (--ring-bytes, now %lld)",
+                 strerror(-result), options->ring_bytes);
+        return STATUS_FAILED;
+    }
+    return 0;
+}
+
+/* The demo token comes from a child, because this process loads no secret. */
+static int mint_token(struct start *start) {
+    static const char *const words[] = {"token", "--user", DEV_USER, "--ttl", DEV_TOKEN_TTL};
+    char texts[ARRAY_LENGTH(words)][16];
+    char **argv = calloc((size_t)start->argc + ARRAY_LENGTH(words) + 1, sizeof(*argv));
+    if (!argv) {
+        return -ENOMEM;
+    }
+    int count = 0;
+    for (; count < start->argc; count++) {
+        argv[count] = start->argv[count];
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(words); i++) {
+        snprintf(texts[i], sizeof(texts[i]), "%s", words[i]);
+        argv[count++] = texts[i];
+    }
+    int result = spawn_run(start->programs.gateway_fd, argv, TOKEN_TIMEOUT_MS, start->token,
+                           sizeof(start->token));
+    free(argv);
+    start->token[strcspn(start->token, "\n")] = '\0';
+    return result;
+}
+
+static int prepare_dev(struct start *start, char *error, size_t size) {
+    if (!start->dev) {
+        return 0;
+    }
+    if (dev_bootstrap_clear(start->options, &start->run_as, error, size) < 0) {
+        return STATUS_FAILED;
+    }
+    int result = mint_token(start);
+    if (result != 0) {
+        snprintf(error, size, "can't make the demo token: %s",
+                 result < 0 ? strerror(-result) : "the token command failed");
+        return STATUS_FAILED;
+    }
+    return 0;
+}

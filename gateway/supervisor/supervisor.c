@@ -1,0 +1,256 @@
+#include "gateway/supervisor/supervisor.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "gateway/supervisor/children.h"
+#include "gateway/supervisor/config_check.h"
+#include "gateway/supervisor/dev.h"
+#include "gateway/supervisor/sd_notify.h"
+#include "gateway/supervisor/start.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define TICK_MS       500u  /* heartbeats come every second */
+#define EAGER_TICK_MS 20u   /* while something is awaited: the start, the development broker */
+#define GAP_MS        1000u /* this much later than asked for: it was stopped itself */
+
+enum phase { STARTING, SERVING, DRAINING, LAST, DONE };
+
+struct supervisor {
+    struct start *start;
+    struct children children;
+    struct sd_notify notify;
+    int signal_fd;
+    enum phase phase;
+    uint64_t last_turn_ms;
+    uint64_t watchdog_due_ms;
+    uint64_t greet_until_ms; /* --dev: the broker's address is awaited until then; 0: not now */
+};
+
+typedef void signal_handler(struct supervisor *supervisor, uint64_t now_ms);
+
+static signal_handler on_child, on_terminate, on_interrupt, on_quit, on_reload, on_upgrade;
+static const struct {
+    int number;
+    signal_handler *handler;
+} handlers[] = {{SIGCHLD, on_child}, {SIGTERM, on_terminate}, {SIGINT, on_interrupt},
+                {SIGQUIT, on_quit},  {SIGHUP, on_reload},     {SIGUSR2, on_upgrade}};
+
+static int open_all(struct supervisor *supervisor, struct start *start);
+static void close_all(struct supervisor *supervisor);
+static void loop(struct supervisor *supervisor);
+
+int supervisor_run(int argc, char *const *argv, const struct options *options, bool dev) {
+    struct start start;
+    struct supervisor supervisor = {.signal_fd = -1};
+    int status = start_open(argc, argv, options, dev, &start);
+    if (status == 0) {
+        status = open_all(&supervisor, &start) < 0 ? 1 : 0;
+    }
+    if (status == 0) {
+        loop(&supervisor);
+        log_info("stopped");
+    }
+    close_all(&supervisor);
+    start_close(&start);
+    return status;
+}
+
+static int open_signals(struct supervisor *supervisor) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < ARRAY_LENGTH(handlers); i++) {
+        sigaddset(&set, handlers[i].number);
+    }
+    signal(SIGPIPE, SIG_IGN);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) {
+        return -errno;
+    }
+    supervisor->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    return supervisor->signal_fd < 0 ? -errno : 0;
+}
+
+static int open_all(struct supervisor *supervisor, struct start *start) {
+    struct children_setup setup = {
+        .programs = &start->programs,
+        .run_as = &start->run_as,
+        .listeners = &start->listeners,
+        .state = &start->state,
+        .argc = start->argc,
+        .argv = start->argv,
+        /* a developer's Ctrl-C has all done within 2 s */
+        .worker_stop_ms = (uint32_t)start->options->drain_timeout + (start->dev ? 300 : 1000),
+        .ingest_stop_ms = start->dev ? 500 : 1000,
+    };
+    supervisor->start = start;
+    int result = sd_notify_take(&supervisor->notify);
+    if (result < 0) {
+        log_warn("NOTIFY_SOCKET can't be used: %s", strerror(-result));
+    }
+    result = open_signals(supervisor);
+    if (result == 0) {
+        result = children_open(&setup, &supervisor->children);
+    }
+    if (result < 0) {
+        log_error("can't start: %s", strerror(-result));
+    }
+    return result;
+}
+
+static void close_all(struct supervisor *supervisor) {
+    if (!supervisor->start) {
+        return;
+    }
+    children_close(&supervisor->children);
+    sd_notify_close(&supervisor->notify);
+    if (supervisor->signal_fd >= 0) {
+        close(supervisor->signal_fd);
+    }
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+static unsigned wait_ms(const struct supervisor *supervisor, uint64_t now_ms) {
+    bool eager = supervisor->phase == STARTING || supervisor->greet_until_ms > 0;
+    uint64_t due = now_ms + (eager ? EAGER_TICK_MS : TICK_MS);
+    due = earlier(due, children_next_due_ms(&supervisor->children));
+    if (supervisor->notify.watchdog_ms > 0) {
+        due = earlier(due, supervisor->watchdog_due_ms);
+    }
+    return due > now_ms ? (unsigned)(due - now_ms) : 0;
+}
+
+static void take_signals(struct supervisor *supervisor, uint64_t now_ms) {
+    struct signalfd_siginfo info;
+    while (read(supervisor->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        for (size_t i = 0; i < ARRAY_LENGTH(handlers); i++) {
+            if (handlers[i].number == (int)info.ssi_signo) {
+                handlers[i].handler(supervisor, now_ms);
+            }
+        }
+    }
+}
+
+static void say_ready(struct supervisor *supervisor, uint64_t now_ms) {
+    const struct start *start = supervisor->start;
+    char lines[256];
+    snprintf(lines, sizeof(lines), "READY=1\nMAINPID=%d\nSTATUS=port %lld, %u workers",
+             (int)getpid(), start->options->websocket_service_port, start->state.worker_count);
+    sd_notify_send(&supervisor->notify, lines);
+    log_info("all started: port %lld on %s, %u workers", start->options->websocket_service_port,
+             start->options->websocket_service_host, start->state.worker_count);
+    supervisor->phase = SERVING;
+    supervisor->greet_until_ms = start->dev ? now_ms + DEV_BROKER_WAIT_MS : 0;
+}
+
+static void greet(struct supervisor *supervisor, uint64_t now_ms) {
+    char broker[DEV_BROKER_MAX_BYTES] = "";
+    int known = dev_bootstrap_read(supervisor->start->options, broker);
+    if (!known && now_ms < supervisor->greet_until_ms) {
+        return;
+    }
+    if (!known) {
+        log_error("the development broker has not written its address into %s/bootstrap",
+                  supervisor->start->options->dev_directory);
+    }
+    start_greet(supervisor->start, broker);
+    supervisor->greet_until_ms = 0;
+}
+
+/* What a phase waits for, and what comes next. */
+static void advance(struct supervisor *supervisor, uint64_t now_ms) {
+    if (supervisor->phase == STARTING && children_serving(&supervisor->children)) {
+        say_ready(supervisor, now_ms);
+    }
+    if (supervisor->phase == SERVING && supervisor->greet_until_ms > 0) {
+        greet(supervisor, now_ms);
+    }
+    if (supervisor->phase == DRAINING && children_workers_gone(&supervisor->children)) {
+        supervisor->phase = LAST;
+        children_stop_ingest(&supervisor->children, now_ms);
+    }
+    if (supervisor->phase == LAST && children_gone(&supervisor->children)) {
+        supervisor->phase = DONE;
+    }
+}
+
+static void feed_watchdog(struct supervisor *supervisor, uint64_t now_ms) {
+    if (supervisor->notify.watchdog_ms > 0 && now_ms >= supervisor->watchdog_due_ms) {
+        sd_notify_send(&supervisor->notify, "WATCHDOG=1");
+        supervisor->watchdog_due_ms = now_ms + supervisor->notify.watchdog_ms;
+    }
+}
+
+static void turn(struct supervisor *supervisor) {
+    struct pollfd wait = {.fd = supervisor->signal_fd, .events = POLLIN};
+    unsigned allowed_ms = wait_ms(supervisor, clock_mono_ms());
+    poll(&wait, 1, (int)allowed_ms);
+    uint64_t now_ms = clock_mono_ms();
+    if (now_ms - supervisor->last_turn_ms > allowed_ms + GAP_MS) {
+        log_warn("was stopped itself for %llu ms; children are excused",
+                 (unsigned long long)(now_ms - supervisor->last_turn_ms));
+        children_excuse(&supervisor->children, now_ms);
+    }
+    supervisor->last_turn_ms = now_ms;
+    take_signals(supervisor, now_ms);
+    children_tick(&supervisor->children, now_ms);
+    advance(supervisor, now_ms);
+    feed_watchdog(supervisor, now_ms);
+}
+
+static void loop(struct supervisor *supervisor) {
+    supervisor->last_turn_ms = clock_mono_ms();
+    while (supervisor->phase != DONE) {
+        turn(supervisor);
+    }
+}
+
+static void on_child(struct supervisor *supervisor, uint64_t now_ms) {
+    children_reap(&supervisor->children, now_ms);
+}
+
+static void begin_stop(struct supervisor *supervisor, enum phase phase, const char *how) {
+    sd_notify_send(&supervisor->notify, "STOPPING=1");
+    store_relaxed(&supervisor->start->state.host->draining, 1);
+    supervisor->greet_until_ms = 0;
+    supervisor->phase = phase;
+    log_info("%s", how);
+}
+
+static void on_terminate(struct supervisor *supervisor, uint64_t now_ms) {
+    if (supervisor->phase < DRAINING) {
+        begin_stop(supervisor, DRAINING, "told to stop: clients are sent away first");
+        children_stop_workers(&supervisor->children, now_ms);
+    }
+}
+
+static void on_interrupt(struct supervisor *supervisor, uint64_t now_ms) {
+    if (supervisor->phase < DRAINING) {
+        on_terminate(supervisor, now_ms);
+    } else {
+        on_quit(supervisor, now_ms);
+    }
+}
+
+static void on_quit(struct supervisor *supervisor, uint64_t now_ms) {
+    begin_stop(supervisor, LAST, "told to stop now");
+    children_quit(&supervisor->children, now_ms);
+}
+
+static void on_reload(struct supervisor *supervisor, uint64_t now_ms) {
+    (void)supervisor;
+    (void)now_ms;
+    log_warn("SIGHUP: this version can't reload its configuration; nothing has changed");
+}
+
+static void on_upgrade(struct supervisor *supervisor, uint64_t now_ms) {
+    (void)supervisor;
+    (void)now_ms;
+    log_warn("SIGUSR2: this version can't replace itself while it runs; nothing has changed");
+}
