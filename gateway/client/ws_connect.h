@@ -1,0 +1,20 @@
+/* The way to an open WebSocket: TCP connection and handshake under one deadline. Blocks (with poll) until
+ * it is there or can't be; used by ws_client. */
+#ifndef MOONX_GATEWAY_CLIENT_WS_CONNECT_H
+#define MOONX_GATEWAY_CLIENT_WS_CONNECT_H
+
+#include "gateway/client/ws_handshake.h"
+#include "gateway/client/ws_url.h"
+
+struct ws_connect {
+    int fd; /* the caller's to close; -1 after a failure */
+    /* Bytes that came behind the answer's head belong to the WebSocket: early[early_at … early_end). */
+    size_t early_at, early_end;
+    char early[WS_HANDSHAKE_ANSWER_MAX];
+};
+
+/* Tries every address of the name in turn. On failure `error` has one line. */
+int ws_connect_open(const struct ws_url *url, unsigned timeout_ms, struct ws_connect *out,
+                    char *error, size_t error_size) MUST_CHECK;
+
+#endif
