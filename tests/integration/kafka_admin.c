@@ -1,0 +1,182 @@
+/* Topics of a test's Kafka, by librdkafka's admin interface: one process start instead of a JVM's.
+ *   kafka_admin BROKERS wait MS              until a broker answers and a controller is known
+ *   kafka_admin BROKERS create TOPIC N       a topic of N partitions, until each has a leader
+ *   kafka_admin BROKERS grow TOPIC N         to N partitions, until each has a leader
+ *   kafka_admin BROKERS delete TOPIC         until no metadata shows it
+ * Exit status 0, or 1 with one line on standard error. */
+#include <librdkafka/rdkafka.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define ADMIN_TIMEOUT_MS    30000
+#define METADATA_TIMEOUT_MS 2000
+
+struct wanted {
+    const char *topic; /* NULL: any broker will do */
+    int partitions;    /* 0: the topic must be gone */
+};
+
+static int64_t now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int fail(const char *what, const char *why) {
+    fprintf(stderr, "kafka_admin: %s: %s\n", what, why);
+    return 1;
+}
+
+static int led_partitions(const struct rd_kafka_metadata *metadata, const char *topic) {
+    for (int i = 0; i < metadata->topic_cnt; i++) {
+        const struct rd_kafka_metadata_topic *found = &metadata->topics[i];
+        if (strcmp(found->topic, topic) != 0)
+            continue;
+        int led = 0;
+        for (int p = 0; p < found->partition_cnt; p++)
+            led += found->partitions[p].leader >= 0;
+        return led;
+    }
+    return 0;
+}
+
+static bool as_wanted(const struct rd_kafka_metadata *metadata, const struct wanted *wanted) {
+    if (metadata->broker_cnt == 0)
+        return false;
+    return !wanted->topic || led_partitions(metadata, wanted->topic) == wanted->partitions;
+}
+
+/* The broker has no notification of this kind, so its metadata is asked again until it agrees. */
+static int await(rd_kafka_t *client, const struct wanted *wanted, int64_t timeout_ms) {
+    const int64_t deadline = now_ms() + timeout_ms;
+    rd_kafka_resp_err_t problem = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    while (now_ms() < deadline) {
+        const struct rd_kafka_metadata *metadata;
+        problem = rd_kafka_metadata(client, 1, NULL, &metadata, METADATA_TIMEOUT_MS);
+        if (!problem) {
+            bool good = as_wanted(metadata, wanted);
+            rd_kafka_metadata_destroy(metadata);
+            if (good)
+                return 0;
+        }
+        rd_kafka_poll(client, 20);
+    }
+    return fail("waiting for metadata",
+                problem ? rd_kafka_err2str(problem) : "not as wanted in time");
+}
+
+static const rd_kafka_topic_result_t **results_of(rd_kafka_event_t *event, size_t *count) {
+    const rd_kafka_CreateTopics_result_t *created = rd_kafka_event_CreateTopics_result(event);
+    if (created)
+        return rd_kafka_CreateTopics_result_topics(created, count);
+    const rd_kafka_CreatePartitions_result_t *grown = rd_kafka_event_CreatePartitions_result(event);
+    if (grown)
+        return rd_kafka_CreatePartitions_result_topics(grown, count);
+    return rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event), count);
+}
+
+static int outcome(rd_kafka_queue_t *queue) {
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, ADMIN_TIMEOUT_MS);
+    if (!event)
+        return fail("request", "no answer in time");
+    int status = 0;
+    if (rd_kafka_event_error(event)) {
+        status = fail("request", rd_kafka_event_error_string(event));
+    } else {
+        size_t count = 0;
+        const rd_kafka_topic_result_t **results = results_of(event, &count);
+        for (size_t i = 0; i < count; i++)
+            if (rd_kafka_topic_result_error(results[i]))
+                status = fail(rd_kafka_topic_result_name(results[i]),
+                              rd_kafka_err2str(rd_kafka_topic_result_error(results[i])));
+    }
+    rd_kafka_event_destroy(event);
+    return status;
+}
+
+static int create(rd_kafka_t *client, rd_kafka_queue_t *queue, const struct wanted *wanted) {
+    char error[256];
+    rd_kafka_NewTopic_t *topic =
+        rd_kafka_NewTopic_new(wanted->topic, wanted->partitions, 1, error, sizeof error);
+    if (!topic)
+        return fail(wanted->topic, error);
+    rd_kafka_CreateTopics(client, &topic, 1, NULL, queue);
+    rd_kafka_NewTopic_destroy(topic);
+    return outcome(queue);
+}
+
+static int grow(rd_kafka_t *client, rd_kafka_queue_t *queue, const struct wanted *wanted) {
+    char error[256];
+    rd_kafka_NewPartitions_t *partitions =
+        rd_kafka_NewPartitions_new(wanted->topic, (size_t)wanted->partitions, error, sizeof error);
+    if (!partitions)
+        return fail(wanted->topic, error);
+    rd_kafka_CreatePartitions(client, &partitions, 1, NULL, queue);
+    rd_kafka_NewPartitions_destroy(partitions);
+    return outcome(queue);
+}
+
+static int delete (rd_kafka_t *client, rd_kafka_queue_t *queue, const struct wanted *wanted) {
+    rd_kafka_DeleteTopic_t *topic = rd_kafka_DeleteTopic_new(wanted->topic);
+    rd_kafka_DeleteTopics(client, &topic, 1, NULL, queue);
+    rd_kafka_DeleteTopic_destroy(topic);
+    return outcome(queue);
+}
+
+static const struct command {
+    const char *name;
+    int arguments; /* behind its name */
+    int (*request)(rd_kafka_t *client, rd_kafka_queue_t *queue, const struct wanted *wanted);
+} commands[] = {{"wait", 1, NULL}, {"create", 2, create}, {"grow", 2, grow}, {"delete", 1, delete}};
+
+static rd_kafka_t *client_new(const char *brokers) {
+    char error[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    const char *const settings[][2] = {{"bootstrap.servers", brokers},
+                                       {"reconnect.backoff.ms", "20"},
+                                       {"reconnect.backoff.max.ms", "100"},
+                                       {"log_level", "0"}};
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], error, sizeof error)) {
+            fail(settings[i][0], error);
+            rd_kafka_conf_destroy(conf);
+            return NULL;
+        }
+    rd_kafka_t *client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, sizeof error);
+    if (!client) {
+        fail("starting", error);
+        rd_kafka_conf_destroy(conf);
+    }
+    return client;
+}
+
+static int run(const struct command *command, const char *brokers, char **arguments) {
+    rd_kafka_t *client = client_new(brokers);
+    if (!client)
+        return 1;
+    int status;
+    if (!command->request) {
+        status = await(client, &(struct wanted){0}, atoi(arguments[0]));
+    } else {
+        struct wanted wanted = {.topic = arguments[0],
+                                .partitions = command->arguments > 1 ? atoi(arguments[1]) : 0};
+        rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
+        status = command->request(client, queue, &wanted);
+        if (status == 0)
+            status = await(client, &wanted, ADMIN_TIMEOUT_MS);
+        rd_kafka_queue_destroy(queue);
+    }
+    rd_kafka_destroy(client);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    for (size_t i = 0; argc > 2 && i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(argv[2], commands[i].name) == 0 && argc == 3 + commands[i].arguments)
+            return run(&commands[i], argv[1], argv + 3);
+    return fail("usage",
+                "kafka_admin BROKERS wait MS | create TOPIC N | grow TOPIC N | delete TOPIC");
+}

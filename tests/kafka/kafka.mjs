@@ -1,0 +1,216 @@
+// Apache Kafka for a test: one node that is broker and controller, on 127.0.0.1, its data in a temporary
+// folder. The process dies with the test (also when that is killed), and stop() removes the folder.
+//
+//   const kafka = await startKafka();
+//   await kafka.createTopic('price.updates', 4);
+//   kafka.bootstrap                             '127.0.0.1:PORT'
+//   await kafka.addPartitions('price.updates', 6);
+//   await kafka.deleteTopic('price.updates');
+//   await kafka.kill(); await kafka.start();    restart() is both, with a clean shutdown
+//   await kafka.stop();
+import { execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, openSync, closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { serverProperties } from './server.properties.mjs';
+
+const run = promisify(execFile);
+const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
+const helpers = process.env.MOONX_TEST_HELPERS ?? join(root, 'build/release/tests/integration');
+const START_MS = 60_000;
+const SHUTDOWN_MS = 15_000;
+
+const java = [
+    '-Xms96m', '-Xmx320m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData', '-Xshare:auto',
+    '-Dlog4j2.level=OFF', '-cp', join(root, 'build/kafka/lib/*'),
+];
+
+export async function freePort(host = '127.0.0.1') {
+    const server = createServer();
+    await new Promise((resolve, reject) => server.once('error', reject).listen(0, host, resolve));
+    const { port } = server.address();
+    await new Promise(resolve => server.close(resolve));
+    return port;
+}
+
+const admin = (bootstrap, ...args) => run(join(helpers, 'kafka_admin'), [bootstrap, ...args.map(String)]);
+
+// --pdeathsig: a test that is killed leaves no broker behind.
+const launch = (command, args, options) => spawn('setpriv', ['--pdeathsig', 'KILL', command, ...args], options);
+
+const exited = child => child.exitCode !== null || child.signalCode !== null;
+
+function exitOf(child, deadlineMs) {
+    if (exited(child))
+        return Promise.resolve(true);
+    return new Promise(resolve => {
+        const timer = setTimeout(() => resolve(false), deadlineMs);
+        child.once('exit', () => {
+            clearTimeout(timer);
+            resolve(true);
+        });
+    });
+}
+
+class Kafka {
+    #dir;
+    #config;
+    #log;
+    #child = null;
+
+    constructor(dir, port, controllerPort) {
+        this.#dir = dir;
+        this.#config = join(dir, 'server.properties');
+        this.#log = join(dir, 'log');
+        this.bootstrap = `127.0.0.1:${port}`;
+        writeFileSync(this.#config, serverProperties({ dir, port, controllerPort }));
+        process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
+    }
+
+    async format() {
+        const id = randomBytes(16).toString('base64url');
+        await run('java', [...java, 'kafka.tools.StorageTool', 'format', '-t', id, '-c', this.#config]);
+    }
+
+    get pid() {
+        return this.#child?.pid;
+    }
+
+    async start() {
+        const log = openSync(this.#log, 'a');
+        this.#child = launch('java', [...java, 'kafka.Kafka', this.#config], { stdio: ['ignore', log, log] });
+        closeSync(log);
+        const running = this.#child;
+        const died = new Promise((_, reject) => running.once('exit', () => reject(new Error(
+            `Kafka ended while starting:\n${readFileSync(this.#log, 'utf8').slice(-4000)}`))));
+        died.catch(() => {});
+        await Promise.race([admin(this.bootstrap, 'wait', START_MS), died]);
+    }
+
+    async #end(signal) {
+        const running = this.#child;
+        this.#child = null;
+        if (!running || exited(running))
+            return;
+        running.kill(signal);
+        if (!await exitOf(running, SHUTDOWN_MS)) {
+            running.kill('SIGKILL');
+            await exitOf(running, SHUTDOWN_MS);
+        }
+    }
+
+    shutdown() {
+        return this.#end('SIGTERM');
+    }
+
+    kill() {
+        return this.#end('SIGKILL');
+    }
+
+    async restart() {
+        await this.shutdown();
+        await this.start();
+    }
+
+    // The data goes too, so nothing is gained by a slow shutdown.
+    async stop() {
+        await this.kill();
+        rmSync(this.#dir, { recursive: true, force: true, maxRetries: 5 });
+    }
+
+    async createTopic(name, partitions = 1) {
+        await admin(this.bootstrap, 'create', name, partitions);
+    }
+
+    async addPartitions(name, total) {
+        await admin(this.bootstrap, 'grow', name, total);
+    }
+
+    async deleteTopic(name) {
+        await admin(this.bootstrap, 'delete', name);
+    }
+}
+
+// `start: false` gives a formatted broker whose address is known but where nobody answers yet.
+export async function startKafka({ dir, start = true } = {}) {
+    const folder = dir ?? mkdtempSync(join(tmpdir(), 'moonx-kafka-'));
+    const kafka = new Kafka(folder, await freePort(), await freePort());
+    await kafka.format();
+    if (start)
+        await kafka.start();
+    return kafka;
+}
+
+// A producing client that stays: send() resolves to {partition, offset} once Kafka has the message durably.
+export class Producer {
+    #child;
+    #sent = 0;
+    #waiting = new Map();
+    #rest = '';
+
+    constructor(bootstrap) {
+        this.#child = launch(join(helpers, 'kafka_produce'), [bootstrap], { stdio: ['pipe', 'pipe', 'inherit'] });
+        this.#child.stdin.on('error', () => {});
+        this.#child.stdout.setEncoding('utf8').on('data', text => this.#read(text));
+        this.#child.once('exit', () => this.#waiting.forEach(({ reject }) => reject(new Error('producer ended'))));
+    }
+
+    #read(text) {
+        const lines = (this.#rest + text).split('\n');
+        this.#rest = lines.pop();
+        for (const line of lines) {
+            const { n, error, ...where } = JSON.parse(line);
+            const { resolve, reject } = this.#waiting.get(n);
+            this.#waiting.delete(n);
+            if (error)
+                reject(new Error(error));
+            else
+                resolve({ ...where, id: `${where.topic}:${where.partition}:${where.offset}` });
+        }
+    }
+
+    // value: an object (sent as JSON), a string (sent as it is), a Buffer, or null: a tombstone.
+    send(topic, value, { partition = '-', key = '-' } = {}) {
+        let form = 'text';
+        let text = typeof value === 'string' ? value : '';
+        if (value === null)
+            form = 'null';
+        else if (Buffer.isBuffer(value))
+            [form, text] = ['hex', value.toString('hex')];
+        else if (typeof value === 'object')
+            text = JSON.stringify(value);
+        if (form === 'text' && text.includes('\n'))
+            [form, text] = ['hex', Buffer.from(text).toString('hex')];
+        const n = this.#sent++;
+        return new Promise((resolve, reject) => {
+            this.#waiting.set(n, { resolve, reject });
+            this.#child.stdin.write([topic, partition, key, form, text].join('\t') + '\n');
+        });
+    }
+
+    async stop() {
+        this.#child.stdin.end();
+        if (!await exitOf(this.#child, 10_000))
+            this.#child.kill('SIGKILL');
+    }
+}
+
+// Numbered events at a steady rate: resolves to the list of results, {n, topic, partition, offset} each.
+// templates: [topic, template] pairs; see kafka_produce.c.
+export function produceMany(bootstrap, { count, rate, partitions, templates }) {
+    const args = [bootstrap, count, rate, partitions, ...templates.map(([topic, text]) => `${topic}=${text}`)];
+    const producer = launch(join(helpers, 'kafka_produce'), args.map(String), { stdio: ['ignore', 'pipe', 'inherit'] });
+    return new Promise((resolve, reject) => {
+        let output = '';
+        producer.stdout.setEncoding('utf8').on('data', text => (output += text));
+        producer.once('error', reject).once('close', code => {
+            if (code !== 0)
+                return reject(new Error(`kafka_produce ended with status ${code}`));
+            resolve(output.trimEnd().split('\n').map(line => JSON.parse(line)));
+        });
+    });
+}
