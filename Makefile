@@ -64,7 +64,7 @@ $(OUT)/obj/%.o: %.c
 
 $(OUT)/obj/llhttp/%.o: /usr/share/llhttp/%.c
 	@mkdir -p $(@D)
-	$(CC) -I/usr/share/include/llhttp -std=c11 -g -O2 -fPIE -w -c -o $@ $<
+	$(CC) -I/usr/share/include/llhttp -DLLHTTP_STRICT_MODE=1 -std=c11 -g -O2 -fPIE -w -c -o $@ $<
 
 $(OUT)/unit/%: $(OUT)/obj/tests/unit/%.o $(ARCHIVE)
 	@mkdir -p $(@D)

@@ -37,7 +37,7 @@ typedef void conn_room_visit(void *context, struct span room);
 void conn_each_room(const struct worker *worker, const struct conn *conn, conn_room_visit *visit,
                     void *context);
 /* Rooms joined by subscribe, for ws_max_subscriptions (automatic ones do not count). */
-unsigned conn_room_count(const struct conn *conn);
+unsigned conn_room_count(const struct worker *worker, const struct conn *conn);
 
 /* Queues one text frame (copied), to be written before fan-out. Nothing is sent once closing has begun. */
 void conn_send_text(struct worker *worker, struct conn *conn, struct span payload);

@@ -12,8 +12,6 @@ static bool verify(const struct worker *worker, const struct message *message,
                    struct identity *identity, enum error_code *code);
 static void refuse(struct worker *worker, struct conn *conn, enum error_code code, const char *ref);
 static void log_refusal(const struct conn *conn, enum error_code code);
-static void reply_failed(struct worker *worker, struct conn *conn, enum error_code code,
-                         const char *ref);
 static void reply_success(struct worker *worker, struct conn *conn, const struct identity *identity,
                           const char *ref);
 static void join_automatic_rooms(struct worker *worker, struct conn *conn, const char *ref);
@@ -36,7 +34,7 @@ void handle_authenticate(struct worker *worker, struct conn *conn, const struct 
     }
     if (error != 0) {
         /* The token is good and we are at fault: the client may try again, and it does not count. */
-        reply_failed(worker, conn, ERROR_AUTH_UNAVAILABLE, message->ref);
+        reply_auth_failed(worker, conn, ERROR_AUTH_UNAVAILABLE, message->ref);
         return;
     }
     stats_add(worker->stats, STAT_AUTH_SUCCESSES, 1);
@@ -63,7 +61,7 @@ static void refuse(struct worker *worker, struct conn *conn, enum error_code cod
                    const char *ref) {
     stats_add(worker->stats, STAT_AUTH_FAILURES, 1);
     log_refusal(conn, code);
-    reply_failed(worker, conn, code, ref);
+    reply_auth_failed(worker, conn, code, ref);
     conn_authentication_failed(worker, conn);
 }
 
@@ -75,16 +73,6 @@ static void log_refusal(const struct conn *conn, enum error_code code) {
         log_write(LOG_LEVEL_INFO, conn_id(conn), "Token refused: %s (%llu more not logged)",
                   error_code_name(code), (unsigned long long)suppressed);
     }
-}
-
-static void reply_failed(struct worker *worker, struct conn *conn, enum error_code code,
-                         const char *ref) {
-    cJSON *data = cJSON_CreateObject();
-
-    data =
-        reply_data(data, cJSON_AddStringToObject(data, "error", error_code_message(code)) != NULL &&
-                             cJSON_AddStringToObject(data, "code", error_code_name(code)) != NULL);
-    reply_send(worker, conn, "auth_failed", data, ref);
 }
 
 static void reply_success(struct worker *worker, struct conn *conn, const struct identity *identity,

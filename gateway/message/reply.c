@@ -26,8 +26,7 @@ static bool grow(void);
 static void next_id(char id[ID_BYTES]);
 static uint64_t random_prefix(void);
 
-void reply_send(struct worker *worker, struct conn *conn, const char *type, cJSON *data,
-                const char *ref) {
+bool reply_build(const char *type, cJSON *data, const char *ref, struct span *out) {
     cJSON *envelope = cJSON_CreateObject();
     char id[ID_BYTES];
     bool done;
@@ -42,13 +41,34 @@ void reply_send(struct worker *worker, struct conn *conn, const char *type, cJSO
     } else {
         done = false;
     }
-    if (done && print(envelope)) {
-        conn_send_text(worker, conn, span_of(text.bytes));
-    } else {
-        conn_close(worker, conn, CLOSE_SERVER_ERROR, "Out of memory");
+    done = done && print(envelope);
+    if (done) {
+        *out = span_of(text.bytes);
     }
     cJSON_Delete(data);
     cJSON_Delete(envelope);
+    return done;
+}
+
+void reply_send(struct worker *worker, struct conn *conn, const char *type, cJSON *data,
+                const char *ref) {
+    struct span built;
+
+    if (reply_build(type, data, ref, &built)) {
+        conn_send_text(worker, conn, built);
+    } else {
+        conn_close(worker, conn, CLOSE_SERVER_ERROR, "Out of memory");
+    }
+}
+
+void reply_auth_failed(struct worker *worker, struct conn *conn, enum error_code code,
+                       const char *ref) {
+    cJSON *data = cJSON_CreateObject();
+
+    data =
+        reply_data(data, cJSON_AddStringToObject(data, "error", error_code_message(code)) != NULL &&
+                             cJSON_AddStringToObject(data, "code", error_code_name(code)) != NULL);
+    reply_send(worker, conn, "auth_failed", data, ref);
 }
 
 void reply_error(struct worker *worker, struct conn *conn, enum error_code code,

@@ -12,6 +12,11 @@
 
 void reply_send(struct worker *worker, struct conn *conn, const char *type, cJSON *data,
                 const char *ref);
+/* The envelope's text, valid until the next reply; `data` is taken over. False: out of memory. */
+bool reply_build(const char *type, cJSON *data, const char *ref, struct span *out) MUST_CHECK;
+/* `auth_failed` {error, code}. */
+void reply_auth_failed(struct worker *worker, struct conn *conn, enum error_code code,
+                       const char *ref);
 /* message NULL: the code's own sentence. */
 void reply_error(struct worker *worker, struct conn *conn, enum error_code code,
                  const char *message, const char *ref);

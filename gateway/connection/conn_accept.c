@@ -1,0 +1,103 @@
+#include "gateway/connection/conn_accept.h"
+
+#include "common/log.h"
+#include "gateway/connection/conn_table.h"
+
+#include <event2/event.h>
+#include <sys/socket.h>
+
+#define ACCEPTS_PER_TURN 64 /* some 0.5 ms; a storm must not starve those who are connected */
+#define PAUSE_MS         100
+
+/* One process, one acceptor. */
+static struct {
+    struct event *events[HERITAGE_MAX_WORKERS];
+    struct event *resume;
+} acceptor;
+
+static void set_listening(const struct worker *worker, bool on) {
+    for (unsigned i = 0; i < worker->heritage.listen_count; i++) {
+        if (acceptor.events[i] != NULL) {
+            (void)(on ? event_add(acceptor.events[i], NULL) : event_del(acceptor.events[i]));
+        }
+    }
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *context) {
+    (void)fd;
+    (void)what;
+    set_listening(context, true);
+}
+
+/* Out of descriptors or memory: waiting a moment beats spinning; those who wait stay in the accept queue. */
+static void pause_accepting(struct worker *worker, int error) {
+    static struct log_rate rate = {.per_second = 1};
+    uint64_t suppressed;
+    stats_add(worker->stats, STAT_ACCEPT_ERRORS, 1);
+    if (log_rate_allow(&rate, &suppressed)) {
+        log_warn("accepting paused for %d ms: %s", PAUSE_MS, strerror(error));
+    }
+    set_listening(worker, false);
+    const struct timeval pause = {.tv_usec = PAUSE_MS * 1000};
+    event_add(acceptor.resume, &pause);
+}
+
+/* Errors of the one connection that was taken, not of the listener (accept(2)). */
+static bool concerns_one(int error) {
+    static const int one[] = {ECONNABORTED, EINTR,       EPROTO,     ENETDOWN,   ENOPROTOOPT,
+                              EHOSTDOWN,    ENONET,      EOPNOTSUPP, EHOSTUNREACH, ENETUNREACH, EPERM};
+    for (unsigned i = 0; i < ARRAY_LENGTH(one); i++) {
+        if (error == one[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void on_acceptable(evutil_socket_t fd, short what, void *context) {
+    (void)what;
+    struct worker *worker = context;
+    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+        int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (client >= 0) {
+            stats_add(worker->stats, STAT_ACCEPTED, 1);
+            if (conn_new(worker, client) == NULL) {
+                pause_accepting(worker, ENOMEM);
+                return;
+            }
+        } else if (errno == EAGAIN) {
+            return;
+        } else if (!concerns_one(errno)) {
+            pause_accepting(worker, errno);
+            return;
+        }
+    }
+}
+
+int conn_accept_start(struct worker *worker) {
+    acceptor.resume = event_new(worker->base, -1, 0, on_resume, worker);
+    if (acceptor.resume == NULL) {
+        return -ENOMEM;
+    }
+    for (unsigned i = 0; i < worker->heritage.listen_count; i++) {
+        acceptor.events[i] = event_new(worker->base, worker->heritage.listen_fd[i], EV_READ | EV_PERSIST,
+                                       on_acceptable, worker);
+        if (acceptor.events[i] == NULL || event_add(acceptor.events[i], NULL) != 0) {
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+void conn_accept_stop(struct worker *worker) {
+    for (unsigned i = 0; i < worker->heritage.listen_count; i++) {
+        if (acceptor.events[i] != NULL) {
+            event_free(acceptor.events[i]);
+            acceptor.events[i] = NULL;
+        }
+    }
+    if (acceptor.resume != NULL) {
+        event_free(acceptor.resume);
+        acceptor.resume = NULL;
+    }
+}

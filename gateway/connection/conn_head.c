@@ -1,0 +1,157 @@
+#include "gateway/connection/conn_head.h"
+
+#include "common/log.h"
+#include "gateway/connection/conn_table.h"
+#include "gateway/connection/conn_timers.h"
+#include "gateway/connection/ws_events.h"
+#include "gateway/connection/ws_upgrade.h"
+#include "gateway/http/server.h"
+#include "gateway/message/reply.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#define HEAD_READ_BYTES    4096u
+#define RETRY_AFTER_S      5
+
+static void answer(struct worker *worker, struct conn *conn, const struct http_response *response,
+                   bool head_only) {
+    char *bytes;
+    size_t length;
+    stats_add(worker->stats, STAT_HTTP_REQUESTS, 1);
+    if (http_response_write(response, head_only, &bytes, &length) != 0) {
+        conn_kill(worker, conn);
+        return;
+    }
+    conn_set_state(worker, conn, CONN_REPLYING);
+    conn_timers_set_deadline(worker, conn, CONN_REPLY_TIMEOUT_MS);
+    if (conn_queue_bytes(worker, conn, (struct span){bytes, length}) != 0) {
+        conn_kill(worker, conn);
+    }
+    free(bytes);
+}
+
+static void refuse(struct worker *worker, struct conn *conn, unsigned status, const char *reason,
+                   const char *extra_header) {
+    struct http_response response = {0};
+    http_response_error(&response, status, reason);
+    size_t have = strlen(response.extra_headers);
+    snprintf(response.extra_headers + have, sizeof response.extra_headers - have, "%s", extra_header);
+    answer(worker, conn, &response, false);
+    http_response_done(&response);
+}
+
+void conn_head_timeout(struct worker *worker, struct conn *conn) {
+    refuse(worker, conn, 408, "The request did not come in time", "");
+}
+
+static bool host_full(const struct worker *worker) {
+    return host_view_sum(&worker->view, STAT_CONNECTIONS) >= (uint64_t)worker->options->ws_max_connections;
+}
+
+/* The handshake is right, but no newcomer is welcome now: why, or NULL. */
+static const char *not_welcome(struct worker *worker) {
+    if (worker->draining || load_relaxed(&worker->view.host->draining) != 0) {
+        return "The server is draining";
+    }
+    if (host_full(worker)) {
+        stats_add(worker->stats, STAT_REFUSED_FULL, 1);
+        return "The host is full";
+    }
+    return NULL;
+}
+
+static void become_websocket(struct worker *worker, struct conn *conn, struct span response) {
+    head_gate_free(conn->input);
+    conn->input = NULL;
+    conn->flags &= (uint8_t)~CONN_INPUT_IS_HEAD;
+    stats_add(worker->stats, STAT_HTTP_REQUESTS, 1);
+    stats_add(worker->stats, STAT_UPGRADES, 1);
+    conn_set_state(worker, conn, CONN_PENDING);
+    conn_timers_set_deadline(worker, conn, (uint64_t)worker->options->auth_timeout);
+    conn_timers_start_pings(worker, conn);
+    if (conn_queue_bytes(worker, conn, response) != 0) {
+        conn_kill(worker, conn);
+        return;
+    }
+    reply_auth_required(worker, conn);
+    log_write(LOG_LEVEL_DEBUG, conn->id, "connection opened");
+}
+
+static void upgrade(struct worker *worker, struct conn *conn, const struct http_request *request) {
+    char response[WS_UPGRADE_RESPONSE_MAX];
+    size_t length = 0;
+    const char *reason = "", *extra_header = "";
+    unsigned status = ws_upgrade_check(request, response, &length, &reason, &extra_header);
+    if (status != 101) {
+        refuse(worker, conn, status, reason, extra_header);
+        return;
+    }
+    const char *why = not_welcome(worker);
+    if (why != NULL) {
+        char retry[32];
+        snprintf(retry, sizeof retry, "Retry-After: %d\r\n", RETRY_AFTER_S);
+        refuse(worker, conn, 503, why, retry);
+        return;
+    }
+    become_websocket(worker, conn, (struct span){response, length});
+}
+
+static void serve(struct worker *worker, struct conn *conn, const struct http_request *request) {
+    struct sockaddr_storage peer = {0};
+    socklen_t peer_length = sizeof peer;
+    if (getpeername(conn->fd, (struct sockaddr *)&peer, &peer_length) != 0) {
+        conn_kill(worker, conn);
+        return;
+    }
+    const struct server_context context = {
+        .view = &worker->view,
+        .peer = (const struct sockaddr *)&peer,
+        .instance_id = worker->options->instance_id,
+    };
+    struct http_response response = {0};
+    server_answer(&context, request, &response);
+    answer(worker, conn, &response, span_is(request->method, "HEAD"));
+    http_response_done(&response);
+}
+
+static void head_done(struct worker *worker, struct conn *conn, const unsigned char *rest, size_t rest_length) {
+    const struct http_request *request = head_gate_request(conn->input);
+    if (!server_is_websocket_path(request)) {
+        serve(worker, conn, request);
+        return;
+    }
+    upgrade(worker, conn, request);
+    if (conn->state == CONN_PENDING && rest_length > 0) {
+        ws_events_feed(worker, conn, rest, rest_length);
+    }
+}
+
+static void feed(struct worker *worker, struct conn *conn, const unsigned char *data, size_t length) {
+    size_t consumed = 0;
+    switch (head_gate_feed(conn->input, (const char *)data, length, &consumed)) {
+    case HEAD_MORE:
+        break;
+    case HEAD_DONE:
+        head_done(worker, conn, data + consumed, length - consumed);
+        break;
+    case HEAD_BAD:
+        stats_add(worker->stats, STAT_HTTP_BAD_REQUESTS, 1);
+        refuse(worker, conn, head_gate_status(conn->input), head_gate_reason(conn->input), "");
+        break;
+    }
+}
+
+void conn_head_readable(struct worker *worker, struct conn *conn) {
+    unsigned char data[HEAD_READ_BYTES];
+    ssize_t got = recv(conn->fd, data, sizeof data, MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (got <= 0) {
+        conn_kill(worker, conn);
+        return;
+    }
+    feed(worker, conn, data, (size_t)got);
+}

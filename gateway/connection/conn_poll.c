@@ -1,0 +1,95 @@
+#include "gateway/connection/conn_poll.h"
+
+#include "gateway/connection/conn_head.h"
+#include "gateway/connection/conn_read.h"
+#include "gateway/connection/conn_table.h"
+#include "gateway/delivery/conn_flush.h"
+
+#include <event2/event.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define POLL_MAX_EVENTS 128
+
+static int control(struct worker *worker, int operation, struct conn *conn, uint32_t events) {
+    struct epoll_event event = {.events = events, .data.u32 = conn->self};
+    return epoll_ctl(worker->conns->epoll_fd, operation, conn->fd, &event) == 0 ? 0 : -errno;
+}
+
+int conn_poll_add(struct worker *worker, struct conn *conn) {
+    return control(worker, EPOLL_CTL_ADD, conn, EPOLLIN | EPOLLRDHUP);
+}
+
+int conn_poll_wait_writable(struct worker *worker, struct conn *conn) {
+    return control(worker, EPOLL_CTL_MOD, conn, EPOLLOUT | EPOLLRDHUP);
+}
+
+int conn_poll_wait_readable(struct worker *worker, struct conn *conn) {
+    return control(worker, EPOLL_CTL_MOD, conn, EPOLLIN | EPOLLRDHUP);
+}
+
+int conn_poll_mute(struct worker *worker, struct conn *conn) {
+    return control(worker, EPOLL_CTL_MOD, conn, 0);
+}
+
+static void nothing(struct worker *worker, struct conn *conn) {
+    (void)worker;
+    (void)conn;
+}
+
+static void (*const on_readable[CONN_STATE_COUNT])(struct worker *, struct conn *) = {
+    [CONN_FREE] = nothing,          [CONN_HEAD] = conn_head_readable,
+    [CONN_PENDING] = conn_readable, [CONN_LIVE] = conn_readable,
+    [CONN_CLOSING] = conn_readable, [CONN_REPLYING] = conn_read_discard,
+    [CONN_LINGER] = conn_read_discard, [CONN_DEAD] = nothing,
+};
+
+static void handle(struct worker *worker, struct conn *conn, uint32_t events) {
+    bool blocked = conn->flags & CONN_BLOCKED;
+    if (conn->state == CONN_FREE || conn->state == CONN_DEAD) {
+        return;
+    }
+    if ((events & (EPOLLERR | EPOLLHUP)) || (blocked && (events & EPOLLRDHUP))) {
+        conn_kill(worker, conn);
+    } else if (blocked && (events & EPOLLOUT)) {
+        conn_flush_unblocked(worker, conn);
+    } else if (events & (EPOLLIN | EPOLLRDHUP)) {
+        on_readable[conn->state](worker, conn);
+    }
+}
+
+/* Connections die only at the end of the turn (conn_reap), so no index in `events` can have been reused. */
+static void on_ready(evutil_socket_t fd, short what, void *context) {
+    (void)what;
+    struct worker *worker = context;
+    struct epoll_event events[POLL_MAX_EVENTS];
+    int count = epoll_wait(fd, events, POLL_MAX_EVENTS, 0);
+    for (int i = 0; i < count; i++) {
+        handle(worker, conn_at(worker, events[i].data.u32), events[i].events);
+    }
+}
+
+int conn_poll_init(struct worker *worker) {
+    struct conn_table *table = worker->conns;
+    table->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (table->epoll_fd < 0) {
+        return -errno;
+    }
+    table->epoll_event = event_new(worker->base, table->epoll_fd, EV_READ | EV_PERSIST, on_ready, worker);
+    if (table->epoll_event == NULL || event_add(table->epoll_event, NULL) != 0) {
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+void conn_poll_done(struct worker *worker) {
+    struct conn_table *table = worker->conns;
+    if (table->epoll_event != NULL) {
+        event_free(table->epoll_event);
+        table->epoll_event = NULL;
+    }
+    if (table->epoll_fd >= 0) {
+        close(table->epoll_fd);
+        table->epoll_fd = -1;
+    }
+}

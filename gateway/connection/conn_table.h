@@ -1,0 +1,118 @@
+/* The connection: its layout, its life, and the table of all of them. About 110 bytes, flat, no pointers into
+ * anything that is not lent for a moment: what an idle connection costs is the product's promise.
+ *
+ *   state      on which lists, by which timer it ends            legal next states
+ *   FREE       none                                               HEAD
+ *   HEAD       wheel: 10 s after accept, absolute                 PENDING, REPLYING, DEAD
+ *   PENDING    wheel: AUTH_TIMEOUT, ping and pong                 LIVE, CLOSING, DEAD
+ *   LIVE       wheel: token expiry, ping and pong; user's list,   CLOSING, DEAD
+ *              rooms' listener arrays
+ *   CLOSING    wheel: close deadline; Close is queued or sent,    LINGER, DEAD
+ *              still in its rooms but skipped by the fan-out
+ *   REPLYING   wheel: reply deadline; an HTTP answer is queued    LINGER, DEAD
+ *   LINGER     wheel: linger deadline; write side is shut, what   DEAD
+ *              still comes in is thrown away until end of file
+ *   DEAD       dead list, until conn_reap() at the end of the turn FREE
+ *
+ * PENDING, LIVE, REPLYING and CLOSING may also be on a flush list. Only conn_set_state() changes the state. */
+#ifndef MOONX_GATEWAY_CONNECTION_CONN_TABLE_H
+#define MOONX_GATEWAY_CONNECTION_CONN_TABLE_H
+
+#include "common/wheel.h"
+#include "gateway/connection/conn.h"
+#include "gateway/connection/role_set.h"
+#include "gateway/delivery/outq.h"
+#include "gateway/delivery/slab.h"
+
+enum conn_state {
+    CONN_FREE,
+    CONN_HEAD,
+    CONN_PENDING,
+    CONN_LIVE,
+    CONN_CLOSING,
+    CONN_REPLYING,
+    CONN_LINGER,
+    CONN_DEAD,
+    CONN_STATE_COUNT,
+};
+
+enum conn_flag {
+    CONN_BLOCKED = 1u << 0,        /* the socket is full: waits for EPOLLOUT, neither read nor flushed */
+    CONN_AWAITING_PONG = 1u << 1,  /* a ping is out; `ping_tick` is the pong's deadline */
+    CONN_CLOSE_QUEUED = 1u << 2,   /* our Close frame is in the queue or sent */
+    CONN_CLOSE_RECEIVED = 1u << 3, /* the peer's Close has come */
+    CONN_FLUSH_FIRST = 1u << 4,    /* on the first flush list (else, if on one, on the second) */
+    CONN_FLUSH_LISTED = 1u << 5,
+    CONN_INPUT_IS_HEAD = 1u << 6,  /* `input` is a struct head_gate, else a struct ws_input */
+};
+
+struct conn {
+    uint32_t self;            /* own index; first word: the slab's link while free */
+    int32_t fd;
+    uint64_t id;
+    void *input;              /* HEAD: struct head_gate; PENDING..CLOSING: lent struct ws_input or NULL */
+    struct wheel_link timer;
+    uint32_t user;            /* LIVE and after; 0: none */
+    uint32_t user_next, user_previous; /* the user's list of connections */
+    uint32_t members;         /* first node of its room memberships (room.h); 0: none */
+    uint32_t stamp;           /* of the last record queued to it: once per event */
+    struct outq queue;
+    uint32_t flush_next, flush_previous;
+    uint32_t deadline_tick;   /* wheel tick at which the state ends; 0: none */
+    uint32_t ping_tick;       /* next ping, or the pong's deadline */
+    uint32_t expires_s;       /* token expiry, wall seconds */
+    uint32_t roles;           /* role_set index, 0: none */
+    uint32_t dead_next;
+    uint16_t room_count;      /* rooms joined, personal ones counted */
+    uint8_t state;            /* enum conn_state */
+    uint8_t flags;            /* enum conn_flag */
+    uint8_t personal;         /* ROOM_KIND_BIT()s of the personal rooms joined */
+    uint8_t failures;         /* refused tokens */
+    uint16_t reserved;
+};
+static_assert(sizeof(struct conn) <= 128, "an idle connection must stay small");
+
+struct conn_table {
+    struct slab slab;
+    struct role_set roles;
+    uint64_t id_base;    /* random: ids are unique over workers and hosts */
+    uint64_t id_counter;
+    uint32_t dead_first;
+    unsigned auto_room_count;
+    int epoll_fd;        /* client sockets, nested in libevent's base */
+    struct event *epoll_event;
+};
+
+int conn_table_new(struct worker *worker, struct conn_table **out) MUST_CHECK;
+void conn_table_free(struct worker *worker, struct conn_table *table);
+
+static inline struct conn *conn_at(const struct worker *worker, uint32_t index) {
+    return slab_at(&worker->conns->slab, index);
+}
+
+/* Takes the descriptor over: HEAD with its deadline. NULL (descriptor closed) when memory is out. */
+struct conn *conn_new(struct worker *worker, int fd);
+
+/* The one place that changes a state; keeps the gauges. */
+void conn_set_state(struct worker *worker, struct conn *conn, enum conn_state state);
+/* DEAD at once, without Close: resources go at conn_reap(). Safe at any moment, also twice. */
+void conn_kill(struct worker *worker, struct conn *conn);
+/* Frees the dead; at the end of a turn, when no loop holds an index. */
+void conn_reap(struct worker *worker);
+
+/* Queues one WebSocket frame (reply, ping, pong, Close) for the first flush list. -ENOMEM. */
+int conn_queue_frame(struct worker *worker, struct conn *conn, uint8_t opcode, struct span payload) MUST_CHECK;
+/* Queues bytes as they are (HTTP). -ENOMEM. */
+int conn_queue_bytes(struct worker *worker, struct conn *conn, struct span bytes) MUST_CHECK;
+/* Everything queued is out: goes on with closing, if that was what it waited for. */
+void conn_flushed(struct worker *worker, struct conn *conn);
+/* The queue is full or cannot grow: drops what has not been begun, closes with 1013. */
+void conn_too_slow(struct worker *worker, struct conn *conn);
+/* The peer's Close has come, or a protocol error: answers with `code` (0: an empty Close). */
+void conn_peer_closed(struct worker *worker, struct conn *conn, unsigned code);
+
+/* Calls visit for every connection that is not FREE or DEAD. */
+typedef void conn_visit(struct worker *worker, struct conn *conn, void *context);
+void conn_each(struct worker *worker, conn_visit *visit, void *context);
+
+#endif

@@ -1,0 +1,131 @@
+#include "gateway/connection/conn_timers.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "gateway/connection/conn_head.h"
+#include "gateway/connection/conn_table.h"
+#include "gateway/message/reply.h"
+
+#include <stdlib.h>
+
+static uint32_t tick_in(const struct worker *worker, uint64_t in_ms) {
+    uint64_t due_ms = clock_mono_ms() + in_ms - worker->wheel.start_ms;
+    return (uint32_t)(due_ms / WHEEL_TICK_MS) + 1;
+}
+
+static uint64_t tick_ms(const struct worker *worker, uint32_t tick) {
+    return worker->wheel.start_ms + (uint64_t)tick * WHEEL_TICK_MS;
+}
+
+static bool is_open(const struct conn *conn) {
+    return conn->state == CONN_PENDING || conn->state == CONN_LIVE;
+}
+
+static uint64_t expiry_due_ms(const struct conn *conn) {
+    int64_t left_ms = (int64_t)conn->expires_s * 1000 - clock_wall_ms();
+    return clock_mono_ms() + (left_ms > 0 ? (uint64_t)left_ms : 0);
+}
+
+static void reschedule(struct worker *worker, struct conn *conn) {
+    uint64_t due = UINT64_MAX;
+    if (conn->deadline_tick != 0) {
+        due = tick_ms(worker, conn->deadline_tick);
+    }
+    if (is_open(conn) && conn->ping_tick != 0) {
+        uint64_t ping = tick_ms(worker, conn->ping_tick);
+        due = ping < due ? ping : due;
+    }
+    if (conn->state == CONN_LIVE) {
+        uint64_t expiry = expiry_due_ms(conn);
+        due = expiry < due ? expiry : due;
+    }
+    if (due == UINT64_MAX) {
+        wheel_cancel(&worker->wheel, conn->self);
+    } else {
+        wheel_schedule(&worker->wheel, conn->self, due);
+    }
+}
+
+void conn_timers_set_deadline(struct worker *worker, struct conn *conn, uint64_t in_ms) {
+    conn->deadline_tick = in_ms == 0 ? 0 : tick_in(worker, in_ms);
+    reschedule(worker, conn);
+}
+
+void conn_timers_start_pings(struct worker *worker, struct conn *conn) {
+    uint64_t interval = (uint64_t)worker->options->ws_ping_interval;
+    conn->ping_tick = tick_in(worker, interval / 2 + (uint64_t)random() % (interval / 2 + 1));
+    reschedule(worker, conn);
+}
+
+void conn_timers_set_expiry(struct worker *worker, struct conn *conn, int64_t expires_wall_ms) {
+    int64_t seconds = expires_wall_ms / 1000;
+    conn->expires_s = seconds > UINT32_MAX ? UINT32_MAX : (uint32_t)seconds;
+    reschedule(worker, conn);
+}
+
+void conn_timers_alive(struct worker *worker, struct conn *conn) {
+    if (conn->flags & CONN_AWAITING_PONG) {
+        conn->flags &= (uint8_t)~CONN_AWAITING_PONG;
+        conn->ping_tick = tick_in(worker, (uint64_t)worker->options->ws_ping_interval);
+    }
+}
+
+static void token_expired(struct worker *worker, struct conn *conn) {
+    reply_auth_failed(worker, conn, ERROR_TOKEN_EXPIRED, NULL);
+    conn_close(worker, conn, CLOSE_POLICY, "Token expired");
+}
+
+static void pending_ended(struct worker *worker, struct conn *conn) {
+    stats_add(worker->stats, STAT_AUTH_TIMEOUTS, 1);
+    conn_close(worker, conn, CLOSE_POLICY, "Authentication timeout");
+}
+
+static void (*const on_deadline[CONN_STATE_COUNT])(struct worker *, struct conn *) = {
+    [CONN_HEAD] = conn_head_timeout, [CONN_PENDING] = pending_ended, [CONN_CLOSING] = conn_kill,
+    [CONN_REPLYING] = conn_kill,     [CONN_LINGER] = conn_kill,
+};
+
+static void send_ping(struct worker *worker, struct conn *conn) {
+    stats_add(worker->stats, STAT_PINGS, 1);
+    conn->flags |= CONN_AWAITING_PONG;
+    conn->ping_tick = tick_in(worker, (uint64_t)worker->options->ws_pong_timeout);
+    if (conn_queue_frame(worker, conn, WSLAY_PING, (struct span){"", 0}) != 0) {
+        conn_kill(worker, conn);
+    }
+}
+
+static void pong_missing(struct worker *worker, struct conn *conn) {
+    stats_add(worker->stats, STAT_PONG_TIMEOUTS, 1);
+    if (conn->flags & CONN_BLOCKED) {
+        conn_kill(worker, conn); /* it has not even taken the ping: no Close would reach it */
+    } else {
+        conn_close(worker, conn, CLOSE_GOING_AWAY, "Pong timeout");
+    }
+}
+
+static void fire(void *context, uint32_t index) {
+    struct worker *worker = context;
+    struct conn *conn = conn_at(worker, index);
+    uint32_t now = worker->wheel.now_tick;
+    if (conn->deadline_tick != 0 && now >= conn->deadline_tick) {
+        conn->deadline_tick = 0;
+        if (on_deadline[conn->state] != NULL) {
+            on_deadline[conn->state](worker, conn);
+        }
+    } else if (conn->state == CONN_LIVE && clock_wall_ms() / 1000 >= conn->expires_s) {
+        token_expired(worker, conn);
+    } else if (is_open(conn) && conn->ping_tick != 0 && now >= conn->ping_tick) {
+        if (conn->flags & CONN_AWAITING_PONG) {
+            pong_missing(worker, conn);
+        } else {
+            send_ping(worker, conn);
+        }
+    }
+    if (conn->state != CONN_DEAD && conn->state != CONN_FREE) {
+        reschedule(worker, conn);
+    }
+}
+
+void conn_timers_advance(struct worker *worker) {
+    wheel_advance(&worker->wheel, clock_mono_ms(), fire, worker);
+}

@@ -1,0 +1,113 @@
+#include "gateway/delivery/conn_flush.h"
+
+#include "gateway/connection/conn_poll.h"
+#include "gateway/connection/conn_table.h"
+#include "gateway/delivery/fanout.h"
+
+/* One write's most: what a socket can take at once anyway; the rest goes next turn. */
+#define FLUSH_MAX_BYTES (1u << 20)
+
+static int use(struct fanout *fanout, const struct flush_backend_calls *calls) {
+    int error = calls->create(&fanout->backend);
+    if (error == 0) {
+        fanout->backend_calls = calls;
+    }
+    return error;
+}
+
+int conn_flush_init(struct worker *worker, const char *choice, const char **note) {
+    struct fanout *fanout = worker->fanout;
+    *note = NULL;
+    int error = -ENOSYS;
+    if (strcmp(choice, "sendmsg") != 0) {
+        error = use(fanout, &flush_uring_calls);
+    }
+    if (error != 0 && strcmp(choice, "io_uring") != 0) {
+        if (strcmp(choice, "auto") == 0) {
+            *note = "io_uring is not to be had here: events are written with sendmsg";
+        }
+        error = use(fanout, &flush_sendmsg_calls);
+    }
+    if (error == 0) {
+        store_relaxed(&worker->block->flush_uring, fanout->backend_calls == &flush_uring_calls);
+    }
+    return error;
+}
+
+static void fill_item(const struct fanout *fanout, const struct conn *conn, struct flush_item *item) {
+    item->fd = conn->fd;
+    item->iov_count = outq_gather(&fanout->queues, &conn->queue, item->iov, FLUSH_MAX_PIECES);
+    size_t total = 0;
+    for (unsigned i = 0; i < item->iov_count; i++) {
+        total += item->iov[i].iov_len;
+        if (total > FLUSH_MAX_BYTES) {
+            item->iov_count = i + 1;
+        }
+    }
+}
+
+static void block(struct worker *worker, struct conn *conn) {
+    stats_add(worker->stats, STAT_FLUSH_BLOCKED, 1);
+    conn->flags |= CONN_BLOCKED;
+    if (conn_poll_wait_writable(worker, conn) != 0) {
+        conn_kill(worker, conn);
+    }
+}
+
+static size_t item_bytes(const struct flush_item *item) {
+    size_t total = 0;
+    for (unsigned i = 0; i < item->iov_count; i++) {
+        total += item->iov[i].iov_len;
+    }
+    return total;
+}
+
+static void handle_result(struct worker *worker, struct conn *conn, const struct flush_item *item) {
+    if (item->result < 0) {
+        if (item->result == -EAGAIN) {
+            block(worker, conn);
+        } else {
+            conn_kill(worker, conn); /* reset or gone: nothing can be said to it */
+        }
+        return;
+    }
+    stats_add(worker->stats, STAT_BYTES_OUT, (uint64_t)item->result);
+    outq_consume(&worker->fanout->queues, &conn->queue, (size_t)item->result);
+    if (outq_empty(&conn->queue)) {
+        conn_flushed(worker, conn);
+    } else if ((size_t)item->result < item_bytes(item)) {
+        block(worker, conn); /* a short write: the socket is full */
+    } else {
+        flush_schedule_add(&worker->fanout->schedule, conn, false);
+    }
+}
+
+bool conn_flush_slice(struct worker *worker) {
+    struct fanout *fanout = worker->fanout;
+    struct conn *slice[FLUSH_SLICE];
+    struct flush_item items[FLUSH_SLICE];
+    unsigned taken = flush_schedule_take(&fanout->schedule, slice), count = 0;
+    for (unsigned i = 0; i < taken; i++) {
+        if (slice[i]->state != CONN_DEAD && !outq_empty(&slice[i]->queue)) {
+            slice[count] = slice[i];
+            fill_item(fanout, slice[i], &items[count++]);
+        }
+    }
+    if (count > 0) {
+        fanout->backend_calls->send(fanout->backend, items, count);
+        stats_add(worker->stats, STAT_FLUSHES, count);
+        for (unsigned i = 0; i < count; i++) {
+            handle_result(worker, slice[i], &items[i]);
+        }
+    }
+    return fanout->schedule.count > 0;
+}
+
+void conn_flush_unblocked(struct worker *worker, struct conn *conn) {
+    conn->flags &= (uint8_t)~CONN_BLOCKED;
+    if (conn_poll_wait_readable(worker, conn) != 0) {
+        conn_kill(worker, conn);
+        return;
+    }
+    flush_schedule_add(&worker->fanout->schedule, conn, true);
+}

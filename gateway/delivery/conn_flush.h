@@ -1,0 +1,20 @@
+/* Writing what is queued: one slice of connections through the back end, then what follows from each result
+ * (all out, part out, socket full, broken). */
+#ifndef MOONX_GATEWAY_DELIVERY_CONN_FLUSH_H
+#define MOONX_GATEWAY_DELIVERY_CONN_FLUSH_H
+
+#include "gateway/worker.h"
+
+struct conn;
+
+/* Chooses the back end: `auto`, `io_uring` or `sendmsg`. `auto` falls back to sendmsg and says so in *note
+ * (static text, else NULL). -errno when a forced one is not to be had. */
+int conn_flush_init(struct worker *worker, const char *choice, const char **note) MUST_CHECK;
+
+/* Writes one slice. True: there are more connections to flush. */
+bool conn_flush_slice(struct worker *worker);
+
+/* The socket takes bytes again. */
+void conn_flush_unblocked(struct worker *worker, struct conn *conn);
+
+#endif

@@ -1,0 +1,214 @@
+#include "gateway/delivery/fanout.h"
+
+#include "gateway/connection/conn_table.h"
+
+#include <stdlib.h>
+
+/* The worker's cap: frames of all queues, and entries of all queues (16 bytes each). Past it, lag stays in
+ * the ring, where it is seen and paced. */
+#define FANOUT_MAX_FRAME_BYTES (256ull << 20)
+#define FANOUT_MAX_ENTRIES     (8u << 20)
+
+/* Listeners' connections lie anywhere in memory: ask for them some steps ahead. */
+#define PREFETCH_AHEAD 6u
+
+int fanout_new(struct worker *worker, struct fanout **out) {
+    struct fanout *fanout = calloc(1, sizeof *fanout);
+    if (fanout == NULL) {
+        return -ENOMEM;
+    }
+    int error = frame_arena_init(&fanout->arena);
+    if (error != 0) {
+        free(fanout);
+        return error;
+    }
+    const struct slab *conns = &worker->conns->slab;
+    interest_init(&fanout->interest, worker->block);
+    room_table_init(&fanout->rooms, &fanout->interest, conns);
+    user_table_init(&fanout->users, &fanout->interest, conns);
+    outq_pool_init(&fanout->queues, &fanout->arena);
+    flush_schedule_init(&fanout->schedule, conns);
+    *out = fanout;
+    return 0;
+}
+
+void fanout_free(struct fanout *fanout) {
+    if (fanout == NULL) {
+        return;
+    }
+    if (fanout->backend_calls != NULL) {
+        fanout->backend_calls->destroy(fanout->backend);
+    }
+    room_table_done(&fanout->rooms);
+    user_table_done(&fanout->users);
+    outq_pool_done(&fanout->queues);
+    frame_arena_done(&fanout->arena);
+    free(fanout);
+}
+
+/* One record on its way to its listeners. The frame is made when the first listener is found. */
+struct delivery {
+    struct worker *worker;
+    const struct record *record; /* NULL: `payload` goes to everyone */
+    struct span payload;
+    struct frame_piece piece; /* block 0: not made yet */
+    bool first;               /* written before the rest */
+    bool failed;
+    long count;
+};
+
+static void deliver(struct delivery *delivery, struct conn *conn) {
+    struct worker *worker = delivery->worker;
+    struct fanout *fanout = worker->fanout;
+    if (conn->stamp == fanout->stamp || conn->state != CONN_LIVE) {
+        return;
+    }
+    conn->stamp = fanout->stamp;
+    if (delivery->record != NULL && delivery->record->sender == conn->id) {
+        return;
+    }
+    /* a single event longer than the limit still reaches a client that has read everything else */
+    bool over = conn->queue.bytes != 0 &&
+                conn->queue.bytes + delivery->piece.length > worker->options->ws_max_queue_bytes;
+    if (over || outq_append(&fanout->queues, &conn->queue, delivery->piece) != 0) {
+        conn_too_slow(worker, conn);
+        return;
+    }
+    flush_schedule_add(&fanout->schedule, conn, delivery->first);
+    delivery->count++;
+}
+
+/* Keeps a reference until delivery_end(): a Close made meanwhile for a slow client must not reuse its bytes. */
+static bool make_frame(struct delivery *delivery) {
+    struct frame_arena *arena = &delivery->worker->fanout->arena;
+    if (delivery->piece.block == 0 && !delivery->failed) {
+        if (frame_make(arena, WSLAY_TEXT_FRAME, delivery->payload, &delivery->piece) == 0) {
+            frame_ref(arena, delivery->piece.block);
+        } else {
+            delivery->failed = true;
+        }
+    }
+    return !delivery->failed;
+}
+
+static void delivery_end(struct delivery *delivery) {
+    if (delivery->piece.block != 0) {
+        frame_unref(&delivery->worker->fanout->arena, delivery->piece.block);
+    }
+    stats_add(delivery->worker->stats, STAT_MESSAGES_OUT, (uint64_t)delivery->count);
+}
+
+static void deliver_to_room(struct delivery *delivery, const struct room *room) {
+    if (!make_frame(delivery)) {
+        return;
+    }
+    const struct worker *worker = delivery->worker;
+    const uint32_t *listeners = room->listeners;
+    for (uint32_t i = 0; i < room->count; i++) {
+        if (i + PREFETCH_AHEAD < room->count) {
+            const struct conn *ahead = conn_at(worker, listeners[i + PREFETCH_AHEAD]);
+            __builtin_prefetch(&ahead->user, 1);
+            __builtin_prefetch(&ahead->queue.bytes, 1);
+        }
+        deliver(delivery, conn_at(worker, listeners[i]));
+    }
+}
+
+static void deliver_to_user(struct delivery *delivery, const struct user *user, enum room_kind kind) {
+    const struct worker *worker = delivery->worker;
+    for (uint32_t index = user->first_conn; index != 0;) {
+        struct conn *conn = conn_at(worker, index);
+        index = conn->user_next;
+        if ((conn->personal & ROOM_KIND_BIT(kind)) && make_frame(delivery)) {
+            deliver(delivery, conn);
+        }
+    }
+}
+
+/* The listeners of one of the record's rooms. */
+struct audience {
+    enum room_kind kind;
+    const struct room *room;
+    const struct user *user;
+};
+
+static struct audience audience_of(const struct fanout *fanout, const struct record *record, unsigned index) {
+    const struct record_room *room = &record->rooms[index];
+    struct span key = record_room_key(record, index);
+    struct audience audience = {.kind = (enum room_kind)room->kind};
+    if (room->kind == ROOM_PLAIN) {
+        audience.room = room_find(&fanout->rooms, room->hash, key);
+    } else {
+        audience.user = user_find(&fanout->users, room->hash, key);
+    }
+    return audience;
+}
+
+static uint32_t audience_size(const struct audience *audience) {
+    if (audience->room != NULL) {
+        return audience->room->count;
+    }
+    return audience->user != NULL ? audience->user->conn_count : 0;
+}
+
+static void next_stamp(struct worker *worker) {
+    if (++worker->fanout->stamp != 0) {
+        return;
+    }
+    /* wrapped after four thousand million records: no connection may hold a stamp that comes again */
+    for (uint32_t i = 1; i < worker->conns->slab.next_new; i++) {
+        conn_at(worker, i)->stamp = 0;
+    }
+    worker->fanout->stamp = 1;
+}
+
+static long deliver_all(struct delivery *delivery, const struct audience *audiences, unsigned count) {
+    for (unsigned i = 0; i < count; i++) {
+        if (audiences[i].room != NULL) {
+            deliver_to_room(delivery, audiences[i].room);
+        } else if (audiences[i].user != NULL) {
+            deliver_to_user(delivery, audiences[i].user, audiences[i].kind);
+        }
+    }
+    delivery_end(delivery);
+    stats_add(delivery->worker->stats, STAT_DELIVERIES, (uint64_t)delivery->count);
+    return delivery->failed && delivery->count == 0 ? -ENOMEM : delivery->count;
+}
+
+long fanout_record(struct worker *worker, const struct record *record) {
+    struct audience audiences[RECORD_MAX_ROOMS];
+    uint32_t listeners = 0;
+    for (unsigned i = 0; i < record->room_count; i++) {
+        audiences[i] = audience_of(worker->fanout, record, i);
+        listeners += audience_size(&audiences[i]);
+    }
+    if (listeners == 0) {
+        return 0;
+    }
+    next_stamp(worker);
+    struct delivery delivery = {
+        .worker = worker,
+        .record = record,
+        .payload = record_envelope(record),
+        .first = listeners <= FANOUT_FEW_LISTENERS,
+    };
+    return deliver_all(&delivery, audiences, record->room_count);
+}
+
+static void deliver_visit(struct worker *worker, struct conn *conn, void *context) {
+    (void)worker;
+    deliver(context, conn);
+}
+
+void fanout_everyone(struct worker *worker, struct span payload) {
+    next_stamp(worker);
+    struct delivery delivery = {.worker = worker, .payload = payload};
+    if (make_frame(&delivery)) {
+        conn_each(worker, deliver_visit, &delivery);
+    }
+    delivery_end(&delivery);
+}
+
+bool fanout_full(const struct fanout *fanout) {
+    return fanout->arena.bytes > FANOUT_MAX_FRAME_BYTES || fanout->queues.nodes.used > FANOUT_MAX_ENTRIES;
+}

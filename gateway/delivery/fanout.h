@@ -1,0 +1,42 @@
+/* From a record to the queues of its listeners: what one worker needs for delivery, in one place.
+ *
+ * Records are taken in ring order and queued at once to all listeners, one reference a connection; only the
+ * writes are scheduled. So a connection's order is the ring's order, and no iterator lives across turns. */
+#ifndef MOONX_GATEWAY_DELIVERY_FANOUT_H
+#define MOONX_GATEWAY_DELIVERY_FANOUT_H
+
+#include "gateway/delivery/flush_backend.h"
+#include "gateway/delivery/flush_schedule.h"
+#include "gateway/delivery/frame.h"
+#include "gateway/delivery/interest.h"
+#include "gateway/delivery/outq.h"
+#include "gateway/delivery/room.h"
+#include "gateway/delivery/user.h"
+#include "gateway/worker.h"
+
+/* An event with at most this many listeners on the worker is written before the rest of a large fan-out. */
+#define FANOUT_FEW_LISTENERS 16u
+
+struct fanout {
+    struct interest interest;
+    struct room_table rooms;
+    struct user_table users;
+    struct frame_arena arena;
+    struct outq_pool queues;
+    struct flush_schedule schedule;
+    const struct flush_backend_calls *backend_calls;
+    struct flush_backend *backend;
+    uint32_t stamp; /* of the record being queued; a connection's stamp tells that it has it already */
+};
+
+int fanout_new(struct worker *worker, struct fanout **out) MUST_CHECK;
+void fanout_free(struct fanout *fanout);
+
+/* Queues the record to its listeners; how many there were. -ENOMEM: to none. */
+long fanout_record(struct worker *worker, const struct record *record) MUST_CHECK;
+/* Queues one text frame to every authenticated connection (`skipped` after a lap). */
+void fanout_everyone(struct worker *worker, struct span payload);
+/* True when queues and frames hold as much as a worker may keep: it stops reading the ring then. */
+bool fanout_full(const struct fanout *fanout);
+
+#endif

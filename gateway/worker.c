@@ -1,0 +1,246 @@
+#include "gateway/worker.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/secret.h"
+#include "gateway/connection/conn_accept.h"
+#include "gateway/connection/conn_poll.h"
+#include "gateway/connection/conn_table.h"
+#include "gateway/connection/conn_timers.h"
+#include "gateway/connection/drain.h"
+#include "gateway/connection/ws_pool.h"
+#include "gateway/delivery/conn_flush.h"
+#include "gateway/delivery/event_receive.h"
+#include "gateway/delivery/fanout.h"
+#include "shm/wake.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define TICK_MS WHEEL_TICK_MS /* also the backstop of wake-ups and far inside the heartbeat's 5 s */
+#define LATE_NS (2ull * TICK_MS * 1000000)
+
+/* What the loop itself needs beside struct worker; one process, one loop. */
+static struct {
+    struct event *tick, *wake, *term, *quit;
+    bool stop;
+} loop;
+
+/* The backstop: a record that concerns this worker and has lain there for two ticks while the worker slept was
+ * not announced. That must never happen; the counter says whether it does. */
+static void count_late_records(struct worker *worker) {
+    if (load_relaxed(&worker->block->sleeping) == 0 || ring_read_lag(&worker->reader) == 0) {
+        return;
+    }
+    uint64_t matched = stats_get(worker->stats, STAT_RECORDS_MATCHED);
+    uint64_t latency = stats_get(worker->stats, STAT_INGEST_LATENCY_NS);
+    event_receive(worker);
+    matched = stats_get(worker->stats, STAT_RECORDS_MATCHED) - matched;
+    latency = stats_get(worker->stats, STAT_INGEST_LATENCY_NS) - latency;
+    if (matched > 0 && latency / matched > LATE_NS) {
+        stats_add(worker->stats, STAT_LATE_WAKES, matched);
+    }
+}
+
+static void update_gauges(struct worker *worker) {
+    const struct fanout *fanout = worker->fanout;
+    stats_set(worker->stats, STAT_USERS, fanout->users.users.used);
+    stats_set(worker->stats, STAT_ROOMS, fanout->rooms.rooms.used);
+    stats_set(worker->stats, STAT_QUEUED_BYTES, fanout->queues.bytes);
+    stats_set(worker->stats, STAT_FRAME_BYTES, fanout->arena.bytes);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *context) {
+    (void)fd;
+    (void)what;
+    struct worker *worker = context;
+    store_relaxed(&worker->block->heartbeat_ns, clock_mono_ns());
+    count_late_records(worker);
+    conn_timers_advance(worker);
+    update_gauges(worker);
+    if (worker->draining && drain_tick(worker)) {
+        loop.stop = true;
+    }
+}
+
+static void on_wake(evutil_socket_t fd, short what, void *context) {
+    (void)what;
+    (void)context;
+    wake_drain(fd);
+}
+
+static void on_term(evutil_socket_t signal, short what, void *context) {
+    (void)signal;
+    (void)what;
+    drain_start(context);
+}
+
+static void on_quit(evutil_socket_t signal, short what, void *context) {
+    (void)signal;
+    (void)what;
+    (void)context;
+    loop.stop = true;
+}
+
+static int start_events(struct worker *worker) {
+    static const struct timeval tick = {.tv_usec = TICK_MS * 1000};
+    int wake_fd = worker->heritage.wake_fd[worker->heritage.index];
+    loop.tick = event_new(worker->base, -1, EV_PERSIST, on_tick, worker);
+    loop.wake = event_new(worker->base, wake_fd, EV_READ | EV_PERSIST, on_wake, worker);
+    loop.term = evsignal_new(worker->base, SIGTERM, on_term, worker);
+    loop.quit = evsignal_new(worker->base, SIGQUIT, on_quit, worker);
+    bool started = loop.tick != NULL && loop.wake != NULL && loop.term != NULL && loop.quit != NULL &&
+                   event_add(loop.tick, &tick) == 0 && event_add(loop.wake, NULL) == 0 &&
+                   event_add(loop.term, NULL) == 0 && event_add(loop.quit, NULL) == 0;
+    return started ? 0 : -ENOMEM;
+}
+
+static void stop_events(void) {
+    struct event *events[] = {loop.tick, loop.wake, loop.term, loop.quit};
+    for (unsigned i = 0; i < ARRAY_LENGTH(events); i++) {
+        if (events[i] != NULL) {
+            event_free(events[i]);
+        }
+    }
+}
+
+/* One turn: new records to their queues, one slice of writes, the sockets that are ready. Sleeps only when there
+ * is neither a record to read nor a connection to flush. */
+static void turn(struct worker *worker) {
+    bool more = event_receive(worker);
+    more |= conn_flush_slice(worker);
+    if (more || !wake_prepare_sleep(worker->block, &worker->view.segment.words->published, worker->reader.cursor)) {
+        event_base_loop(worker->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+    } else {
+        event_base_loop(worker->base, EVLOOP_ONCE);
+    }
+    wake_awake(worker->block);
+    conn_reap(worker);
+}
+
+/* Secrets first, then the lesser user, then everything that strangers can reach. */
+static int become_unprivileged(struct worker *worker, bool dev) {
+    char error[512];
+    if (auth_new(worker->options, dev, &worker->auth, error, sizeof error) != 0) {
+        log_error("%s", error);
+        return -EINVAL;
+    }
+    const char *warning = auth_warning(worker->auth);
+    if (warning != NULL && worker->heritage.index == 0) {
+        log_warn("%s", warning);
+    }
+    int result = heritage_drop_privileges(&worker->heritage);
+    if (result != 0) {
+        log_error("can't become user %u: %s", worker->heritage.run_as_uid, strerror(-result));
+        return result;
+    }
+    secret_protect_process();
+    /* setuid has cleared it: a worker must not outlive its supervisor */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    return 0;
+}
+
+static int open_shared_memory(struct worker *worker) {
+    int error = host_view_open(&worker->heritage, &worker->view);
+    if (error != 0) {
+        return error;
+    }
+    worker->block = worker->view.workers[worker->heritage.index];
+    worker->stats = &worker->block->stats;
+    stats_reset_gauges(worker->stats);
+    store_relaxed(&worker->block->pid, (uint32_t)getpid());
+    store_relaxed(&worker->block->state, WORKER_STARTING);
+    store_relaxed(&worker->block->started_ms, (uint64_t)clock_wall_ms());
+    return ring_read_init(&worker->reader, &worker->view.segment);
+}
+
+static int build_parts(struct worker *worker) {
+    const char *note = NULL;
+    int error = (worker->base = event_base_new()) != NULL ? 0 : -ENOMEM;
+    error = error != 0 ? error : conn_table_new(worker, &worker->conns);
+    error = error != 0 ? error : fanout_new(worker, &worker->fanout);
+    error = error != 0 ? error : ws_pool_new(worker, &worker->ws_pool);
+    error = error != 0 ? error : conn_poll_init(worker);
+    if (error != 0) {
+        return error;
+    }
+    error = conn_flush_init(worker, worker->options->flush_backend, &note);
+    if (error != 0) {
+        log_error("FLUSH_BACKEND: %s is not to be had here: %s", worker->options->flush_backend, strerror(-error));
+    } else if (note != NULL && worker->heritage.index == 0) {
+        log_warn("%s", note);
+    }
+    return error;
+}
+
+static void serve(struct worker *worker) {
+    store_relaxed(&worker->block->heartbeat_ns, clock_mono_ns());
+    store_relaxed(&worker->block->state, WORKER_SERVING);
+    log_info("serving, writes by %s", worker->fanout->backend_calls->name);
+    while (!loop.stop) {
+        turn(worker);
+    }
+    log_info("stopping with %llu connections left",
+             (unsigned long long)stats_get(worker->stats, STAT_SOCKETS));
+}
+
+static void tear_down(struct worker *worker) {
+    if (worker->base != NULL) {
+        conn_accept_stop(worker);
+    }
+    if (worker->fanout != NULL && worker->conns != NULL) {
+        conn_table_free(worker, worker->conns);
+    }
+    fanout_free(worker->fanout);
+    ws_pool_free(worker->ws_pool);
+    stop_events();
+    if (worker->base != NULL) {
+        event_base_free(worker->base);
+    }
+    ring_read_done(&worker->reader);
+    if (worker->block != NULL) {
+        store_relaxed(&worker->block->state, WORKER_ABSENT);
+    }
+    auth_free(worker->auth);
+}
+
+static void name_process(const struct heritage *heritage, const struct options *options) {
+    static const char *const levels[] = {"error", "warn", "info", "debug"};
+    char name[32];
+    unsigned level = 0;
+    while (level < LOG_LEVEL_DEBUG && strcmp(levels[level], options->log_level) != 0) {
+        level++;
+    }
+    snprintf(name, sizeof name, "worker-%u", heritage->index);
+    log_init(name, (enum log_level)level,
+             strcmp(options->log_format, "text") == 0 ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON);
+}
+
+int worker_main(const struct heritage *heritage, const struct options *options, bool dev) {
+    static struct worker worker; /* it holds the wheel: 16 KB */
+    worker.options = options;
+    worker.heritage = *heritage;
+    name_process(heritage, options);
+    signal(SIGPIPE, SIG_IGN);
+    unsigned seed = 0;
+    if (getrandom(&seed, sizeof seed, 0) == (ssize_t)sizeof seed) {
+        srandom(seed); /* for spreading pings and reconnects, no secret */
+    }
+    int error = become_unprivileged(&worker, dev);
+    error = error != 0 ? error : open_shared_memory(&worker);
+    error = error != 0 ? error : build_parts(&worker);
+    error = error != 0 ? error : start_events(&worker);
+    error = error != 0 ? error : conn_accept_start(&worker);
+    if (error != 0) {
+        log_error("can't start: %s", strerror(-error));
+    } else {
+        serve(&worker);
+    }
+    tear_down(&worker);
+    return error != 0 ? 1 : 0;
+}

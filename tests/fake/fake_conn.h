@@ -1,0 +1,167 @@
+/* A connection without a socket, for tests of what lies above gateway/connection/conn.h: it keeps what was
+ * sent, which rooms it is in and whether it was closed. Included once per program; defining all functions of
+ * conn.h here keeps the archive's own from being linked. */
+#ifndef MOONX_TESTS_FAKE_FAKE_CONN_H
+#define MOONX_TESTS_FAKE_FAKE_CONN_H
+
+#include "gateway/connection/conn.h"
+#include "gateway/message/message.h"
+
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FAKE_ROOMS    256
+#define FAKE_REPLIES  256
+#define FAKE_FAILURES 3
+
+struct conn {
+    bool authenticated;
+    struct identity identity;
+    unsigned identity_calls;
+    unsigned room_count;
+    char rooms[FAKE_ROOMS][ROOM_NAME_MAX_BYTES + 1];
+    unsigned automatic_rooms; /* this many of them do not count against the limit */
+    unsigned reply_count;
+    cJSON *replies[FAKE_REPLIES]; /* parsed; more than fit are counted only */
+    unsigned failures;
+    bool closed;
+    enum close_code close_code;
+    const char *join_fails_at; /* a room's name */
+    int join_error;
+    int identity_error;
+};
+
+static void fake_conn_reset(struct conn *conn) {
+    for (unsigned i = 0; i < conn->reply_count && i < FAKE_REPLIES; i++) {
+        cJSON_Delete(conn->replies[i]);
+    }
+    memset(conn, 0, sizeof(*conn));
+}
+
+static int fake_conn_find(const struct conn *conn, struct span room) {
+    for (unsigned i = 0; i < conn->room_count; i++) {
+        if (span_is(room, conn->rooms[i])) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+uint64_t conn_id(const struct conn *conn) {
+    (void)conn;
+    return 0xabcdef;
+}
+
+void conn_id_text(const struct conn *conn, char text[CONN_ID_BYTES]) {
+    (void)snprintf(text, CONN_ID_BYTES, "c%016llx", (unsigned long long)conn_id(conn));
+}
+
+bool conn_authenticated(const struct conn *conn) {
+    return conn->authenticated;
+}
+
+struct span conn_user_id(const struct worker *worker, const struct conn *conn) {
+    (void)worker;
+    return span_of(conn->identity.user_id);
+}
+
+unsigned conn_roles(const struct worker *worker, const struct conn *conn, struct span *roles,
+                    unsigned most) {
+    unsigned count = conn->identity.role_count < most ? conn->identity.role_count : most;
+
+    (void)worker;
+    for (unsigned i = 0; i < count; i++) {
+        roles[i] = span_of(conn->identity.roles[i]);
+    }
+    return count;
+}
+
+int conn_set_identity(struct worker *worker, struct conn *conn, const struct identity *identity) {
+    (void)worker;
+    conn->identity_calls++;
+    if (conn->identity_error != 0) {
+        return conn->identity_error;
+    }
+    if (conn->authenticated && strcmp(conn->identity.user_id, identity->user_id) != 0) {
+        return -EPERM;
+    }
+    conn->identity = *identity;
+    conn->authenticated = true;
+    return 0;
+}
+
+void conn_authentication_failed(struct worker *worker, struct conn *conn) {
+    if (++conn->failures == FAKE_FAILURES) {
+        conn_close(worker, conn, CLOSE_POLICY, "Authentication failed");
+    }
+}
+
+int conn_join(struct worker *worker, struct conn *conn, struct span room) {
+    (void)worker;
+    if (conn->join_fails_at != NULL && span_is(room, conn->join_fails_at)) {
+        return conn->join_error;
+    }
+    if (fake_conn_find(conn, room) >= 0) {
+        return 0;
+    }
+    if (conn->room_count == FAKE_ROOMS) {
+        return -ENOMEM;
+    }
+    (void)snprintf(conn->rooms[conn->room_count], ROOM_NAME_MAX_BYTES + 1, SPAN_FORMAT,
+                   SPAN_ARGS(room));
+    conn->room_count++;
+    return 1;
+}
+
+int conn_leave(struct worker *worker, struct conn *conn, struct span room) {
+    int at = fake_conn_find(conn, room);
+    unsigned after;
+
+    (void)worker;
+    if (at < 0) {
+        return 0;
+    }
+    after = conn->room_count - (unsigned)at - 1;
+    memmove(conn->rooms[at], conn->rooms[at + 1], after * sizeof(conn->rooms[0]));
+    conn->room_count--;
+    return 1;
+}
+
+bool conn_in_room(const struct worker *worker, const struct conn *conn, struct span room) {
+    (void)worker;
+    return fake_conn_find(conn, room) >= 0;
+}
+
+void conn_each_room(const struct worker *worker, const struct conn *conn, conn_room_visit *visit,
+                    void *context) {
+    (void)worker;
+    for (unsigned i = 0; i < conn->room_count; i++) {
+        visit(context, span_of(conn->rooms[i]));
+    }
+}
+
+unsigned conn_room_count(const struct worker *worker, const struct conn *conn) {
+    (void)worker;
+    return conn->room_count > conn->automatic_rooms ? conn->room_count - conn->automatic_rooms : 0;
+}
+
+void conn_send_text(struct worker *worker, struct conn *conn, struct span payload) {
+    (void)worker;
+    if (!conn->closed && conn->reply_count < FAKE_REPLIES) {
+        conn->replies[conn->reply_count] = cJSON_ParseWithLength(payload.data, payload.length);
+        conn->reply_count++;
+    }
+}
+
+void conn_close(struct worker *worker, struct conn *conn, enum close_code code,
+                const char *reason) {
+    (void)worker;
+    (void)reason;
+    if (!conn->closed) {
+        conn->closed = true;
+        conn->close_code = code;
+    }
+}
+
+#endif
