@@ -16,6 +16,7 @@ static int check_descriptors(const struct heritage *heritage);
 static int close_descriptors_on_exec(const struct heritage *heritage);
 static int become(uid_t uid, gid_t gid);
 static int check_no_way_back(uid_t uid, gid_t gid);
+static int keep_death_signal(int number, pid_t parent);
 
 int heritage_take(struct heritage *out) {
     const char *text = getenv(HERITAGE_ENVIRONMENT);
@@ -40,6 +41,8 @@ int heritage_drop_privileges(const struct heritage *heritage) {
     uid_t uid = (uid_t)heritage->run_as_uid;
     gid_t gid = (gid_t)heritage->run_as_gid;
     uid_t real, effective, saved;
+    pid_t parent = getppid();
+    int death_signal = 0;
     int error;
 
     if (getresuid(&real, &effective, &saved) != 0) {
@@ -48,8 +51,12 @@ int heritage_drop_privileges(const struct heritage *heritage) {
     if (real == uid && effective == uid && saved == uid) {
         return 0;
     }
+    if (prctl(PR_GET_PDEATHSIG, &death_signal) != 0) {
+        return -errno;
+    }
     error = become(uid, gid);
-    return error != 0 ? error : check_no_way_back(uid, gid);
+    error = error != 0 ? error : check_no_way_back(uid, gid);
+    return error != 0 ? error : keep_death_signal(death_signal, parent);
 }
 
 static int parse_descriptor(const char *text) {
@@ -170,4 +177,16 @@ static int check_no_way_back(uid_t uid, gid_t gid) {
         return -EPERM;
     }
     return 0;
+}
+
+/* A change of user clears the signal that the kernel sends when the supervisor dies (prctl(2)); without it
+ * this process would outlive a killed supervisor, and so it would if that died just now. */
+static int keep_death_signal(int number, pid_t parent) {
+    if (number == 0) {
+        return 0;
+    }
+    if (prctl(PR_SET_PDEATHSIG, number) != 0) {
+        return -errno;
+    }
+    return getppid() == parent ? 0 : -ESRCH;
 }
