@@ -1,6 +1,7 @@
 /* An answer to one HTTP request, made whole in memory and queued like any other bytes. Every answer closes
  * the connection (`Connection: close`): health checks and scrapes need no keep-alive, and a connection whose
- * head was strange must not carry a second request. */
+ * head was strange must not carry a second request. Used by workers; owned by whoever answers, no longer than
+ * it takes to queue it. */
 #ifndef MOONX_GATEWAY_HTTP_RESPONSE_H
 #define MOONX_GATEWAY_HTTP_RESPONSE_H
 
@@ -8,9 +9,9 @@
 
 struct http_response {
     unsigned status;
-    const char *content_type;   /* static text */
-    char extra_headers[256];    /* "Name: value\r\n" each, may be empty */
-    char *body;                 /* malloc'd, owned; may be NULL */
+    const char *content_type; /* static text */
+    char extra_headers[256];  /* "Name: value\r\n" each, may be empty */
+    char *body;               /* malloc'd, owned; may be NULL */
     size_t body_length;
 };
 

@@ -1,0 +1,9 @@
+/* GET /connections: how many clients, in total and per worker. Admin. */
+#ifndef MOONX_GATEWAY_HTTP_CONNECTIONS_H
+#define MOONX_GATEWAY_HTTP_CONNECTIONS_H
+
+#include "gateway/http/server.h"
+
+void connections_answer(const struct server_context *context, struct http_response *response);
+
+#endif

@@ -1,0 +1,73 @@
+#include "gateway/http/http_request.h"
+
+#include <strings.h>
+
+static bool equal_without_case(struct span a, struct span b) {
+    return a.length == b.length && strncasecmp(a.data, b.data, a.length) == 0;
+}
+
+int http_request_header(const struct http_request *request, const char *name, struct span *value) {
+    const struct http_header *found = NULL;
+    for (unsigned i = 0; i < request->header_count; i++) {
+        if (!equal_without_case(request->headers[i].name, span_of(name))) {
+            continue;
+        }
+        if (found) {
+            return -EEXIST;
+        }
+        found = &request->headers[i];
+    }
+    if (!found) {
+        return 0;
+    }
+    *value = found->value;
+    return 1;
+}
+
+static bool is_blank(char c) {
+    return c == ' ' || c == '\t';
+}
+
+static struct span trim(struct span text) {
+    while (text.length > 0 && is_blank(text.data[0])) {
+        text.data++;
+        text.length--;
+    }
+    while (text.length > 0 && is_blank(text.data[text.length - 1])) {
+        text.length--;
+    }
+    return text;
+}
+
+bool http_request_next_token(struct span *list, struct span *token) {
+    while (list->length > 0) {
+        const char *comma = memchr(list->data, ',', list->length);
+        size_t length = comma ? (size_t)(comma - list->data) : list->length;
+        struct span element = trim((struct span){list->data, length});
+        size_t step = comma ? length + 1 : length;
+        list->data += step;
+        list->length -= step;
+        if (element.length > 0) {
+            *token = element;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool http_request_has_token(const struct http_request *request, const char *name,
+                            const char *token) {
+    for (unsigned i = 0; i < request->header_count; i++) {
+        if (!equal_without_case(request->headers[i].name, span_of(name))) {
+            continue;
+        }
+        struct span list = request->headers[i].value;
+        struct span element;
+        while (http_request_next_token(&list, &element)) {
+            if (equal_without_case(element, span_of(token))) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
