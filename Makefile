@@ -1,8 +1,10 @@
 # MoonX Gateway. `make help` lists the targets.
 # Everything that is built lies in build/; VARIANT chooses the flavour:
 #   release (default)   asan: address and undefined-behaviour sanitizers   tsan: thread sanitizer
+#   fuzz: clang with libFuzzer's instrumentation
 
 VARIANT ?= release
+MAKEFLAGS += -j$(shell nproc)
 PREFIX  ?= /usr/local
 WERROR  ?=
 CC      ?= cc
@@ -23,6 +25,9 @@ ifeq ($(VARIANT),release)
 CPPFLAGS += -D_FORTIFY_SOURCE=2
 else ifeq ($(VARIANT),asan)
 CFLAGS  += -fsanitize=address,undefined -fno-sanitize-recover=undefined -O1
+LDFLAGS += -fsanitize=address,undefined
+else ifeq ($(VARIANT),fuzz)
+CFLAGS  += -fsanitize=address,undefined,fuzzer-no-link -O1 -Wno-unknown-warning-option
 LDFLAGS += -fsanitize=address,undefined
 else ifeq ($(VARIANT),tsan)
 CPPFLAGS += -DORDER_CHECKED
@@ -76,11 +81,104 @@ $(OUT)/tests/%: $(OUT)/obj/tests/%.o $(ARCHIVE)
 
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: unit check
+# --- tests ------------------------------------------------------------------------------------
+
+.PHONY: unit check check-asan torture check-tsan integration test
 unit: $(UNIT_TESTS)
+check: ## unit tests: under a minute, no network
 check: unit
 	tests/run-unit $(UNIT_TESTS)
 
-.PHONY: clean
-clean:
+check-asan: ## unit tests under the address and undefined-behaviour sanitizers
+	$(MAKE) VARIANT=asan check
+
+TORTURE := torture_ring torture_torn torture_wake
+torture: ## processes killed in mid-write, torn reads, lost wake-ups: some 20 s
+torture: $(TORTURE:%=$(OUT)/tests/torture/%)
+	tests/run-unit $(TORTURE:%=$(OUT)/tests/torture/%)
+
+check-tsan: ## the ring in threads under the thread sanitizer
+	$(MAKE) VARIANT=tsan build/tsan/tests/torture/torture_threads
+	tests/run-unit build/tsan/tests/torture/torture_threads
+
+integration: ## the whole product against real Kafka, foreign clients, kill -9
+integration: all $(HELPERS)
+	tests/run-integration
+
+test: ## everything that CI runs, with what it needs installed: under 10 minutes
+test: deps-test
+	$(MAKE) all check
+	$(MAKE) check-asan
+	$(MAKE) torture check-tsan
+	$(MAKE) integration
+
+.PHONY: bench bench-quick
+bench: ## measures everything in tests/bench/RESULTS.md: about 10 minutes
+bench: all $(HELPERS)
+	tests/bench/run $(BENCH_ARGS)
+
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 30
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZ_SECONDS, with clang's libFuzzer
+	$(MAKE) VARIANT=fuzz CC=clang $(FUZZERS:%=build/fuzz/%)
+	for target in $(FUZZERS); do \
+	    mkdir -p build/fuzz/corpus/$$target && \
+	    build/fuzz/$$target -max_total_time=$(FUZZ_SECONDS) -verbosity=0 build/fuzz/corpus/$$target || exit 1; \
+	done
+
+build/fuzz/fuzz_%: $(OUT)/obj/tests/fuzz/fuzz_%.o $(ARCHIVE)
+	$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# --- everything else --------------------------------------------------------------------------
+
+RUN_PACKAGES  := gcc libc6-dev libevent-dev libwslay-dev librdkafka-dev libcjson-dev libssl-dev \
+                 zlib1g-dev uthash-dev node-llhttp liburing-dev kcat
+TEST_PACKAGES := check libsubunit-dev python3 \
+                 $(if $(shell command -v node 2>/dev/null),,nodejs) $(if $(shell command -v npm 2>/dev/null),,npm) \
+                 $(if $(shell command -v java 2>/dev/null),,default-jre-headless) $(if $(shell command -v mvn 2>/dev/null),,maven)
+
+# $(1): Debian packages; installs those that are missing and says so.
+define install_packages
+	@missing=; for package in $(1); do \
+	    dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	    sudo=; [ "$$(id -u)" -eq 0 ] || sudo=sudo; \
+	    echo "installing Debian packages:$$missing"; \
+	    $$sudo apt-get update -qq && \
+	    $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+endef
+
+.PHONY: deps deps-test run
+deps: ## installs the Debian packages that building and running need
+	$(call install_packages,$(RUN_PACKAGES))
+deps-test: ## the same for the tests
+	$(call install_packages,$(RUN_PACKAGES) $(TEST_PACKAGES))
+
+run: ## builds and starts the gateway in development mode, with its own broker and demo stream
+run: deps
+	@$(MAKE) --no-print-directory all
+	@exec build/moonx-gateway --dev $(ARGS)
+
+C_FILES := $(wildcard common/*.[ch] shm/*.[ch] ingest/*.[ch] gateway/*.[ch] gateway/*/*.[ch] tests/*/*.[ch])
+.PHONY: format lint
+format: ## clang-format over all C files
+	clang-format -i $(C_FILES)
+lint: ## clang-format and clang-tidy, without changing anything
+	clang-format --dry-run -Werror $(C_FILES)
+	clang-tidy --quiet $(SOURCES) $(MAINS) -- $(CPPFLAGS) -std=c11
+
+.PHONY: install
+install: ## into DESTDIR/PREFIX
+install: all
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS:%=build/%)
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system deploy/moonx-gateway.service
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/moonx-gateway README.md LICENSE CHANGELOG.md deploy/moonx-gateway.env.example
+
+.PHONY: clean help
+clean: ## removes build/
 	rm -rf build
+help: ## this list
+	@grep -hE '^[a-z-]+: ## ' $(MAKEFILE_LIST) | sed 's/: ## /\t/' | expand -t 14
