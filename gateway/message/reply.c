@@ -119,7 +119,7 @@ static cJSON *error_data(enum error_code code, const char *message) {
 
 static bool print(const cJSON *envelope) {
     while (text.size == 0 ||
-           !cJSON_PrintPreallocated((cJSON *)envelope, text.bytes, (int)text.size, cJSON_False)) {
+           !cJSON_PrintPreallocated((cJSON *)envelope, text.bytes, (int)text.size, 0)) {
         if (!grow()) {
             return false;
         }
