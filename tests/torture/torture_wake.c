@@ -1,0 +1,166 @@
+/* Two processes play ping-pong through two rings and wake.h, with random delays around every step: each
+ * round is a chance to lose a wake-up. A sleeper that is not woken within a second counts as lost.
+ *
+ * --broken goes to sleep without looking at `published` again after its flag is up. It must lose wake-ups:
+ * that shows that this test can fail. */
+#include "shm/wake.h"
+#include "tests/torture/torture.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+
+enum { PING, PONG };
+
+struct result {
+    shm_u64 violations, stop, rounds, sleeps, wakes, lost;
+};
+
+/* One direction: who writes this ring wakes the one who reads it. */
+struct lane {
+    struct segment segment;
+    struct worker_block *sleeper;
+    int bell;
+};
+
+struct player {
+    struct ring_append append;
+    struct ring_read reader;
+    const struct lane *in, *out;
+    struct result *result;
+    uint64_t random;
+    bool broken;
+};
+
+static void open_lane(struct lane *lane);
+static void play(struct player *player, unsigned side);
+static void send_one(struct player *player, int64_t round);
+static bool await_one(struct player *player);
+static bool may_sleep(struct player *player);
+static void sleep_until_woken(struct player *player);
+static void dither(struct player *player);
+
+int main(int argc, char **argv) {
+    struct torture_options options = torture_parse(argc, argv);
+    struct result *result = torture_shared(sizeof(*result));
+    static struct lane lanes[2];
+    pid_t pids[2];
+
+    open_lane(&lanes[PING]);
+    open_lane(&lanes[PONG]);
+    for (unsigned side = 0; side < 2; side++) {
+        pids[side] = torture_fork();
+        if (pids[side] == 0) {
+            struct player player = {.in = &lanes[!side],
+                                    .out = &lanes[side],
+                                    .result = result,
+                                    .random = options.seed + side,
+                                    .broken = options.broken};
+            play(&player, side);
+            _exit(0);
+        }
+    }
+    double end = torture_now() + options.seconds;
+    while (torture_now() < end && load_relaxed(&result->lost) == 0)
+        torture_sleep_us(10000);
+    store_release(&result->stop, 1);
+    for (unsigned side = 0; side < 2; side++) {
+        int status = 0;
+        waitpid(pids[side], &status, 0);
+        if (status != 0)
+            torture_violation(&result->violations, "player %u ended with %#x", side,
+                              (unsigned)status);
+    }
+    uint64_t lost = load_relaxed(&result->lost), sleeps = load_relaxed(&result->sleeps);
+    printf("torture_wake%s: rounds %llu, sleeps %llu, wakes %llu, lost %llu\n",
+           options.broken ? " --broken" : "", (unsigned long long)load_relaxed(&result->rounds),
+           (unsigned long long)sleeps, (unsigned long long)load_relaxed(&result->wakes),
+           (unsigned long long)lost);
+    bool good = options.broken ? lost > 0 : lost == 0 && sleeps > 0;
+    return good && load_relaxed(&result->violations) == 0 ? 0 : 1;
+}
+
+static void open_lane(struct lane *lane) {
+    int fd = -1;
+    fixture_open(&lane->segment, 65536, 1);
+    fixture_need(worker_block_create(&fd), "worker_block_create");
+    fixture_need(worker_block_map(fd, true, &lane->sleeper), "worker_block_map");
+    lane->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+}
+
+static void play(struct player *player, unsigned side) {
+    struct segment out = player->out->segment;
+    fixture_need(ring_append_open(&player->append, &out), "ring_append_open");
+    fixture_need(ring_read_init(&player->reader, &player->in->segment), "ring_read_init");
+    /* Pong may start after ping's first record: it reads from the ring's start. */
+    player->reader.cursor = 0;
+    player->reader.sequence = 0;
+    for (int64_t round = 0;; round++) {
+        if (side == PING)
+            send_one(player, round);
+        if (!await_one(player))
+            break;
+        if (side == PONG)
+            send_one(player, round);
+        else
+            atomic_fetch_add(&player->result->rounds, 1);
+    }
+    ring_append_done(&player->append);
+    ring_read_done(&player->reader);
+}
+
+static void send_one(struct player *player, int64_t round) {
+    struct wake_set everyone = {.everyone = true};
+    struct worker_block *sleeper = player->out->sleeper;
+
+    dither(player);
+    fixture_append(&player->append, FIXTURE_LEAST, 0, round);
+    ring_append_publish(&player->append);
+    if (player->broken)
+        dither(player);
+    unsigned woken = wake_sleepers(&everyone, &sleeper, &player->out->bell, 1);
+    atomic_fetch_add(&player->result->wakes, woken);
+}
+
+/* False when the game is over. */
+static bool await_one(struct player *player) {
+    const struct record *record;
+    uint64_t skipped;
+    int result;
+    while ((result = ring_read_next(&player->reader, &record, &skipped)) == RING_EMPTY) {
+        if (load_acquire(&player->result->stop))
+            return false;
+        dither(player);
+        if (may_sleep(player))
+            sleep_until_woken(player);
+        wake_awake(player->in->sleeper);
+    }
+    if (result != RING_OK)
+        torture_violation(&player->result->violations, "ring_read_next: %d", result);
+    return result == RING_OK;
+}
+
+static bool may_sleep(struct player *player) {
+    struct worker_block *block = player->in->sleeper;
+    if (!player->broken)
+        return wake_prepare_sleep(block, &player->in->segment.words->published,
+                                  player->reader.cursor);
+    store_release(&block->sleeping, 1);
+    return true;
+}
+
+static void sleep_until_woken(struct player *player) {
+    struct pollfd bell = {.fd = player->in->bell, .events = POLLIN};
+    atomic_fetch_add(&player->result->sleeps, 1);
+    /* The other side stops too: then nobody is to blame. */
+    if (poll(&bell, 1, 1000) == 0 && !load_acquire(&player->result->stop))
+        atomic_fetch_add(&player->result->lost, 1);
+    wake_drain(player->in->bell);
+}
+
+/* Mostly nothing or some hundred nanoseconds, where the races are; now and then long enough to be slept on. */
+static void dither(struct player *player) {
+    uint64_t chance = fixture_random(&player->random);
+    if (chance % 8 < 4)
+        return;
+    torture_spin(chance >> 32 & (chance % 64 == 7 ? 0x7fff : 0xff));
+}
