@@ -147,7 +147,7 @@ static void handle(struct worker *worker, struct conn *conn, const struct messag
     if (envelope->data.type == JSON_OBJECT) {
         data = cJSON_ParseWithLength(envelope->data.text.data, envelope->data.text.length);
         if (data == NULL) {
-            /* No memory, or a number of more than the 63 characters that cJSON takes. */
+            /* No memory (or, with some versions of cJSON, a number of more than 63 characters). */
             reply_error(worker, conn, ERROR_MESSAGE_PROCESSING_ERROR, NULL, message.ref);
             return;
         }

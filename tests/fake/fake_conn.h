@@ -23,7 +23,9 @@ struct conn {
     char rooms[FAKE_ROOMS][ROOM_NAME_MAX_BYTES + 1];
     unsigned automatic_rooms; /* this many of them do not count against the limit */
     unsigned reply_count;
-    cJSON *replies[FAKE_REPLIES]; /* parsed; more than fit are counted only */
+    char *texts[FAKE_REPLIES];    /* what was sent, as long as it fits */
+    cJSON *replies[FAKE_REPLIES]; /* the same, parsed: at once unless keep_texts */
+    bool keep_texts; /* wait for fake_conn_parse(): the test lets cJSON run out of memory */
     unsigned failures;
     bool closed;
     enum close_code close_code;
@@ -32,14 +34,31 @@ struct conn {
     int identity_error;
 };
 
-static void fake_conn_reset(struct conn *conn) {
-    for (unsigned i = 0; i < conn->reply_count && i < FAKE_REPLIES; i++) {
+static inline void fake_conn_reset_replies(struct conn *conn) {
+    for (unsigned i = 0; i < conn->reply_count; i++) {
         cJSON_Delete(conn->replies[i]);
+        free(conn->texts[i]);
+        conn->replies[i] = NULL;
+        conn->texts[i] = NULL;
     }
+    conn->reply_count = 0;
+}
+
+static inline void fake_conn_reset(struct conn *conn) {
+    fake_conn_reset_replies(conn);
     memset(conn, 0, sizeof(*conn));
 }
 
-static int fake_conn_find(const struct conn *conn, struct span room) {
+/* What is no JSON stays NULL. */
+static inline void fake_conn_parse(struct conn *conn) {
+    for (unsigned i = 0; i < conn->reply_count; i++) {
+        if (conn->replies[i] == NULL) {
+            conn->replies[i] = cJSON_Parse(conn->texts[i]);
+        }
+    }
+}
+
+static inline int fake_conn_find(const struct conn *conn, struct span room) {
     for (unsigned i = 0; i < conn->room_count; i++) {
         if (span_is(room, conn->rooms[i])) {
             return (int)i;
@@ -149,8 +168,11 @@ unsigned conn_room_count(const struct worker *worker, const struct conn *conn) {
 void conn_send_text(struct worker *worker, struct conn *conn, struct span payload) {
     (void)worker;
     if (!conn->closed && conn->reply_count < FAKE_REPLIES) {
-        conn->replies[conn->reply_count] = cJSON_ParseWithLength(payload.data, payload.length);
+        conn->texts[conn->reply_count] = strndup(payload.data, payload.length);
         conn->reply_count++;
+        if (!conn->keep_texts) {
+            fake_conn_parse(conn);
+        }
     }
 }
 
