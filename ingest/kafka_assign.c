@@ -1,0 +1,403 @@
+#include "ingest/kafka_assign.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "ingest/kafka_start.h"
+#include "shm/positions.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define ASK_AGAIN_MS   1000
+#define WATERMARKS_MS  1000
+#define TELL_AGAIN_MS  10000 /* one line for all partitions of a topic that was made anew */
+#define MISSED_IS_GONE 2
+
+static void forget_positions(struct kafka_assign *assign);
+static void on_topics(struct kafka_assign *assign, const struct rd_kafka_metadata *metadata);
+static void on_topic(struct kafka_assign *assign, struct kafka_topic *topic,
+                     const struct rd_kafka_metadata_topic *heard,
+                     rd_kafka_topic_partition_list_t *add);
+static void note_leaders(struct kafka_topic *topic, const struct rd_kafka_metadata_topic *heard);
+static void begin(struct kafka_assign *assign, struct kafka_topic *topic, int32_t number,
+                  rd_kafka_topic_partition_list_t *add);
+static void begin_unknown(struct kafka_assign *assign, struct kafka_partition *partition);
+static void on_missing(struct kafka_assign *assign, struct kafka_topic *topic);
+static void on_watermarks(struct kafka_assign *assign, const struct kafka_answer *answer);
+static void on_watermark(struct kafka_assign *assign, struct kafka_topic *topic, int32_t number,
+                         uint64_t low, uint64_t high);
+static void tell_start(struct kafka_assign *assign, struct kafka_topic *topic,
+                       struct kafka_partition *partition, const struct kafka_start *start);
+static void set_start(struct kafka_partition *partition, uint64_t offset, bool live);
+static void put(rd_kafka_topic_partition_list_t *list, struct kafka_topic *topic, int32_t number);
+static void assign_list(struct kafka_assign *assign, rd_kafka_topic_partition_list_t *list);
+static void unassign_list(struct kafka_assign *assign, rd_kafka_topic_partition_list_t *list);
+static void ask_open(struct kafka_assign *assign);
+static void note_watermarks(struct kafka_assign *assign);
+static void note_watermark(struct kafka_assign *assign, const struct kafka_topics_walk *walk);
+static void look_whether_caught_up(struct kafka_assign *assign);
+
+void kafka_assign_init(struct kafka_assign *assign, rd_kafka_t *handle, struct kafka_topics *topics,
+                       struct kafka_watch *watch, struct kafka_status *status,
+                       struct segment *segment, bool fresh_broker) {
+    *assign = (struct kafka_assign){
+        .handle = handle,
+        .topics = topics,
+        .watch = watch,
+        .status = status,
+        .positions = segment->positions,
+        .stats = &segment->ingest->stats,
+        .first_host_start = !kafka_status_is_caught_up(status),
+    };
+    if (fresh_broker && positions_count(assign->positions) > 0) {
+        forget_positions(assign);
+    }
+}
+
+void kafka_assign_on_answer(struct kafka_assign *assign, const struct kafka_answer *answer) {
+    if (!answer->about_topics) {
+        assign->asking = false;
+        on_watermarks(assign, answer);
+    } else if (answer->metadata == NULL) {
+        kafka_status_down(assign->status, rd_kafka_err2str(answer->error));
+    } else {
+        kafka_status_up(assign->status);
+        on_topics(assign, answer->metadata);
+        assign->heard = true;
+    }
+}
+
+void kafka_assign_out_of_range(struct kafka_assign *assign, struct kafka_topic *topic,
+                               int32_t number) {
+    struct kafka_partition *partition = kafka_topics_partition(topic, number);
+    rd_kafka_topic_partition_list_t *list;
+
+    if (partition == NULL || partition->state != KAFKA_PARTITION_ASSIGNED) {
+        return;
+    }
+    list = rd_kafka_topic_partition_list_new(1);
+    put(list, topic, number);
+    unassign_list(assign, list);
+    partition->state = KAFKA_PARTITION_STARTING;
+    store_relaxed(&partition->position->state, POSITION_IDLE);
+}
+
+void kafka_assign_tick(struct kafka_assign *assign, uint64_t now_ms) {
+    if (!assign->asking && now_ms >= assign->ask_again_ms) {
+        assign->ask_again_ms = now_ms + ASK_AGAIN_MS;
+        ask_open(assign);
+    }
+    if (now_ms - assign->watermarks_ms >= WATERMARKS_MS) {
+        assign->watermarks_ms = now_ms;
+        note_watermarks(assign);
+    }
+    if (assign->heard && !kafka_status_is_caught_up(assign->status)) {
+        look_whether_caught_up(assign);
+    }
+}
+
+static void forget_positions(struct kafka_assign *assign) {
+    uint32_t count = positions_count(assign->positions);
+
+    for (uint32_t i = 0; i < count; i++) {
+        struct position *position = &assign->positions->partitions[i];
+        store_relaxed(&position->live_from, 0);
+        store_relaxed(&position->restarts, load_relaxed(&position->restarts) + 1);
+        store_release(&position->next, 0);
+    }
+    stats_add(assign->stats, STAT_KAFKA_RESTARTS, count);
+    log_warn("the built-in broker is a new one: all offsets start at 0 again, event ids repeat");
+}
+
+static void on_topics(struct kafka_assign *assign, const struct rd_kafka_metadata *metadata) {
+    rd_kafka_topic_partition_list_t *add = rd_kafka_topic_partition_list_new(16);
+    bool *seen = calloc(assign->topics->count, sizeof(bool));
+
+    for (int i = 0; seen != NULL && i < metadata->topic_cnt; i++) {
+        const struct rd_kafka_metadata_topic *heard = &metadata->topics[i];
+        struct kafka_topic *topic = kafka_topics_find(assign->topics, heard->topic);
+        if (topic == NULL) {
+            continue;
+        }
+        if (heard->err == RD_KAFKA_RESP_ERR_NO_ERROR && heard->partition_cnt > 0) {
+            on_topic(assign, topic, heard, add);
+        }
+        /* Only "there is none" counts as missing; that we may not look, or that it has no leader yet,
+         * says nothing. */
+        seen[topic - assign->topics->topics] =
+            heard->err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    }
+    for (unsigned i = 0; seen != NULL && i < assign->topics->count; i++) {
+        if (!seen[i]) {
+            on_missing(assign, &assign->topics->topics[i]);
+        }
+    }
+    free(seen);
+    assign_list(assign, add);
+    assign->ask_again_ms = 0;
+}
+
+static void on_topic(struct kafka_assign *assign, struct kafka_topic *topic,
+                     const struct rd_kafka_metadata_topic *heard,
+                     rd_kafka_topic_partition_list_t *add) {
+    int32_t known = topic->count;
+
+    topic->missed = 0;
+    if (kafka_topics_grow(topic, heard->partition_cnt) < 0) {
+        log_error("topic %s: no room for its %d partitions", topic->route->topic,
+                  heard->partition_cnt);
+        return;
+    }
+    note_leaders(topic, heard);
+    for (int32_t i = 0; i < heard->partition_cnt; i++) {
+        if (i >= known || topic->partitions[i].state == KAFKA_PARTITION_GONE) {
+            begin(assign, topic, i, add);
+        }
+    }
+    if (known > 0 && topic->count > known) {
+        log_info("topic %s has %d partitions now, it had %d", topic->route->topic, topic->count,
+                 known);
+    }
+}
+
+static void note_leaders(struct kafka_topic *topic, const struct rd_kafka_metadata_topic *heard) {
+    for (int i = 0; i < heard->partition_cnt; i++) {
+        struct kafka_partition *partition = kafka_topics_partition(topic, heard->partitions[i].id);
+        if (partition != NULL) {
+            partition->led = heard->partitions[i].leader >= 0;
+        }
+    }
+}
+
+static void begin(struct kafka_assign *assign, struct kafka_topic *topic, int32_t number,
+                  rd_kafka_topic_partition_list_t *add) {
+    struct kafka_partition *partition = &topic->partitions[number];
+    struct span name = span_of(topic->route->topic);
+    bool known = positions_find(assign->positions, name, number) >= 0;
+    int index = positions_intern(assign->positions, name, number);
+
+    if (index < 0) {
+        log_error("%s: no room in the table of positions, it is not consumed", partition->label);
+        return;
+    }
+    partition->index = (uint32_t)index;
+    partition->position = &assign->positions->partitions[index];
+    partition->awaited = !assign->heard && partition->led;
+    partition->state = KAFKA_PARTITION_STARTING;
+    if (!known && (assign->heard || !assign->first_host_start)) {
+        set_start(partition, 0, true);
+    }
+    partition->next = load_relaxed(&partition->position->next);
+    if (partition->next == POSITION_UNKNOWN) {
+        begin_unknown(assign, partition);
+        return;
+    }
+    put(add, topic, number);
+}
+
+/* Killed between the two stores of set_start(), or before the first: live_from comes first. */
+static void begin_unknown(struct kafka_assign *assign, struct kafka_partition *partition) {
+    store_relaxed(&partition->position->state, POSITION_IDLE);
+    assign->ask_again_ms = 0;
+}
+
+static void on_missing(struct kafka_assign *assign, struct kafka_topic *topic) {
+    rd_kafka_topic_partition_list_t *list;
+
+    if (topic->count == 0 || ++topic->missed < MISSED_IS_GONE) {
+        if (topic->count > 0) {
+            kafka_watch_hurry(assign->watch);
+        }
+        return;
+    }
+    if (topic->missed > MISSED_IS_GONE) {
+        return;
+    }
+    log_warn("topic %s is gone: waiting for it to come back", topic->route->topic);
+    list = rd_kafka_topic_partition_list_new(topic->count);
+    for (int32_t i = 0; i < topic->count; i++) {
+        struct kafka_partition *partition = &topic->partitions[i];
+        if (partition->state == KAFKA_PARTITION_ASSIGNED) {
+            put(list, topic, i);
+        }
+        if (partition->position != NULL) {
+            store_relaxed(&partition->position->state, POSITION_GONE);
+        }
+        partition->state = KAFKA_PARTITION_GONE;
+        partition->awaited = false;
+    }
+    unassign_list(assign, list);
+}
+
+static void on_watermarks(struct kafka_assign *assign, const struct kafka_answer *answer) {
+    for (int i = 0; i < answer->lows->cnt; i++) {
+        const rd_kafka_topic_partition_t *low = &answer->lows->elems[i];
+        const rd_kafka_topic_partition_t *high =
+            rd_kafka_topic_partition_list_find(answer->highs, low->topic, low->partition);
+        struct kafka_topic *topic = kafka_topics_find(assign->topics, low->topic);
+
+        if (topic == NULL || high == NULL || low->err != RD_KAFKA_RESP_ERR_NO_ERROR ||
+            high->err != RD_KAFKA_RESP_ERR_NO_ERROR || low->offset < 0 ||
+            high->offset < low->offset) {
+            continue; /* asked again within a second */
+        }
+        on_watermark(assign, topic, low->partition, (uint64_t)low->offset, (uint64_t)high->offset);
+    }
+}
+
+static void on_watermark(struct kafka_assign *assign, struct kafka_topic *topic, int32_t number,
+                         uint64_t low, uint64_t high) {
+    struct kafka_partition *partition = kafka_topics_partition(topic, number);
+    rd_kafka_topic_partition_list_t *list;
+    struct kafka_start start;
+
+    if (partition == NULL || partition->position == NULL ||
+        partition->state != KAFKA_PARTITION_STARTING) {
+        return;
+    }
+    start = kafka_start_choose(load_relaxed(&partition->position->next), low, high);
+    store_relaxed(&partition->position->high_watermark, high);
+    tell_start(assign, topic, partition, &start);
+    if (start.kind != KAFKA_START_CONTINUE) {
+        set_start(partition, start.offset,
+                  start.kind == KAFKA_START_END || start.kind == KAFKA_START_AGAIN);
+    }
+    if (start.kind == KAFKA_START_END) {
+        partition->awaited = false; /* the end is where it starts */
+    }
+    list = rd_kafka_topic_partition_list_new(1);
+    put(list, topic, number);
+    assign_list(assign, list);
+}
+
+static void tell_start(struct kafka_assign *assign, struct kafka_topic *topic,
+                       struct kafka_partition *partition, const struct kafka_start *start) {
+    struct position *position = partition->position;
+    uint64_t now_ms = clock_mono_ms();
+
+    if (start->kind == KAFKA_START_GAP) {
+        stats_add(assign->stats, STAT_KAFKA_GAPS, start->lost);
+        store_relaxed(&position->gaps, load_relaxed(&position->gaps) + start->lost);
+        log_warn("%s: %" PRIu64 " offsets from %" PRIu64
+                 " on are no longer there (retention): going on at "
+                 "%" PRIu64,
+                 partition->label, start->lost, load_relaxed(&position->next), start->offset);
+    }
+    if (start->kind != KAFKA_START_AGAIN) {
+        return;
+    }
+    stats_add(assign->stats, STAT_KAFKA_RESTARTS, 1);
+    store_relaxed(&position->restarts, load_relaxed(&position->restarts) + 1);
+    if (topic->told_ms == 0 || now_ms - topic->told_ms > TELL_AGAIN_MS) {
+        topic->told_ms = now_ms;
+        log_error("%s: OFFSETS WENT BACK, from %" PRIu64 " to %" PRIu64
+                  ": the topic was deleted and made "
+                  "anew; event ids repeat, so POSITION_EPOCH should be raised",
+                  partition->label, load_relaxed(&position->next), start->offset);
+    }
+}
+
+/* live_from first: a successor that finds `next` knows that both are there. */
+static void set_start(struct kafka_partition *partition, uint64_t offset, bool live) {
+    if (live) {
+        store_relaxed(&partition->position->live_from, offset);
+    }
+    store_release(&partition->position->next, offset);
+}
+
+static void put(rd_kafka_topic_partition_list_t *list, struct kafka_topic *topic, int32_t number) {
+    rd_kafka_topic_partition_t *entry =
+        rd_kafka_topic_partition_list_add(list, topic->route->topic, number);
+
+    entry->offset = (int64_t)load_relaxed(&topic->partitions[number].position->next);
+}
+
+/* Takes the list over. */
+static void assign_list(struct kafka_assign *assign, rd_kafka_topic_partition_list_t *list) {
+    rd_kafka_error_t *error =
+        list->cnt > 0 ? rd_kafka_incremental_assign(assign->handle, list) : NULL;
+
+    for (int i = 0; error == NULL && i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *entry = &list->elems[i];
+        struct kafka_partition *partition = kafka_topics_partition(
+            kafka_topics_find(assign->topics, entry->topic), entry->partition);
+        partition->next = (uint64_t)entry->offset;
+        partition->state = KAFKA_PARTITION_ASSIGNED;
+        store_relaxed(&partition->position->state, POSITION_ASSIGNED);
+    }
+    if (error != NULL) { /* they stay STARTING and come by again with their watermarks */
+        log_error("Kafka: partitions can't be assigned: %s", rd_kafka_error_string(error));
+        rd_kafka_error_destroy(error);
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+static void unassign_list(struct kafka_assign *assign, rd_kafka_topic_partition_list_t *list) {
+    rd_kafka_error_t *error =
+        list->cnt > 0 ? rd_kafka_incremental_unassign(assign->handle, list) : NULL;
+
+    if (error != NULL) {
+        log_error("Kafka: partitions can't be given up: %s", rd_kafka_error_string(error));
+        rd_kafka_error_destroy(error);
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+/* One question about all partitions whose start is open; one without a leader would hold up the others. */
+static void ask_open(struct kafka_assign *assign) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
+    struct kafka_topics_walk walk = {0};
+
+    while (kafka_topics_next(assign->topics, &walk)) {
+        if (walk.at->state == KAFKA_PARTITION_STARTING && walk.at->position != NULL &&
+            walk.at->led) {
+            rd_kafka_topic_partition_list_add(list, walk.at_topic->route->topic, walk.at_number);
+        }
+    }
+    if (list->cnt == 0) {
+        rd_kafka_topic_partition_list_destroy(list);
+        return;
+    }
+    assign->asking = true;
+    kafka_watch_ask(assign->watch, list);
+}
+
+/* As the last fetch told them: no question to the broker. */
+static void note_watermarks(struct kafka_assign *assign) {
+    struct kafka_topics_walk walk = {0};
+
+    while (kafka_topics_next(assign->topics, &walk)) {
+        if (walk.at->state == KAFKA_PARTITION_ASSIGNED) {
+            note_watermark(assign, &walk);
+        }
+    }
+}
+
+static void note_watermark(struct kafka_assign *assign, const struct kafka_topics_walk *walk) {
+    int64_t low, high;
+
+    if (rd_kafka_get_watermark_offsets(assign->handle, walk->at_topic->route->topic,
+                                       walk->at_number, &low,
+                                       &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+        high >= 0) {
+        store_relaxed(&walk->at->position->high_watermark, (uint64_t)high);
+        if (walk->at->await_offset == POSITION_UNKNOWN) {
+            walk->at->await_offset = (uint64_t)high;
+        }
+    }
+}
+
+static void look_whether_caught_up(struct kafka_assign *assign) {
+    struct kafka_topics_walk walk = {0};
+
+    while (kafka_topics_next(assign->topics, &walk)) {
+        if (walk.at->awaited && walk.at->next != POSITION_UNKNOWN &&
+            walk.at->await_offset != POSITION_UNKNOWN && walk.at->next >= walk.at->await_offset) {
+            walk.at->awaited = false;
+        }
+        if (walk.at->awaited) {
+            return;
+        }
+    }
+    kafka_status_caught_up(assign->status);
+}

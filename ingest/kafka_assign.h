@@ -1,0 +1,50 @@
+/* Which partitions are consumed, and from where. Every partition of every routed topic, by assign (a host
+ * takes part in no consumer group: it must see every event).
+ *
+ * Where a partition starts:
+ *  - its position in the segment, if it has one: what a killed predecessor left wins over everything;
+ *  - else, if it was there when this host first heard from Kafka: the end, asked once and stored (next and
+ *    live_from) before the first fetch;
+ *  - else it has appeared since: its beginning, or the events before it was noticed would be lost.
+ * An offset that the broker does not have (_AUTO_OFFSET_RESET): the partition is taken out, its watermarks are
+ * asked, and it goes on at the oldest offset there is: counted as a gap, or as a restart when the broker's
+ * end lies before our position (topic deleted and made anew). A topic that is missing in two answers in a
+ * row is marked as gone and taken out until it is there again; its position stays.
+ *
+ * Ingest's main thread only. */
+#ifndef MOONX_INGEST_KAFKA_ASSIGN_H
+#define MOONX_INGEST_KAFKA_ASSIGN_H
+
+#include "ingest/kafka_status.h"
+#include "ingest/kafka_topics.h"
+#include "ingest/kafka_watch.h"
+#include "shm/positions.h"
+
+struct kafka_assign {
+    rd_kafka_t *handle;
+    struct kafka_topics *topics;
+    struct kafka_watch *watch;
+    struct kafka_status *status;
+    struct positions *positions;
+    struct stats *stats;
+    bool heard;             /* metadata has come at least once */
+    bool first_host_start;  /* no ingest of this host had caught up before this one */
+    bool asking;            /* a question about watermarks is open */
+    uint64_t ask_again_ms;  /* not before */
+    uint64_t watermarks_ms; /* when positions last got the broker's watermarks */
+};
+
+/* fresh_broker: the built-in broker, which has forgotten all: positions that a predecessor left count from 0
+ * again. */
+void kafka_assign_init(struct kafka_assign *assign, rd_kafka_t *handle, struct kafka_topics *topics,
+                       struct kafka_watch *watch, struct kafka_status *status,
+                       struct segment *segment, bool fresh_broker);
+
+void kafka_assign_on_answer(struct kafka_assign *assign, const struct kafka_answer *answer);
+/* The consumer says that the broker does not have the offset we are at. */
+void kafka_assign_out_of_range(struct kafka_assign *assign, struct kafka_topic *topic,
+                               int32_t number);
+/* Every 100 ms or so: asks what is open, notes watermarks, finds out whether all has been caught up. */
+void kafka_assign_tick(struct kafka_assign *assign, uint64_t now_ms);
+
+#endif

@@ -1,0 +1,264 @@
+#include "ingest/kafka_config.h"
+
+#include "common/log.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define FILE_MAX_BYTES     1048576
+#define RECEIVE_MIN_BYTES  100000000ll /* librdkafka's default */
+#define RECEIVE_OVER_FETCH 512ll       /* librdkafka demands this much beyond fetch.max.bytes */
+
+/* What consumption is built on: an operator can't change these without breaking it. Why each is as it is:
+ *  - offsets are the segment's, the broker's copy only serves lag tools, so nothing is committed or stored
+ *    behind our back, and an offset out of range is told to us instead of being moved silently;
+ *  - the end of a partition is told, checksums are checked, topics are never created by looking at them;
+ *  - a fetch that finds nothing is answered after 10 ms at most: the mock cluster waits its full length;
+ *  - the queue between librdkafka and us is bounded by bytes alone, with room for bursts: past its bound
+ *    librdkafka stops fetching for a whole second;
+ *  - a broker that comes back is found within two seconds. */
+static const struct {
+    const char *name, *value;
+} fixed[] = {
+    {"enable.auto.commit", "false"}, {"enable.auto.offset.store", "false"},
+    {"auto.offset.reset", "error"},  {"enable.partition.eof", "true"},
+    {"check.crcs", "true"},          {"allow.auto.create.topics", "false"},
+    {"log.queue", "true"},
+};
+static const struct {
+    const char *name, *value;
+} preset[] = {
+    {"topic.metadata.refresh.interval.ms", "10000"},
+    {"fetch.wait.max.ms", "10"},
+    {"fetch.error.backoff.ms", "100"},
+    {"queued.min.messages", "1000000"},
+    {"queued.max.messages.kbytes", "131072"},
+    {"reconnect.backoff.max.ms", "2000"},
+    {"socket.nagle.disable", "true"},
+    {"log.connection.close", "false"},
+};
+/* Have an option of their own. */
+static const char *const ours[] = {"bootstrap.servers",
+                                   "metadata.broker.list",
+                                   "client.id",
+                                   "group.id",
+                                   "fetch.max.bytes",
+                                   "max.partition.fetch.bytes",
+                                   "fetch.message.max.bytes"};
+
+static int set(rd_kafka_conf_t *conf, const char *name, const char *value, char *error,
+               size_t error_size);
+static int set_fixed(rd_kafka_conf_t *conf, char *error, size_t error_size);
+static int set_options(rd_kafka_conf_t *conf, const struct options *options, const char *brokers,
+                       char *error, size_t error_size);
+static int set_group(rd_kafka_conf_t *conf, const struct options *options, char *error,
+                     size_t error_size);
+static int set_file(rd_kafka_conf_t *conf, const char *path, char *error, size_t error_size);
+static int set_line(rd_kafka_conf_t *conf, const char *path, unsigned number, char *line,
+                    char *error, size_t error_size);
+static bool is_ours(const char *name);
+static char *trim(char *text);
+
+int kafka_config_new(const struct options *options, const char *brokers, bool with_file,
+                     rd_kafka_conf_t **out, char *error, size_t error_size) {
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    int result;
+
+    if (conf == NULL) {
+        snprintf(error, error_size, "out of memory");
+        return -ENOMEM;
+    }
+    result = set_fixed(conf, error, error_size);
+    if (result == 0) {
+        result = set_options(conf, options, brokers, error, error_size);
+    }
+    if (result == 0 && with_file && options->kafka_config_file[0] != '\0') {
+        result = set_file(conf, options->kafka_config_file, error, error_size);
+    }
+    if (result < 0) {
+        rd_kafka_conf_destroy(conf);
+        return result;
+    }
+    *out = conf;
+    return 0;
+}
+
+int kafka_config_check(const struct options *options, char *error, size_t error_size) {
+    const char *brokers =
+        options->kafka_brokers[0] != '\0' ? options->kafka_brokers : "127.0.0.1:9092";
+    rd_kafka_conf_t *conf;
+    rd_kafka_t *handle;
+    char why[512];
+    int result = kafka_config_new(options, brokers, true, &conf, error, error_size);
+
+    if (result < 0) {
+        return result;
+    }
+    handle = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
+    if (handle == NULL) {
+        rd_kafka_conf_destroy(conf);
+        snprintf(error, error_size, "KAFKA_CONFIG_FILE %s: %s", options->kafka_config_file, why);
+        return -EINVAL;
+    }
+    rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    return 0;
+}
+
+static int set_fixed(rd_kafka_conf_t *conf, char *error, size_t error_size) {
+    int result = 0;
+
+    for (unsigned i = 0; result == 0 && i < ARRAY_LENGTH(fixed); i++) {
+        result = set(conf, fixed[i].name, fixed[i].value, error, error_size);
+    }
+    for (unsigned i = 0; result == 0 && i < ARRAY_LENGTH(preset); i++) {
+        result = set(conf, preset[i].name, preset[i].value, error, error_size);
+    }
+    return result;
+}
+
+static int set_options(rd_kafka_conf_t *conf, const struct options *options, const char *brokers,
+                       char *error, size_t error_size) {
+    long long fetch = options->kafka_consumer_fetch_max_bytes;
+    long long receive = fetch + RECEIVE_OVER_FETCH;
+    char fetch_text[24], part_text[24], receive_text[24];
+    const char *const pairs[][2] = {
+        {"bootstrap.servers", brokers},
+        {"client.id", options->kafka_client_id},
+        {"fetch.max.bytes", fetch_text},
+        {"max.partition.fetch.bytes", part_text},
+        {"receive.message.max.bytes", receive_text},
+    };
+    int result = set_group(conf, options, error, error_size);
+
+    snprintf(fetch_text, sizeof(fetch_text), "%lld", fetch);
+    snprintf(part_text, sizeof(part_text), "%lld",
+             options->kafka_consumer_max_partition_fetch_bytes);
+    snprintf(receive_text, sizeof(receive_text), "%lld",
+             receive > RECEIVE_MIN_BYTES ? receive : RECEIVE_MIN_BYTES);
+    for (unsigned i = 0; result == 0 && i < ARRAY_LENGTH(pairs); i++) {
+        result = set(conf, pairs[i][0], pairs[i][1], error, error_size);
+    }
+    return result;
+}
+
+/* One group a host, that nobody subscribes to: every host sees every event. */
+static int set_group(rd_kafka_conf_t *conf, const struct options *options, char *error,
+                     size_t error_size) {
+    char host[256] = "localhost", group[640];
+    const char *instance = options->instance_id;
+
+    if (instance[0] == '\0') {
+        (void)gethostname(host, sizeof(host) - 1);
+        instance = host;
+    }
+    snprintf(group, sizeof(group), "%s.%s", options->kafka_consumer_group_id, instance);
+    return set(conf, "group.id", group, error, error_size);
+}
+
+/* For our own values only, which are no secrets: librdkafka's text repeats them. */
+static int set(rd_kafka_conf_t *conf, const char *name, const char *value, char *error,
+               size_t error_size) {
+    char why[512];
+
+    if (rd_kafka_conf_set(conf, name, value, why, sizeof(why)) != RD_KAFKA_CONF_OK) {
+        snprintf(error, error_size, "Kafka property %s: %s", name, why);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int set_file(rd_kafka_conf_t *conf, const char *path, char *error, size_t error_size) {
+    FILE *file = fopen(path, "re");
+    char *line = NULL;
+    size_t size = 0, total = 0;
+    unsigned number = 0;
+    ssize_t length;
+    int result = 0;
+
+    if (file == NULL) {
+        snprintf(error, error_size, "KAFKA_CONFIG_FILE %s: %s", path, strerror(errno));
+        return -EINVAL;
+    }
+    while (result == 0 && (length = getline(&line, &size, file)) > 0) {
+        total += (size_t)length;
+        number++;
+        if (strlen(line) != (size_t)length || total > FILE_MAX_BYTES) {
+            snprintf(error, error_size, "%s:%u: a NUL byte or more than 1 MiB", path, number);
+            result = -EINVAL;
+        } else {
+            result = set_line(conf, path, number, line, error, error_size);
+        }
+    }
+    if (result == 0 && ferror(file)) {
+        snprintf(error, error_size, "KAFKA_CONFIG_FILE %s: can't be read", path);
+        result = -EINVAL;
+    }
+    if (line != NULL) {
+        explicit_bzero(line, size);
+    }
+    free(line);
+    fclose(file);
+    return result;
+}
+
+static int set_line(rd_kafka_conf_t *conf, const char *path, unsigned number, char *line,
+                    char *error, size_t error_size) {
+    char *name = trim(line), *equals = strchr(name, '=');
+    char why[512];
+    rd_kafka_conf_res_t result;
+
+    if (*name == '\0' || *name == '#') {
+        return 0;
+    }
+    if (equals == NULL || equals == name) {
+        snprintf(error, error_size, "%s:%u: a line is name=value", path, number);
+        return -EINVAL;
+    }
+    *equals = '\0';
+    name = trim(name);
+    if (is_ours(name)) {
+        snprintf(error, error_size, "%s:%u: %s is set by the gateway itself", path, number, name);
+        return -EINVAL;
+    }
+    result = rd_kafka_conf_set(conf, name, trim(equals + 1), why, sizeof(why));
+    explicit_bzero(why, sizeof(why)); /* it may repeat the value */
+    if (result != RD_KAFKA_CONF_OK) {
+        snprintf(error, error_size, "%s:%u: %s %s", path, number,
+                 result == RD_KAFKA_CONF_UNKNOWN ? "there is no property"
+                                                 : "not allowed: the value of",
+                 name);
+        return -EINVAL;
+    }
+    log_info("Kafka property from the file: %s", name);
+    return 0;
+}
+
+static bool is_ours(const char *name) {
+    for (unsigned i = 0; i < ARRAY_LENGTH(fixed); i++) {
+        if (strcmp(name, fixed[i].name) == 0) {
+            return true;
+        }
+    }
+    for (unsigned i = 0; i < ARRAY_LENGTH(ours); i++) {
+        if (strcmp(name, ours[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* In place. */
+static char *trim(char *text) {
+    size_t length;
+
+    while (isspace((unsigned char)*text)) {
+        text++;
+    }
+    length = strlen(text);
+    while (length > 0 && isspace((unsigned char)text[length - 1])) {
+        text[--length] = '\0';
+    }
+    return text;
+}

@@ -1,0 +1,188 @@
+#include "ingest/kafka_consume.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+
+#include <inttypes.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define CLOCK_EVERY 16 /* messages between two looks at the clock */
+
+static bool within_bounds(unsigned messages, size_t bytes, uint64_t started_ns);
+static void take(struct kafka_consume *consume, const rd_kafka_message_t *message);
+static void take_value(struct kafka_consume *consume, struct kafka_topic *topic,
+                       struct kafka_partition *partition, const rd_kafka_message_t *message);
+static int64_t kafka_time(const rd_kafka_message_t *message);
+static void tell_bad_value(const struct kafka_partition *partition, int64_t offset,
+                           enum event_fault fault);
+static void take_error(struct kafka_consume *consume, const rd_kafka_message_t *message);
+static void count_error(struct kafka_consume *consume, struct kafka_partition *partition,
+                        const rd_kafka_message_t *message);
+static void follow(struct kafka_consume *consume, struct kafka_partition *partition);
+static void flush(struct kafka_consume *consume);
+
+int kafka_consume_init(struct kafka_consume *consume, rd_kafka_t *handle,
+                       struct kafka_assign *assign, struct event_publish *publish,
+                       struct stats *stats) {
+    static const uint64_t one = 1;
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    if (fd < 0) {
+        return -errno;
+    }
+    *consume = (struct kafka_consume){.handle = handle,
+                                      .queue = rd_kafka_queue_get_consumer(handle),
+                                      .wake_fd = fd,
+                                      .assign = assign,
+                                      .publish = publish,
+                                      .stats = stats};
+    if (consume->queue == NULL) {
+        close(fd);
+        return -EINVAL;
+    }
+    rd_kafka_queue_io_event_enable(consume->queue, fd, &one, sizeof(one));
+    return 0;
+}
+
+enum kafka_consume_result kafka_consume_batch(struct kafka_consume *consume) {
+    uint64_t started_ns = clock_mono_ns();
+    enum kafka_consume_result result = KAFKA_CONSUME_MORE;
+    unsigned messages = 0;
+    size_t bytes = 0;
+
+    while (within_bounds(messages, bytes, started_ns)) {
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(consume->handle, 0);
+        if (message == NULL) {
+            /* A poll that served a callback gives nothing although messages wait (FACTS 3). */
+            if (rd_kafka_queue_length(consume->queue) == 0) {
+                result = KAFKA_CONSUME_EMPTY;
+                break;
+            }
+        } else {
+            bytes += message->len;
+            take(consume, message);
+            rd_kafka_message_destroy(message);
+        }
+        messages++;
+    }
+    flush(consume);
+    return result;
+}
+
+static bool within_bounds(unsigned messages, size_t bytes, uint64_t started_ns) {
+    if (messages >= KAFKA_CONSUME_RECORDS || bytes >= KAFKA_CONSUME_BYTES) {
+        return false;
+    }
+    return messages % CLOCK_EVERY != 0 || messages == 0 ||
+           clock_mono_ns() - started_ns < KAFKA_CONSUME_NS;
+}
+
+static void take(struct kafka_consume *consume, const rd_kafka_message_t *message) {
+    struct kafka_topic *topic = kafka_topics_of(message->rkt);
+    struct kafka_partition *partition = kafka_topics_partition(topic, message->partition);
+
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        take_error(consume, message);
+        return;
+    }
+    /* Of a partition that was taken out meanwhile, or taken before. */
+    if (partition == NULL || partition->state != KAFKA_PARTITION_ASSIGNED ||
+        (uint64_t)message->offset < partition->next) {
+        return;
+    }
+    partition->next = (uint64_t)message->offset + 1;
+    stats_add(consume->stats, STAT_KAFKA_MESSAGES, 1);
+    stats_add(consume->stats, STAT_KAFKA_BYTES, message->len);
+    if (message->payload == NULL || message->len == 0) {
+        stats_add(consume->stats, STAT_KAFKA_TOMBSTONES, 1);
+        follow(consume, partition);
+        return;
+    }
+    take_value(consume, topic, partition, message);
+}
+
+static void take_value(struct kafka_consume *consume, struct kafka_topic *topic,
+                       struct kafka_partition *partition, const rd_kafka_message_t *message) {
+    struct event_source source = {.label = {partition->label, partition->label_length},
+                                  .partition = partition->index,
+                                  .offset = message->offset,
+                                  .kafka_time_ms = kafka_time(message)};
+    enum event_fault fault = event_publish_add(consume->publish, topic->route, &source,
+                                               (struct span){message->payload, message->len});
+
+    if (fault != EVENT_OK) {
+        tell_bad_value(partition, message->offset, fault);
+        follow(consume, partition);
+    }
+}
+
+/* Messages of very old producers have none. */
+static int64_t kafka_time(const rd_kafka_message_t *message) {
+    rd_kafka_timestamp_type_t type;
+    int64_t time_ms = rd_kafka_message_timestamp(message, &type);
+
+    return time_ms >= 0 ? time_ms : clock_wall_ms();
+}
+
+/* The value itself stays out of the log: it may hold what nobody should read there. */
+static void tell_bad_value(const struct kafka_partition *partition, int64_t offset,
+                           enum event_fault fault) {
+    static struct log_rate rate = {.per_second = 5};
+    uint64_t suppressed;
+
+    if (log_rate_allow(&rate, &suppressed)) {
+        log_warn("%s:%" PRId64 " skipped: %s (%" PRIu64 " such lines left out)", partition->label,
+                 offset, event_check_text(fault), suppressed);
+    }
+}
+
+static void take_error(struct kafka_consume *consume, const rd_kafka_message_t *message) {
+    struct kafka_topic *topic = kafka_topics_of(message->rkt);
+    struct kafka_partition *partition = kafka_topics_partition(topic, message->partition);
+
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        if (partition != NULL) {
+            partition->awaited = false;
+        }
+    } else if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
+        kafka_assign_out_of_range(consume->assign, topic, message->partition);
+    } else {
+        count_error(consume, partition, message);
+    }
+}
+
+static void count_error(struct kafka_consume *consume, struct kafka_partition *partition,
+                        const rd_kafka_message_t *message) {
+    static struct log_rate rate = {.per_second = 2};
+    uint64_t suppressed;
+
+    stats_add(consume->stats, STAT_KAFKA_ERRORS, 1);
+    if (partition != NULL && partition->position != NULL) {
+        store_relaxed(&partition->position->errors, load_relaxed(&partition->position->errors) + 1);
+    }
+    kafka_watch_hurry(consume->assign->watch);
+    if (log_rate_allow(&rate, &suppressed)) {
+        log_warn("Kafka: %s: %s (%" PRIu64 " such lines left out)",
+                 partition != NULL ? partition->label : "consumer",
+                 rd_kafka_message_errstr(message), suppressed);
+    }
+}
+
+static void follow(struct kafka_consume *consume, struct kafka_partition *partition) {
+    if (!partition->behind) {
+        partition->behind = true;
+        consume->behind[consume->behind_count++] = partition; /* at most one a message */
+    }
+}
+
+/* The pointers in `behind` are good: partitions move only when metadata comes, between batches. */
+static void flush(struct kafka_consume *consume) {
+    event_publish_flush(consume->publish);
+    for (unsigned i = 0; i < consume->behind_count; i++) {
+        struct kafka_partition *partition = consume->behind[i];
+        partition->behind = false;
+        store_release(&partition->position->next, partition->next);
+    }
+    consume->behind_count = 0;
+}

@@ -1,0 +1,47 @@
+/* The questions that block, in a thread of their own: which topics and partitions there are (every 10 s, every
+ * second until the first answer and while something is unclear), and the watermarks of partitions whose start
+ * is open. librdkafka 2.0.2 has no asynchronous form of either, and a broker that is away makes them wait
+ * for seconds, while the main loop must go on with what other brokers send. The thread decides nothing and
+ * logs nothing: it hands each answer over, and writes an eventfd that the main loop polls.
+ *
+ * Both watermarks are asked for by rd_kafka_offsets_for_times() with the protocol's own -2 and -1: one request
+ * a broker instead of two a partition. Ingest has one; it lives until the process ends and is not joined
+ * then (a question may be under way that ends only with its deadline). */
+#ifndef MOONX_INGEST_KAFKA_WATCH_H
+#define MOONX_INGEST_KAFKA_WATCH_H
+
+#include "common/base.h"
+
+#include <librdkafka/rdkafka.h>
+
+#define KAFKA_WATCH_INTERVAL_MS 10000
+#define KAFKA_WATCH_HURRY_MS    1000
+#define KAFKA_WATCH_TIMEOUT_MS  5000
+
+struct kafka_watch;
+
+/* Either the topics (metadata, or the error that came instead) or watermarks (lows and highs, the same
+ * partitions in both; each entry has its own error). */
+struct kafka_answer {
+    struct kafka_answer *next;
+    rd_kafka_resp_err_t error;
+    bool about_topics;
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_topic_partition_list_t *lows, *highs;
+};
+
+/* Asks about the topics that have a handle (rd_kafka_topic_new). 0 or -errno. */
+int kafka_watch_start(rd_kafka_t *handle, struct kafka_watch **out) MUST_CHECK;
+/* Becomes readable when there is an answer. */
+int kafka_watch_fd(const struct kafka_watch *watch);
+
+/* Topics again within a second. */
+void kafka_watch_hurry(struct kafka_watch *watch);
+/* Takes the list over; there must be no other such question open: its answer always comes. */
+void kafka_watch_ask(struct kafka_watch *watch, rd_kafka_topic_partition_list_t *partitions);
+
+/* NULL: no more. The caller frees. */
+struct kafka_answer *kafka_watch_take(struct kafka_watch *watch) MUST_CHECK;
+void kafka_watch_free_answer(struct kafka_answer *answer);
+
+#endif

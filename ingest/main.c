@@ -1,0 +1,86 @@
+/* moonx-ingest: the Kafka side of the gateway. Started by moonx-gateway, with the same arguments; by hand it only
+ * answers --help and --version, and checks its part of the configuration. */
+#include "common/heritage.h"
+#include "common/log.h"
+#include "common/option.h"
+#include "ingest/ingest.h"
+#include "ingest/kafka_config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define EXIT_CONFIGURATION 2
+#define HELP_COLUMNS       100
+
+static int answer(const struct options *options, const struct option_command *command);
+static int check_config(const struct options *options);
+static int refuse(const char *text);
+static void start_log(const struct options *options);
+
+int main(int argc, char **argv) {
+    struct options options;
+    struct option_command command;
+    struct heritage heritage;
+    char error[512];
+    int child = heritage_take(&heritage);
+
+    if (option_parse(argc, argv, &options, &command, error, sizeof(error)) < 0) {
+        return refuse(error);
+    }
+    if (child < 0) {
+        return refuse("what MOONX_HERITAGE names is not from a moonx-gateway of this version");
+    }
+    if (child == 0 || heritage.role != HERITAGE_INGEST) {
+        return answer(&options, &command);
+    }
+    start_log(&options);
+    if (options.kafka_brokers[0] == '\0' && !command.dev) {
+        return refuse("KAFKA_BROKERS is not set: give the brokers as HOST:PORT,..., or use --dev");
+    }
+    ingest_main(&heritage, &options, command.dev);
+}
+
+static int answer(const struct options *options, const struct option_command *command) {
+    if (command->help) {
+        option_print_help(stdout, "moonx-ingest", HELP_COLUMNS);
+        return 0;
+    }
+    if (command->version) {
+        printf("moonx-ingest %s (librdkafka %s)\n", MOONX_VERSION, rd_kafka_version_str());
+        return 0;
+    }
+    if (command->check_config) {
+        return check_config(options);
+    }
+    return refuse("moonx-gateway starts this program; start that instead");
+}
+
+static int check_config(const struct options *options) {
+    struct route_table *routes;
+    char error[1024];
+
+    log_init("ingest", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
+    if (route_table_new(options, &routes, error, sizeof(error)) < 0) {
+        return refuse(error);
+    }
+    route_table_free(routes);
+    return kafka_config_check(options, error, sizeof(error)) < 0 ? refuse(error) : 0;
+}
+
+static int refuse(const char *text) {
+    fprintf(stderr, "moonx-ingest: %s\n", text);
+    return EXIT_CONFIGURATION;
+}
+
+static void start_log(const struct options *options) {
+    static const char *const levels[] = {"error", "warn", "info", "debug"};
+    enum log_level level = LOG_LEVEL_INFO;
+
+    for (unsigned i = 0; i < ARRAY_LENGTH(levels); i++) {
+        if (strcmp(options->log_level, levels[i]) == 0) {
+            level = (enum log_level)i;
+        }
+    }
+    log_init("ingest", level,
+             strcmp(options->log_format, "text") == 0 ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON);
+}
