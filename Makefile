@@ -14,6 +14,10 @@ endif
 
 OUT := build/$(VARIANT)
 
+# `make V=1` shows the commands.
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo '  $(1)	$(2)')
+
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
             -Wpointer-arith -Wvla -Wwrite-strings -Wimplicit-fallthrough $(if $(WERROR),-Werror)
 CPPFLAGS := -D_GNU_SOURCE -I. -isystem /usr/share/include
@@ -51,33 +55,39 @@ all: $(PROGRAMS:%=build/%)
 
 $(PROGRAMS:%=build/%): build/%: $(OUT)/%
 	@mkdir -p build
-	ln -sf $(VARIANT)/$* $@
+	@ln -sf $(VARIANT)/$* $@
 
 $(OUT)/moonx-gateway: $(OUT)/obj/gateway/supervisor/main.o $(ARCHIVE)
 $(OUT)/moonx-ingest: $(OUT)/obj/ingest/main.o $(ARCHIVE)
 $(OUT)/moonx-client: $(OUT)/obj/gateway/client/main.o $(ARCHIVE)
 $(PROGRAMS:%=$(OUT)/%):
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(ARCHIVE): $(OBJECTS)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)ar rcs $@ $^
 
 $(OUT)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(OUT)/obj/llhttp/%.o: /usr/share/llhttp/%.c
 	@mkdir -p $(@D)
-	$(CC) -I/usr/share/include/llhttp -DLLHTTP_STRICT_MODE=1 -std=c11 -g -O2 -fPIE -w -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) -I/usr/share/include/llhttp -DLLHTTP_STRICT_MODE=1 -std=c11 -g -O2 -fPIE -w -c -o $@ $<
 
 $(OUT)/unit/%: $(OUT)/obj/tests/unit/%.o $(ARCHIVE)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcheck -lsubunit -lrt $(LDLIBS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcheck -lsubunit -lrt $(LDLIBS)
 
 $(OUT)/tests/%: $(OUT)/obj/tests/%.o $(ARCHIVE)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
 
@@ -128,7 +138,8 @@ fuzz: ## each fuzz target for FUZZ_SECONDS, with clang's libFuzzer
 	done
 
 build/fuzz/fuzz_%: $(OUT)/obj/tests/fuzz/fuzz_%.o $(ARCHIVE)
-	$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # --- everything else --------------------------------------------------------------------------
 
