@@ -11,13 +11,29 @@
 static rd_kafka_conf_t *producer_conf(void);
 static int create_topics(rd_kafka_mock_cluster_t *cluster, const struct route_table *routes,
                          char *error, size_t error_size);
-static int write_line(int fd, const char *line);
+static int write_address(const struct dev_broker *broker, char *error, size_t error_size);
+
+int dev_broker_open_file(struct dev_broker *broker, const char *directory, char *error,
+                         size_t error_size) {
+    char path[4200];
+
+    snprintf(path, sizeof(path), "%s/bootstrap", directory);
+    (void)mkdir(directory, 0700); /* there already, or open says why not */
+    broker->file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    if (broker->file < 0) {
+        snprintf(error, error_size, "DEV_DIRECTORY %s: bootstrap can't be written: %s", directory,
+                 strerror(errno));
+        return -EINVAL;
+    }
+    return 0;
+}
 
 int dev_broker_start(struct dev_broker *broker, const struct route_table *routes, char *error,
                      size_t error_size) {
     rd_kafka_conf_t *conf = producer_conf();
     rd_kafka_mock_cluster_t *cluster;
     char why[256] = "out of memory";
+    int result;
 
     broker->producer =
         conf != NULL ? rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why)) : NULL;
@@ -27,30 +43,8 @@ int dev_broker_start(struct dev_broker *broker, const struct route_table *routes
         return -EINVAL;
     }
     broker->bootstrap = rd_kafka_mock_cluster_bootstraps(cluster);
-    return create_topics(cluster, routes, error, error_size);
-}
-
-int dev_broker_write_address(const struct dev_broker *broker, const char *directory, char *error,
-                             size_t error_size) {
-    char path[4200], line[280];
-    int fd, result;
-
-    snprintf(path, sizeof(path), "%s/bootstrap", directory);
-    snprintf(line, sizeof(line), "%s\n", broker->bootstrap);
-    (void)mkdir(directory, 0700); /* there already, or open says why not */
-    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-    if (fd < 0) {
-        snprintf(error, error_size, "DEV_DIRECTORY %s: bootstrap can't be written: %s", directory,
-                 strerror(errno));
-        return -EINVAL;
-    }
-    result = write_line(fd, line);
-    close(fd);
-    if (result < 0) {
-        snprintf(error, error_size, "%s: %s", path, strerror(-result));
-        return -EINVAL;
-    }
-    return 0;
+    result = create_topics(cluster, routes, error, error_size);
+    return result < 0 ? result : write_address(broker, error, error_size);
 }
 
 static rd_kafka_conf_t *producer_conf(void) {
@@ -91,16 +85,14 @@ static int create_topics(rd_kafka_mock_cluster_t *cluster, const struct route_ta
     return 0;
 }
 
-static int write_line(int fd, const char *line) {
-    size_t length = strlen(line);
-    ssize_t put;
+static int write_address(const struct dev_broker *broker, char *error, size_t error_size) {
+    char line[280];
+    int length = snprintf(line, sizeof(line), "%s\n", broker->bootstrap);
 
-    if (ftruncate(fd, 0) < 0) {
-        return -errno;
+    if (ftruncate(broker->file, 0) < 0 || pwrite(broker->file, line, (size_t)length, 0) != length) {
+        snprintf(error, error_size, "the development broker's address can't be written: %s",
+                 strerror(errno));
+        return -EINVAL;
     }
-    put = pwrite(fd, line, length, 0);
-    if (put < 0) {
-        return -errno;
-    }
-    return (size_t)put == length ? 0 : -EIO;
+    return 0;
 }

@@ -30,13 +30,16 @@ int ingest_start(struct ingest *ingest, char *error, size_t error_size) {
         result = open_memory(ingest, error, error_size);
     }
     if (result == 0 && ingest->own_broker) {
-        result = open_broker(ingest, error, error_size);
-    }
-    if (result == 0) {
+        result = dev_broker_open_file(&ingest->broker, ingest->options->dev_directory, error,
+                                      error_size);
+    } else if (result == 0) {
         result = open_kafka(ingest, error, error_size);
     }
     if (result == 0) {
         result = give_up_privileges(ingest, parent, error, error_size);
+    }
+    if (result == 0 && ingest->own_broker) {
+        result = open_broker(ingest, error, error_size);
     }
     return result == 0 ? begin(ingest, error, error_size) : result;
 }
@@ -87,20 +90,15 @@ static int open_broker(struct ingest *ingest, char *error, size_t error_size) {
     int result = dev_broker_start(&ingest->broker, ingest->routes, error, error_size);
 
     if (result == 0) {
-        result = dev_broker_write_address(&ingest->broker, ingest->options->dev_directory, error,
-                                          error_size);
-    }
-    if (result == 0) {
-        result = dev_stream_new(ingest->options, ingest->broker.producer, &ingest->stream);
-    }
-    if (result == 0) {
         log_info("development broker at %s (also in %s/bootstrap)", ingest->broker.bootstrap,
                  ingest->options->dev_directory);
+        result = open_kafka(ingest, error, error_size);
     }
-    return result;
+    return result < 0 ? result
+                      : dev_stream_new(ingest->options, ingest->broker.producer, &ingest->stream);
 }
 
-/* Before privileges are given up: the properties may name keys that only root can read, and librdkafka reads
+/* With brokers of others before privileges are given up: the properties may name keys that only root can read, and librdkafka reads
  * them here. */
 static int open_kafka(struct ingest *ingest, char *error, size_t error_size) {
     const char *brokers =
