@@ -91,7 +91,8 @@ static bool has_space(const struct worker *worker, const struct conn *conn,
             added++;
         }
     }
-    return added == 0 || conn_room_count(worker, conn) + added <= worker->options->ws_max_subscriptions;
+    return added == 0 ||
+           conn_room_count(worker, conn) + added <= worker->options->ws_max_subscriptions;
 }
 
 static bool join(struct worker *worker, struct conn *conn, const struct channel_rooms *rooms,

@@ -1,6 +1,7 @@
 #include "gateway/supervisor/config_check.h"
 
 #include "gateway/access/auth.h"
+#include "gateway/message/auto_join.h"
 #include "gateway/supervisor/listeners.h"
 #include "gateway/supervisor/run_as.h"
 
@@ -61,7 +62,10 @@ static int check_here(const struct options *options, bool dev, char *error, size
             "start with --dev, which brings a broker of its own");
         return -EINVAL;
     }
-    int result = run_as_find(options, &run_as, error, size);
+    int result = auto_join_check(options->auto_join_rooms, error, size);
+    if (result == 0) {
+        result = run_as_find(options, &run_as, error, size);
+    }
     return result < 0 ? result : check_auth(options, dev, error, size);
 }
 

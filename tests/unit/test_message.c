@@ -88,6 +88,7 @@ static const cJSON *reply(unsigned n, const char *type, const char *ref) {
     ck_assert_uint_lt(n, conn.reply_count);
     envelope = conn.replies[n];
     ck_assert_ptr_nonnull(envelope);
+    ck_assert_ptr_null(strpbrk(conn.texts[n], "\n\t")); /* compact: every byte is sent many times */
     ck_assert_str_eq(cJSON_GetStringValue(field(envelope, "type")), type);
     ck_assert(cJSON_IsString(field(envelope, "id")));
     ck_assert(cJSON_GetNumberValue(field(envelope, "timestamp")) == (double)NOW_MS);
