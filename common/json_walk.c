@@ -63,12 +63,24 @@ static void skip_blanks(struct span text, size_t *at) {
     }
 }
 
-/* From behind the opening quote to behind the closing one. */
+/* From behind the opening quote to behind the closing one: the first quote with an even number of backslashes
+ * before it. By memchr, since a walk spends its time in strings: with a loop over their bytes it took three
+ * times as long. */
 static size_t string_end(struct span text, size_t at) {
-    while (at < text.length && text.data[at] != '"') {
-        at += text.data[at] == '\\' ? 2 : 1;
+    const char *start = text.data + at, *end = text.data + text.length;
+    const char *quote = start;
+
+    while (quote < end && (quote = memchr(quote, '"', (size_t)(end - quote))) != NULL) {
+        const char *slash = quote;
+        while (slash > start && slash[-1] == '\\') {
+            slash--;
+        }
+        if ((quote - slash) % 2 == 0) {
+            return (size_t)(quote - text.data) + 1;
+        }
+        quote++;
     }
-    return at < text.length ? at + 1 : text.length;
+    return text.length;
 }
 
 static size_t container_end(struct span text, size_t at) {
