@@ -13,19 +13,26 @@
 
 #include <liburing.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 struct flush_backend {
     struct io_uring ring;
     struct msghdr messages[FLUSH_SLICE];
 };
 
-static int restrict_to_sends(struct io_uring *ring) {
+/* Debian 12's liburing declares wrappers for these two but does not export them. */
+static int ring_register(const struct io_uring *ring, unsigned what, const void *argument, unsigned count) {
+    return syscall(SYS_io_uring_register, ring->ring_fd, what, argument, count) < 0 ? -errno : 0;
+}
+
+static int restrict_to_sends(const struct io_uring *ring) {
     struct io_uring_restriction allowed[] = {
         {.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_SEND},
         {.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_SENDMSG},
     };
-    int error = io_uring_register_restrictions(ring, allowed, ARRAY_LENGTH(allowed));
-    return error != 0 ? error : io_uring_enable_rings(ring);
+    int error = ring_register(ring, IORING_REGISTER_RESTRICTIONS, allowed, ARRAY_LENGTH(allowed));
+    return error != 0 ? error : ring_register(ring, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 }
 
 static void destroy(struct flush_backend *backend) {
