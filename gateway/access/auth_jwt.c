@@ -51,6 +51,7 @@ int auth_jwt_verify(const struct auth_jwt *jwt, struct span token, int64_t now_w
 
 int auth_jwt_mint(const struct auth_jwt *jwt, const struct identity *identity, int64_t now_wall_ms,
                   long long ttl_s, char **out) {
+    long long now_s = now_wall_ms / 1000;
     cJSON *claims = NULL;
     char *text = NULL;
     int error = -ENOMEM;
@@ -60,8 +61,8 @@ int auth_jwt_mint(const struct auth_jwt *jwt, const struct identity *identity, i
     }
     claims = cJSON_CreateObject();
     if (!add_claims(claims, jwt, identity) ||
-        cJSON_AddNumberToObject(claims, "iat", (double)(now_wall_ms / 1000)) == NULL ||
-        cJSON_AddNumberToObject(claims, "exp", (double)(now_wall_ms / 1000 + ttl_s)) == NULL) {
+        cJSON_AddNumberToObject(claims, "iat", (double)now_s) == NULL ||
+        cJSON_AddNumberToObject(claims, "exp", (double)(now_s + ttl_s)) == NULL) {
         goto out;
     }
     text = cJSON_PrintUnformatted(claims);

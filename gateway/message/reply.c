@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define TEXT_FIRST_BYTES 4096
-#define TEXT_MOST_BYTES  (16 * 1024 * 1024) /* 10,000 rooms of 128 bytes are 1.3 MB */
+#define TEXT_MOST_BYTES  16777216 /* 10,000 rooms of 128 bytes are 1.3 MB */
 #define ID_BYTES         48
 
 static struct {
