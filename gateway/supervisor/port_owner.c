@@ -11,7 +11,7 @@ static unsigned long listening_inode(const char *table, unsigned port);
 static int owner_of_inode(unsigned long inode, struct port_owner *out);
 
 int port_owner_find(unsigned port, struct port_owner *out) {
-    static const char *const tables[] = {"/proc/net/tcp", "/proc/net/tcp6"};
+    static const char *const tables[] = {"/proc/self/net/tcp", "/proc/self/net/tcp6"};
     for (size_t i = 0; i < ARRAY_LENGTH(tables); i++) {
         unsigned long inode = listening_inode(tables[i], port);
         if (inode != 0 && owner_of_inode(inode, out) == 0) {

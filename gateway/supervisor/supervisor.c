@@ -82,9 +82,10 @@ static int open_all(struct supervisor *supervisor, struct start *start) {
         .state = &start->state,
         .argc = start->argc,
         .argv = start->argv,
-        /* a developer's Ctrl-C has all done within 2 s */
-        .worker_stop_ms = (uint32_t)start->options->drain_timeout + (start->dev ? 300 : 1000),
-        .ingest_stop_ms = start->dev ? 500 : 1000,
+        /* a developer's Ctrl-C has all done within 2 s, the drain's default of 1 s included; ingest's last
+         * commit takes up to 500 ms */
+        .worker_stop_ms = (uint32_t)start->options->drain_timeout + (start->dev ? 250 : 1000),
+        .ingest_stop_ms = start->dev ? 700 : 1000,
     };
     supervisor->start = start;
     int result = sd_notify_take(&supervisor->notify);
