@@ -131,6 +131,7 @@ FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 30
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZ_SECONDS, with clang's libFuzzer
+	$(call install_packages,$(RUN_PACKAGES) clang libclang-rt-14-dev)
 	$(MAKE) VARIANT=fuzz CC=clang $(FUZZERS:%=build/fuzz/%)
 	for target in $(FUZZERS); do \
 	    mkdir -p build/fuzz/corpus/$$target && \
@@ -176,8 +177,10 @@ run: deps
 C_FILES := $(wildcard common/*.[ch] shm/*.[ch] ingest/*.[ch] gateway/*.[ch] gateway/*/*.[ch] tests/*/*.[ch])
 .PHONY: format lint
 format: ## clang-format over all C files
+	$(call install_packages,clang-format)
 	clang-format -i $(C_FILES)
 lint: ## clang-format and clang-tidy, without changing anything
+	$(call install_packages,$(RUN_PACKAGES) clang-format clang-tidy)
 	clang-format --dry-run -Werror $(C_FILES)
 	clang-tidy --quiet $(SOURCES) $(MAINS) -- $(CPPFLAGS) -std=c11
 

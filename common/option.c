@@ -2,6 +2,7 @@
 #include "common/option_row.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #define NAME_BYTES 64 /* of a flag or variable, as shown in errors */
 
@@ -38,6 +39,7 @@ static const struct {
 };
 
 static int scan_flags(struct scan *scan);
+static const char *host_name(void);
 static int scan_flag(struct scan *scan, struct flag flag);
 static bool scan_command_flag(struct scan *scan, struct flag flag, int *result);
 static bool scan_bool_flag(struct scan *scan, struct flag flag, int *result);
@@ -61,9 +63,17 @@ int option_parse(int argc, char *const *argv, struct options *out, struct option
     if (result != 0) {
         return result;
     }
+    if (options.instance_id[0] == '\0') {
+        options.instance_id = host_name();
+    }
     *out = options;
     *command = scan.command;
     return 0;
+}
+
+static const char *host_name(void) {
+    static char name[129]; /* INSTANCE_ID's own limit */
+    return gethostname(name, sizeof(name) - 1) == 0 && name[0] != '\0' ? name : "localhost";
 }
 
 static int scan_flags(struct scan *scan) {

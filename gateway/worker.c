@@ -94,9 +94,10 @@ static int start_events(struct worker *worker) {
     loop.wake = event_new(worker->base, wake_fd, EV_READ | EV_PERSIST, on_wake, worker);
     loop.term = evsignal_new(worker->base, SIGTERM, on_term, worker);
     loop.quit = evsignal_new(worker->base, SIGQUIT, on_quit, worker);
-    bool started = loop.tick != NULL && loop.wake != NULL && loop.term != NULL && loop.quit != NULL &&
-                   event_add(loop.tick, &tick) == 0 && event_add(loop.wake, NULL) == 0 &&
-                   event_add(loop.term, NULL) == 0 && event_add(loop.quit, NULL) == 0;
+    bool started = loop.tick != NULL && loop.wake != NULL && loop.term != NULL &&
+                   loop.quit != NULL && event_add(loop.tick, &tick) == 0 &&
+                   event_add(loop.wake, NULL) == 0 && event_add(loop.term, NULL) == 0 &&
+                   event_add(loop.quit, NULL) == 0;
     return started ? 0 : -ENOMEM;
 }
 
@@ -114,7 +115,8 @@ static void stop_events(void) {
 static void turn(struct worker *worker) {
     bool more = event_receive(worker);
     more |= conn_flush_slice(worker);
-    if (more || !wake_prepare_sleep(worker->block, &worker->view.segment.words->published, worker->reader.cursor)) {
+    if (more || !wake_prepare_sleep(worker->block, &worker->view.segment.words->published,
+                                    worker->reader.cursor)) {
         event_base_loop(worker->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
     } else {
         event_base_loop(worker->base, EVLOOP_ONCE);
@@ -171,7 +173,8 @@ static int build_parts(struct worker *worker) {
     }
     error = conn_flush_init(worker, worker->options->flush_backend, &note);
     if (error != 0) {
-        log_error("FLUSH_BACKEND: %s is not to be had here: %s", worker->options->flush_backend, strerror(-error));
+        log_error("FLUSH_BACKEND: %s is not to be had here: %s", worker->options->flush_backend,
+                  strerror(-error));
     } else if (note != NULL && worker->heritage.index == 0) {
         log_warn("%s", note);
     }

@@ -25,7 +25,7 @@ struct worker {
     struct auth *auth;
     struct ring_read reader;
     struct conn_table *conns;
-    struct fanout *fanout;      /* rooms, users, frames, flush schedule */
+    struct fanout *fanout; /* rooms, users, frames, flush schedule */
     struct ws_pool *ws_pool;
     struct wheel wheel;
     struct event_base *base;

@@ -146,14 +146,9 @@ static int set_options(rd_kafka_conf_t *conf, const struct options *options, con
 /* One group a host, that nobody subscribes to: every host sees every event. */
 static int set_group(rd_kafka_conf_t *conf, const struct options *options, char *error,
                      size_t error_size) {
-    char host[256] = "localhost", group[640];
-    const char *instance = options->instance_id;
+    char group[640];
 
-    if (instance[0] == '\0') {
-        (void)gethostname(host, sizeof(host) - 1);
-        instance = host;
-    }
-    snprintf(group, sizeof(group), "%s.%s", options->kafka_consumer_group_id, instance);
+    snprintf(group, sizeof(group), "%s.%s", options->kafka_consumer_group_id, options->instance_id);
     return set(conf, "group.id", group, error, error_size);
 }
 

@@ -25,7 +25,8 @@ struct span conn_user_id(const struct worker *worker, const struct conn *conn) {
     return conn->user != 0 ? user_id(&worker->fanout->users, conn->user) : (struct span){"", 0};
 }
 
-unsigned conn_roles(const struct worker *worker, const struct conn *conn, struct span *roles, unsigned most) {
+unsigned conn_roles(const struct worker *worker, const struct conn *conn, struct span *roles,
+                    unsigned most) {
     return role_set_list(&worker->conns->roles, conn->roles, roles, most);
 }
 
@@ -36,7 +37,8 @@ static uint64_t hash_of(const struct worker *worker, struct span key) {
 /* A token accepted in its leeway would expire at once: it gets the leeway to live. */
 static int64_t expiry_of(const struct worker *worker, const struct identity *identity) {
     int64_t expires = identity->expires_ms;
-    return expires > clock_wall_ms() ? expires : expires + worker->options->jwt_leeway_seconds * 1000;
+    return expires > clock_wall_ms() ? expires
+                                     : expires + worker->options->jwt_leeway_seconds * 1000;
 }
 
 static int become_user(struct worker *worker, struct conn *conn, struct span id) {

@@ -16,12 +16,14 @@ uint64_t conn_id(const struct conn *conn);
 bool conn_authenticated(const struct conn *conn);
 struct span conn_user_id(const struct worker *worker, const struct conn *conn); /* empty before */
 /* Up to `most` roles of its token into roles[]; the spans live as long as the connection. */
-unsigned conn_roles(const struct worker *worker, const struct conn *conn, struct span *roles, unsigned most);
+unsigned conn_roles(const struct worker *worker, const struct conn *conn, struct span *roles,
+                    unsigned most);
 
 /* Makes the connection the user's: PENDING_AUTH becomes AUTHENTICATED, the deadline becomes the token's
  * expiry. Calling it on an authenticated connection is a refresh: -EPERM when the user is another.
  * -ENOMEM. */
-int conn_set_identity(struct worker *worker, struct conn *conn, const struct identity *identity) MUST_CHECK;
+int conn_set_identity(struct worker *worker, struct conn *conn,
+                      const struct identity *identity) MUST_CHECK;
 
 /* Counts one refused token; closes with 1008 "Authentication failed" at the third. */
 void conn_authentication_failed(struct worker *worker, struct conn *conn);

@@ -44,8 +44,9 @@ static void pause_accepting(struct worker *worker, int error) {
 
 /* Errors of the one connection that was taken, not of the listener (accept(2)). */
 static bool concerns_one(int error) {
-    static const int one[] = {ECONNABORTED, EINTR,       EPROTO,     ENETDOWN,   ENOPROTOOPT,
-                              EHOSTDOWN,    ENONET,      EOPNOTSUPP, EHOSTUNREACH, ENETUNREACH, EPERM};
+    static const int one[] = {ECONNABORTED, EINTR,       EPROTO, ENETDOWN,
+                              ENOPROTOOPT,  EHOSTDOWN,   ENONET, EOPNOTSUPP,
+                              EHOSTUNREACH, ENETUNREACH, EPERM};
     for (unsigned i = 0; i < ARRAY_LENGTH(one); i++) {
         if (error == one[i]) {
             return true;
@@ -80,8 +81,8 @@ int conn_accept_start(struct worker *worker) {
         return -ENOMEM;
     }
     for (unsigned i = 0; i < worker->heritage.listen_count; i++) {
-        acceptor.events[i] = event_new(worker->base, worker->heritage.listen_fd[i], EV_READ | EV_PERSIST,
-                                       on_acceptable, worker);
+        acceptor.events[i] = event_new(worker->base, worker->heritage.listen_fd[i],
+                                       EV_READ | EV_PERSIST, on_acceptable, worker);
         if (acceptor.events[i] == NULL || event_add(acceptor.events[i], NULL) != 0) {
             return -ENOMEM;
         }

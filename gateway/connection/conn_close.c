@@ -21,7 +21,8 @@ static int queue_piece(struct worker *worker, struct conn *conn, struct frame_pi
     return error;
 }
 
-int conn_queue_frame(struct worker *worker, struct conn *conn, uint8_t opcode, struct span payload) {
+int conn_queue_frame(struct worker *worker, struct conn *conn, uint8_t opcode,
+                     struct span payload) {
     struct frame_piece piece;
     int error = frame_make(&worker->fanout->arena, opcode, payload, &piece);
     return error != 0 ? error : queue_piece(worker, conn, piece);
@@ -60,12 +61,14 @@ static void begin_close(struct worker *worker, struct conn *conn, unsigned code,
     conn_set_state(worker, conn, CONN_CLOSING);
     conn->flags |= CONN_CLOSE_QUEUED;
     conn_timers_set_deadline(worker, conn, deadline_ms);
-    if (conn_queue_frame(worker, conn, WSLAY_CONNECTION_CLOSE, (struct span){payload, length}) != 0) {
+    if (conn_queue_frame(worker, conn, WSLAY_CONNECTION_CLOSE, (struct span){payload, length}) !=
+        0) {
         conn_kill(worker, conn);
     }
 }
 
-void conn_close(struct worker *worker, struct conn *conn, enum close_code code, const char *reason) {
+void conn_close(struct worker *worker, struct conn *conn, enum close_code code,
+                const char *reason) {
     if (conn->state == CONN_PENDING || conn->state == CONN_LIVE) {
         begin_close(worker, conn, (unsigned)code, reason, CONN_CLOSE_TIMEOUT_MS);
     }

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#define HEAD_READ_BYTES    4096u
-#define RETRY_AFTER_S      5
+#define HEAD_READ_BYTES 4096u
+#define RETRY_AFTER_S   5
 
 static void answer(struct worker *worker, struct conn *conn, const struct http_response *response,
                    bool head_only) {
@@ -37,7 +37,8 @@ static void refuse(struct worker *worker, struct conn *conn, unsigned status, co
     struct http_response response = {0};
     http_response_error(&response, status, reason);
     size_t have = strlen(response.extra_headers);
-    snprintf(response.extra_headers + have, sizeof response.extra_headers - have, "%s", extra_header);
+    snprintf(response.extra_headers + have, sizeof response.extra_headers - have, "%s",
+             extra_header);
     answer(worker, conn, &response, false);
     http_response_done(&response);
 }
@@ -47,7 +48,8 @@ void conn_head_timeout(struct worker *worker, struct conn *conn) {
 }
 
 static bool host_full(const struct worker *worker) {
-    return host_view_sum(&worker->view, STAT_CONNECTIONS) >= (uint64_t)worker->options->ws_max_connections;
+    return host_view_sum(&worker->view, STAT_CONNECTIONS) >=
+           (uint64_t)worker->options->ws_max_connections;
 }
 
 /* The handshake is right, but no newcomer is welcome now: why, or NULL. */
@@ -116,7 +118,8 @@ static void serve(struct worker *worker, struct conn *conn, const struct http_re
     http_response_done(&response);
 }
 
-static void head_done(struct worker *worker, struct conn *conn, const unsigned char *rest, size_t rest_length) {
+static void head_done(struct worker *worker, struct conn *conn, const unsigned char *rest,
+                      size_t rest_length) {
     const struct http_request *request = head_gate_request(conn->input);
     if (!server_is_websocket_path(request)) {
         serve(worker, conn, request);
@@ -128,7 +131,16 @@ static void head_done(struct worker *worker, struct conn *conn, const unsigned c
     }
 }
 
-static void feed(struct worker *worker, struct conn *conn, const unsigned char *data, size_t length) {
+static void head_bad(struct worker *worker, struct conn *conn) {
+    unsigned status = head_gate_status(conn->input);
+    stats_add(worker->stats, STAT_HTTP_BAD_REQUESTS, 1);
+    /* RFC 9110 section 15.5.6: a 405 says what is allowed */
+    refuse(worker, conn, status, head_gate_reason(conn->input),
+           status == 405 ? "Allow: GET, HEAD\r\n" : "");
+}
+
+static void feed(struct worker *worker, struct conn *conn, const unsigned char *data,
+                 size_t length) {
     size_t consumed = 0;
     switch (head_gate_feed(conn->input, (const char *)data, length, &consumed)) {
     case HEAD_MORE:
@@ -137,8 +149,7 @@ static void feed(struct worker *worker, struct conn *conn, const unsigned char *
         head_done(worker, conn, data + consumed, length - consumed);
         break;
     case HEAD_BAD:
-        stats_add(worker->stats, STAT_HTTP_BAD_REQUESTS, 1);
-        refuse(worker, conn, head_gate_status(conn->input), head_gate_reason(conn->input), "");
+        head_bad(worker, conn);
         break;
     }
 }

@@ -38,10 +38,14 @@ static void nothing(struct worker *worker, struct conn *conn) {
 }
 
 static void (*const on_readable[CONN_STATE_COUNT])(struct worker *, struct conn *) = {
-    [CONN_FREE] = nothing,          [CONN_HEAD] = conn_head_readable,
-    [CONN_PENDING] = conn_readable, [CONN_LIVE] = conn_readable,
-    [CONN_CLOSING] = conn_readable, [CONN_REPLYING] = conn_read_discard,
-    [CONN_LINGER] = conn_read_discard, [CONN_DEAD] = nothing,
+    [CONN_FREE] = nothing,
+    [CONN_HEAD] = conn_head_readable,
+    [CONN_PENDING] = conn_readable,
+    [CONN_LIVE] = conn_readable,
+    [CONN_CLOSING] = conn_readable,
+    [CONN_REPLYING] = conn_read_discard,
+    [CONN_LINGER] = conn_read_discard,
+    [CONN_DEAD] = nothing,
 };
 
 static void handle(struct worker *worker, struct conn *conn, uint32_t events) {
@@ -75,7 +79,8 @@ int conn_poll_init(struct worker *worker) {
     if (table->epoll_fd < 0) {
         return -errno;
     }
-    table->epoll_event = event_new(worker->base, table->epoll_fd, EV_READ | EV_PERSIST, on_ready, worker);
+    table->epoll_event =
+        event_new(worker->base, table->epoll_fd, EV_READ | EV_PERSIST, on_ready, worker);
     if (table->epoll_event == NULL || event_add(table->epoll_event, NULL) != 0) {
         return -ENOMEM;
     }

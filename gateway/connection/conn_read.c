@@ -12,7 +12,7 @@
 #define READ_BYTES          4096u
 #define READ_BYTES_IN_FRAME 65536u
 /* Replies waiting to be written: above this the client is not read. */
-#define READ_PAUSE_BYTES    32768u
+#define READ_PAUSE_BYTES 32768u
 
 static unsigned char buffer[READ_BYTES_IN_FRAME]; /* one worker, one thread, no call nests */
 

@@ -70,7 +70,8 @@ static const uint8_t counted[CONN_STATE_COUNT] = {
     [CONN_REPLYING] = COUNT_SOCKET,
     [CONN_LINGER] = COUNT_SOCKET,
 };
-static const enum stat_id gauges[] = {STAT_SOCKETS, STAT_CONNECTIONS, STAT_AUTHENTICATED, STAT_PENDING_AUTH};
+static const enum stat_id gauges[] = {STAT_SOCKETS, STAT_CONNECTIONS, STAT_AUTHENTICATED,
+                                      STAT_PENDING_AUTH};
 
 void conn_set_state(struct worker *worker, struct conn *conn, enum conn_state state) {
     unsigned before = counted[conn->state], after = counted[state];

@@ -37,37 +37,37 @@ enum conn_state {
 };
 
 enum conn_flag {
-    CONN_BLOCKED = 1u << 0,        /* the socket is full: waits for EPOLLOUT, neither read nor flushed */
+    CONN_BLOCKED = 1u << 0, /* the socket is full: waits for EPOLLOUT, neither read nor flushed */
     CONN_AWAITING_PONG = 1u << 1,  /* a ping is out; `ping_tick` is the pong's deadline */
     CONN_CLOSE_QUEUED = 1u << 2,   /* our Close frame is in the queue or sent */
     CONN_CLOSE_RECEIVED = 1u << 3, /* the peer's Close has come */
     CONN_FLUSH_FIRST = 1u << 4,    /* on the first flush list (else, if on one, on the second) */
     CONN_FLUSH_LISTED = 1u << 5,
-    CONN_INPUT_IS_HEAD = 1u << 6,  /* `input` is a struct head_gate, else a struct ws_input */
+    CONN_INPUT_IS_HEAD = 1u << 6, /* `input` is a struct head_gate, else a struct ws_input */
 };
 
 struct conn {
-    uint32_t self;            /* own index; first word: the slab's link while free */
+    uint32_t self; /* own index; first word: the slab's link while free */
     int32_t fd;
     uint64_t id;
-    void *input;              /* HEAD: struct head_gate; PENDING..CLOSING: lent struct ws_input or NULL */
+    void *input; /* HEAD: struct head_gate; PENDING..CLOSING: lent struct ws_input or NULL */
     struct wheel_link timer;
-    uint32_t user;            /* LIVE and after; 0: none */
+    uint32_t user;                     /* LIVE and after; 0: none */
     uint32_t user_next, user_previous; /* the user's list of connections */
-    uint32_t members;         /* first node of its room memberships (room.h); 0: none */
-    uint32_t stamp;           /* of the last record queued to it: once per event */
+    uint32_t members;                  /* first node of its room memberships (room.h); 0: none */
+    uint32_t stamp;                    /* of the last record queued to it: once per event */
     struct outq queue;
     uint32_t flush_next, flush_previous;
-    uint32_t deadline_tick;   /* wheel tick at which the state ends; 0: none */
-    uint32_t ping_tick;       /* next ping, or the pong's deadline */
-    uint32_t expires_s;       /* token expiry, wall seconds */
-    uint32_t roles;           /* role_set index, 0: none */
+    uint32_t deadline_tick; /* wheel tick at which the state ends; 0: none */
+    uint32_t ping_tick;     /* next ping, or the pong's deadline */
+    uint32_t expires_s;     /* token expiry, wall seconds */
+    uint32_t roles;         /* role_set index, 0: none */
     uint32_t dead_next;
-    uint16_t room_count;      /* rooms joined, personal ones counted */
-    uint8_t state;            /* enum conn_state */
-    uint8_t flags;            /* enum conn_flag */
-    uint8_t personal;         /* ROOM_KIND_BIT()s of the personal rooms joined */
-    uint8_t failures;         /* refused tokens */
+    uint16_t room_count; /* rooms joined, personal ones counted */
+    uint8_t state;       /* enum conn_state */
+    uint8_t flags;       /* enum conn_flag */
+    uint8_t personal;    /* ROOM_KIND_BIT()s of the personal rooms joined */
+    uint8_t failures;    /* refused tokens */
     uint16_t reserved;
 };
 static_assert(sizeof(struct conn) <= 128, "an idle connection must stay small");
@@ -75,11 +75,11 @@ static_assert(sizeof(struct conn) <= 128, "an idle connection must stay small");
 struct conn_table {
     struct slab slab;
     struct role_set roles;
-    uint64_t id_base;    /* random: ids are unique over workers and hosts */
+    uint64_t id_base; /* random: ids are unique over workers and hosts */
     uint64_t id_counter;
     uint32_t dead_first;
     unsigned auto_room_count;
-    int epoll_fd;        /* client sockets, nested in libevent's base */
+    int epoll_fd; /* client sockets, nested in libevent's base */
     struct event *epoll_event;
 };
 
@@ -101,7 +101,8 @@ void conn_kill(struct worker *worker, struct conn *conn);
 void conn_reap(struct worker *worker);
 
 /* Queues one WebSocket frame (reply, ping, pong, Close) for the first flush list. -ENOMEM. */
-int conn_queue_frame(struct worker *worker, struct conn *conn, uint8_t opcode, struct span payload) MUST_CHECK;
+int conn_queue_frame(struct worker *worker, struct conn *conn, uint8_t opcode,
+                     struct span payload) MUST_CHECK;
 /* Queues bytes as they are (HTTP). -ENOMEM. */
 int conn_queue_bytes(struct worker *worker, struct conn *conn, struct span bytes) MUST_CHECK;
 /* Everything queued is out: goes on with closing, if that was what it waited for. */

@@ -8,11 +8,11 @@
 
 struct conn;
 
-#define CONN_HEAD_TIMEOUT_MS        10000u /* absolute, from accept: no byte puts it off */
-#define CONN_REPLY_TIMEOUT_MS       10000u
-#define CONN_CLOSE_TIMEOUT_MS       5000u
-#define CONN_SLOW_CLOSE_TIMEOUT_MS  30000u /* a slow client may yet read why it was closed */
-#define CONN_LINGER_TIMEOUT_MS      2000u
+#define CONN_HEAD_TIMEOUT_MS       10000u /* absolute, from accept: no byte puts it off */
+#define CONN_REPLY_TIMEOUT_MS      10000u
+#define CONN_CLOSE_TIMEOUT_MS      5000u
+#define CONN_SLOW_CLOSE_TIMEOUT_MS 30000u /* a slow client may yet read why it was closed */
+#define CONN_LINGER_TIMEOUT_MS     2000u
 
 /* The present state ends in `in_ms`; 0: it has no end of its own. */
 void conn_timers_set_deadline(struct worker *worker, struct conn *conn, uint64_t in_ms);

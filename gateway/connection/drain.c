@@ -11,7 +11,7 @@
 #define DRAIN_SPREAD_PERCENT 80
 #define DRAIN_SLICE_MIN      64u
 /* Clients come back over this time after their Close. */
-#define RECONNECT_SPREAD_MS  5000
+#define RECONNECT_SPREAD_MS 5000
 
 static struct {
     uint64_t start_ms, deadline_ms;
@@ -29,7 +29,8 @@ void drain_start(struct worker *worker) {
     state.deadline_ms = state.start_ms + (uint64_t)worker->options->drain_timeout;
     state.next = 1;
     state.at_start = worker->conns->slab.next_new;
-    log_info("draining %llu connections", (unsigned long long)stats_get(worker->stats, STAT_CONNECTIONS));
+    log_info("draining %llu connections",
+             (unsigned long long)stats_get(worker->stats, STAT_CONNECTIONS));
 }
 
 static void send_away(struct worker *worker, struct conn *conn) {

@@ -86,7 +86,8 @@ void role_set_unref(struct role_set *set, uint32_t index) {
     }
 }
 
-unsigned role_set_list(const struct role_set *set, uint32_t index, struct span *roles, unsigned most) {
+unsigned role_set_list(const struct role_set *set, uint32_t index, struct span *roles,
+                       unsigned most) {
     if (index == 0) {
         return 0;
     }

@@ -20,6 +20,7 @@ void role_set_done(struct role_set *set);
 int role_set_ref(struct role_set *set, const struct identity *identity, uint32_t *index) MUST_CHECK;
 void role_set_unref(struct role_set *set, uint32_t index);
 /* The spans live as long as the reference. */
-unsigned role_set_list(const struct role_set *set, uint32_t index, struct span *roles, unsigned most);
+unsigned role_set_list(const struct role_set *set, uint32_t index, struct span *roles,
+                       unsigned most);
 
 #endif

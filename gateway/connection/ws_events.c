@@ -4,7 +4,8 @@
 #include "gateway/connection/conn_table.h"
 #include "gateway/message/message.h"
 
-static ssize_t on_recv(wslay_event_context_ptr context, uint8_t *buffer, size_t size, int flags, void *user_data) {
+static ssize_t on_recv(wslay_event_context_ptr context, uint8_t *buffer, size_t size, int flags,
+                       void *user_data) {
     (void)flags;
     struct ws_input *input = user_data;
     if (input->length == 0) {
@@ -21,8 +22,8 @@ static ssize_t on_recv(wslay_event_context_ptr context, uint8_t *buffer, size_t 
 
 /* Pongs and Close frames that wslay makes by itself; ws_events_feed() looks at them when they are whole. At most
  * a header and 125 bytes at a time: take_control() empties it after each ping. */
-static ssize_t on_send(wslay_event_context_ptr context, const uint8_t *data, size_t length, int flags,
-                       void *user_data) {
+static ssize_t on_send(wslay_event_context_ptr context, const uint8_t *data, size_t length,
+                       int flags, void *user_data) {
     (void)flags;
     struct ws_input *input = user_data;
     if (length > sizeof input->out - input->out_length) {
@@ -48,7 +49,8 @@ static void fail(struct ws_input *input, unsigned code, const char *reason) {
 }
 
 static void on_frame_start(wslay_event_context_ptr context,
-                           const struct wslay_event_on_frame_recv_start_arg *frame, void *user_data) {
+                           const struct wslay_event_on_frame_recv_start_arg *frame,
+                           void *user_data) {
     (void)context;
     struct ws_input *input = user_data;
     input->frame_bytes = frame_size(frame->payload_length);
@@ -84,7 +86,8 @@ static void on_close(struct ws_input *input, const struct wslay_event_on_msg_rec
 
 static void take_control(struct ws_input *input) {
     wslay_event_send(input->context);
-    if (input->out_length >= 2 && (input->out[0] & 0x0f) == WSLAY_PONG && input->conn->state != CONN_CLOSING) {
+    if (input->out_length >= 2 && (input->out[0] & 0x0f) == WSLAY_PONG &&
+        input->conn->state != CONN_CLOSING) {
         const char *payload = (const char *)input->out + 2;
         if (conn_queue_frame(input->worker, input->conn, WSLAY_PONG,
                              (struct span){payload, input->out_length - 2}) != 0) {
@@ -94,8 +97,8 @@ static void take_control(struct ws_input *input) {
     }
 }
 
-static void on_message(wslay_event_context_ptr context, const struct wslay_event_on_msg_recv_arg *message,
-                       void *user_data) {
+static void on_message(wslay_event_context_ptr context,
+                       const struct wslay_event_on_msg_recv_arg *message, void *user_data) {
     struct ws_input *input = user_data;
     struct conn *conn = input->conn;
     if (!wslay_is_ctrl_frame(message->opcode)) {
@@ -108,7 +111,8 @@ static void on_message(wslay_event_context_ptr context, const struct wslay_event
     } else if (message->opcode == WSLAY_PING) {
         take_control(input);
     } else if (open && message->opcode == WSLAY_TEXT_FRAME) {
-        message_receive(input->worker, conn, (struct span){(const char *)message->msg, message->msg_length});
+        message_receive(input->worker, conn,
+                        (struct span){(const char *)message->msg, message->msg_length});
     } else if (open && message->opcode == WSLAY_BINARY_FRAME) {
         conn_close(input->worker, conn, CLOSE_UNSUPPORTED, "Binary messages are not accepted");
     }
@@ -147,7 +151,8 @@ static void handle_failure(struct worker *worker, struct conn *conn, struct ws_i
     conn_close(worker, conn, (enum close_code)code, reason);
 }
 
-void ws_events_feed(struct worker *worker, struct conn *conn, const unsigned char *data, size_t length) {
+void ws_events_feed(struct worker *worker, struct conn *conn, const unsigned char *data,
+                    size_t length) {
     if (conn->input == NULL && ws_pool_lend(worker, conn) != 0) {
         conn_close(worker, conn, CLOSE_TRY_AGAIN_LATER, "Overloaded");
         return;

@@ -8,6 +8,7 @@
 extern const struct wslay_event_callbacks ws_events_callbacks;
 
 /* Feeds bytes that the client sent. Afterwards the connection may be closing or dead. */
-void ws_events_feed(struct worker *worker, struct conn *conn, const unsigned char *data, size_t length);
+void ws_events_feed(struct worker *worker, struct conn *conn, const unsigned char *data,
+                    size_t length);
 
 #endif

@@ -9,9 +9,10 @@
 
 #include <wslay/wslay.h>
 
-#define WS_POOL_KEEP        64u    /* free contexts kept for the next frame */
-#define WS_POOL_MOST_LENT   16384u /* 200 MB: frames begun and not finished, by so many clients at once */
-#define WS_MAX_FRAGMENTS    1024u  /* of one message */
+#define WS_POOL_KEEP 64u /* free contexts kept for the next frame */
+#define WS_POOL_MOST_LENT                                                                          \
+    16384u /* 200 MB: frames begun and not finished, by so many clients at once */
+#define WS_MAX_FRAGMENTS 1024u /* of one message */
 
 struct ws_input {
     wslay_event_context_ptr context;
@@ -19,12 +20,12 @@ struct ws_input {
     struct conn *conn;
     const unsigned char *data; /* what is being fed */
     size_t length;
-    uint64_t fed;          /* bytes given to wslay since it was lent */
-    uint64_t framed;       /* bytes of the frames that it has finished */
-    uint64_t frame_bytes;  /* of the frame in flight, header included; 0: none begun */
-    unsigned fragments;    /* of the message in flight; 0: none open */
-    bool message_ends;     /* the frame in flight is the message's last */
-    unsigned failure;      /* close code that our own checks ask for, 0: none */
+    uint64_t fed;         /* bytes given to wslay since it was lent */
+    uint64_t framed;      /* bytes of the frames that it has finished */
+    uint64_t frame_bytes; /* of the frame in flight, header included; 0: none begun */
+    unsigned fragments;   /* of the message in flight; 0: none open */
+    bool message_ends;    /* the frame in flight is the message's last */
+    unsigned failure;     /* close code that our own checks ask for, 0: none */
     const char *reason;
     unsigned char out[256]; /* control frames wslay wants to send (pong, Close) */
     size_t out_length;

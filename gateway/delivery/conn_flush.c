@@ -34,7 +34,8 @@ int conn_flush_init(struct worker *worker, const char *choice, const char **note
     return error;
 }
 
-static void fill_item(const struct fanout *fanout, const struct conn *conn, struct flush_item *item) {
+static void fill_item(const struct fanout *fanout, const struct conn *conn,
+                      struct flush_item *item) {
     item->fd = conn->fd;
     item->iov_count = outq_gather(&fanout->queues, &conn->queue, item->iov, FLUSH_MAX_PIECES);
     size_t total = 0;

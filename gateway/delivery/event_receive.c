@@ -12,7 +12,8 @@
 
 static void receive_one(struct worker *worker, const struct record *record, long *deliveries) {
     stats_add(worker->stats, STAT_RECORDS_READ, 1);
-    if (record->kind != RECORD_EVENT || (record->expiry_ms != 0 && record->expiry_ms <= clock_wall_ms())) {
+    if (record->kind != RECORD_EVENT ||
+        (record->expiry_ms != 0 && record->expiry_ms <= clock_wall_ms())) {
         return;
     }
     long count = fanout_record(worker, record);
@@ -32,7 +33,8 @@ static void receive_one(struct worker *worker, const struct record *record, long
 
 static void receive_lapped(struct worker *worker, uint64_t skipped) {
     stats_add(worker->stats, STAT_RECORDS_SKIPPED, skipped);
-    log_error("lapped by the ring: %llu events passed over; clients are told", (unsigned long long)skipped);
+    log_error("lapped by the ring: %llu events passed over; clients are told",
+              (unsigned long long)skipped);
     notice_skipped(worker, skipped, "LAPPED");
 }
 

@@ -114,7 +114,8 @@ static void deliver_to_room(struct delivery *delivery, const struct room *room) 
     }
 }
 
-static void deliver_to_user(struct delivery *delivery, const struct user *user, enum room_kind kind) {
+static void deliver_to_user(struct delivery *delivery, const struct user *user,
+                            enum room_kind kind) {
     const struct worker *worker = delivery->worker;
     for (uint32_t index = user->first_conn; index != 0;) {
         struct conn *conn = conn_at(worker, index);
@@ -132,7 +133,8 @@ struct audience {
     const struct user *user;
 };
 
-static struct audience audience_of(const struct fanout *fanout, const struct record *record, unsigned index) {
+static struct audience audience_of(const struct fanout *fanout, const struct record *record,
+                                   unsigned index) {
     const struct record_room *room = &record->rooms[index];
     struct span key = record_room_key(record, index);
     struct audience audience = {.kind = (enum room_kind)room->kind};
@@ -162,7 +164,8 @@ static void next_stamp(struct worker *worker) {
     worker->fanout->stamp = 1;
 }
 
-static long deliver_all(struct delivery *delivery, const struct audience *audiences, unsigned count) {
+static long deliver_all(struct delivery *delivery, const struct audience *audiences,
+                        unsigned count) {
     for (unsigned i = 0; i < count; i++) {
         if (audiences[i].room != NULL) {
             deliver_to_room(delivery, audiences[i].room);
@@ -210,5 +213,6 @@ void fanout_everyone(struct worker *worker, struct span payload) {
 }
 
 bool fanout_full(const struct fanout *fanout) {
-    return fanout->arena.bytes > FANOUT_MAX_FRAME_BYTES || fanout->queues.nodes.used > FANOUT_MAX_ENTRIES;
+    return fanout->arena.bytes > FANOUT_MAX_FRAME_BYTES ||
+           fanout->queues.nodes.used > FANOUT_MAX_ENTRIES;
 }

@@ -26,7 +26,8 @@ struct fanout {
     struct flush_schedule schedule;
     const struct flush_backend_calls *backend_calls;
     struct flush_backend *backend;
-    uint32_t stamp; /* of the record being queued; a connection's stamp tells that it has it already */
+    uint32_t
+        stamp; /* of the record being queued; a connection's stamp tells that it has it already */
 };
 
 int fanout_new(struct worker *worker, struct fanout **out) MUST_CHECK;

@@ -32,7 +32,7 @@ void flush_schedule_remove(struct flush_schedule *schedule, struct conn *conn) {
         list->last = conn->flush_previous;
     }
     conn->flush_next = conn->flush_previous = 0;
-    conn->flags &= (uint8_t)~(CONN_FLUSH_LISTED | CONN_FLUSH_FIRST);
+    conn->flags &= (uint8_t) ~(CONN_FLUSH_LISTED | CONN_FLUSH_FIRST);
     schedule->count--;
 }
 
@@ -59,8 +59,8 @@ void flush_schedule_add(struct flush_schedule *schedule, struct conn *conn, bool
     schedule->count++;
 }
 
-static unsigned take_from(struct flush_schedule *schedule, struct flush_list *list, struct conn **slice,
-                          unsigned most) {
+static unsigned take_from(struct flush_schedule *schedule, struct flush_list *list,
+                          struct conn **slice, unsigned most) {
     unsigned taken = 0;
     while (taken < most && list->first != 0) {
         slice[taken] = at(schedule, list->first);
@@ -70,7 +70,8 @@ static unsigned take_from(struct flush_schedule *schedule, struct flush_list *li
 }
 
 unsigned flush_schedule_take(struct flush_schedule *schedule, struct conn *slice[FLUSH_SLICE]) {
-    unsigned taken = take_from(schedule, &schedule->lists[0], slice, FLUSH_SLICE - SECOND_LIST_SHARE);
+    unsigned taken =
+        take_from(schedule, &schedule->lists[0], slice, FLUSH_SLICE - SECOND_LIST_SHARE);
     taken += take_from(schedule, &schedule->lists[1], slice + taken, FLUSH_SLICE - taken);
     taken += take_from(schedule, &schedule->lists[0], slice + taken, FLUSH_SLICE - taken);
     return taken;

@@ -16,7 +16,8 @@ static void send_item(struct flush_item *item) {
     long sent;
     do {
         if (item->iov_count == 1) {
-            sent = send(item->fd, item->iov[0].iov_base, item->iov[0].iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+            sent = send(item->fd, item->iov[0].iov_base, item->iov[0].iov_len,
+                        MSG_DONTWAIT | MSG_NOSIGNAL);
         } else {
             const struct msghdr message = {.msg_iov = item->iov, .msg_iovlen = item->iov_count};
             sent = sendmsg(item->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);

@@ -22,7 +22,8 @@ struct flush_backend {
 };
 
 /* Debian 12's liburing declares wrappers for these two but does not export them. */
-static int ring_register(const struct io_uring *ring, unsigned what, const void *argument, unsigned count) {
+static int ring_register(const struct io_uring *ring, unsigned what, const void *argument,
+                         unsigned count) {
     return syscall(SYS_io_uring_register, ring->ring_fd, what, argument, count) < 0 ? -errno : 0;
 }
 
@@ -47,8 +48,8 @@ static int create(struct flush_backend **out) {
     if (backend == NULL) {
         return -ENOMEM;
     }
-    struct io_uring_params params = {
-        .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_R_DISABLED};
+    struct io_uring_params params = {.flags = IORING_SETUP_SINGLE_ISSUER |
+                                              IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_R_DISABLED};
     int error = io_uring_queue_init_params(FLUSH_SLICE, &backend->ring, &params);
     if (error != 0) {
         free(backend);
@@ -69,9 +70,10 @@ static void prepare(struct flush_backend *backend, const struct flush_item *item
         io_uring_prep_send(entry, item->fd, item->iov[0].iov_base, item->iov[0].iov_len,
                            MSG_DONTWAIT | MSG_NOSIGNAL);
     } else {
-        backend->messages[index] = (struct msghdr){
-            .msg_iov = (struct iovec *)(uintptr_t)item->iov, .msg_iovlen = item->iov_count};
-        io_uring_prep_sendmsg(entry, item->fd, &backend->messages[index], MSG_DONTWAIT | MSG_NOSIGNAL);
+        backend->messages[index] = (struct msghdr){.msg_iov = (struct iovec *)(uintptr_t)item->iov,
+                                                   .msg_iovlen = item->iov_count};
+        io_uring_prep_sendmsg(entry, item->fd, &backend->messages[index],
+                              MSG_DONTWAIT | MSG_NOSIGNAL);
     }
     io_uring_sqe_set_data64(entry, index);
 }

@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
-#define FRAME_HEADER_MAX   10u
-#define FRAME_BLOCK_SLACK  16u /* frame_length_at() may look past HTTP bytes at a block's end */
-#define FRAME_PAYLOAD_MAX  (1u << 30)
+#define FRAME_HEADER_MAX  10u
+#define FRAME_BLOCK_SLACK 16u /* frame_length_at() may look past HTTP bytes at a block's end */
+#define FRAME_PAYLOAD_MAX (1u << 30)
 
 /* wslay writes a frame in two calls (header, payload); both append to the open block. */
 static ssize_t append_to_open(const uint8_t *data, size_t length, int flags, void *user_data) {
@@ -83,7 +83,8 @@ void frame_unref(struct frame_arena *arena, uint32_t block) {
 }
 
 static int open_block(struct frame_arena *arena, uint32_t size) {
-    if (arena->free_count == 0 && arena->block_count + 1 >= arena->block_capacity && !grow_index(arena)) {
+    if (arena->free_count == 0 && arena->block_count + 1 >= arena->block_capacity &&
+        !grow_index(arena)) {
         return -ENOMEM;
     }
     struct frame_block *block = take_block(arena, size);
@@ -120,7 +121,8 @@ static int make_room(struct frame_arena *arena, size_t length) {
     return open_block(arena, length > FRAME_BLOCK_BYTES ? (uint32_t)length : FRAME_BLOCK_BYTES);
 }
 
-int frame_make(struct frame_arena *arena, uint8_t opcode, struct span payload, struct frame_piece *out) {
+int frame_make(struct frame_arena *arena, uint8_t opcode, struct span payload,
+               struct frame_piece *out) {
     if (payload.length > FRAME_PAYLOAD_MAX) {
         return -EMSGSIZE;
     }
@@ -168,5 +170,6 @@ uint32_t frame_length_at(const unsigned char *bytes) {
         return 4 + ((uint32_t)bytes[2] << 8 | bytes[3]);
     }
     /* 64-bit form; FRAME_PAYLOAD_MAX keeps the upper half 0 */
-    return 10 + ((uint32_t)bytes[6] << 24 | (uint32_t)bytes[7] << 16 | (uint32_t)bytes[8] << 8 | bytes[9]);
+    return 10 + ((uint32_t)bytes[6] << 24 | (uint32_t)bytes[7] << 16 | (uint32_t)bytes[8] << 8 |
+                 bytes[9]);
 }

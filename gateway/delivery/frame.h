@@ -16,8 +16,8 @@
 
 #include <wslay/wslay.h>
 
-#define FRAME_BLOCK_BYTES   32768u
-#define FRAME_SPARE_BLOCKS  64u
+#define FRAME_BLOCK_BYTES  32768u
+#define FRAME_SPARE_BLOCKS 64u
 
 struct frame_piece {
     uint32_t block; /* 0: none */
@@ -38,7 +38,7 @@ struct frame_arena {
     uint32_t free_count, block_count, block_capacity;
     struct frame_block *spare[FRAME_SPARE_BLOCKS];
     uint32_t spare_count;
-    uint32_t open; /* index of the block that is being filled, 0: none */
+    uint32_t open;  /* index of the block that is being filled, 0: none */
     uint64_t bytes; /* memory of all blocks in use */
     wslay_frame_context_ptr framer;
 };
@@ -57,7 +57,8 @@ static inline void frame_ref(struct frame_arena *arena, uint32_t block) {
 }
 void frame_unref(struct frame_arena *arena, uint32_t block);
 
-static inline const unsigned char *frame_bytes(const struct frame_arena *arena, struct frame_piece piece) {
+static inline const unsigned char *frame_bytes(const struct frame_arena *arena,
+                                               struct frame_piece piece) {
     return arena->blocks[piece.block]->bytes + piece.at;
 }
 

@@ -4,7 +4,8 @@
 
 #define INDEX_TABLE_FIRST_CAPACITY 64u
 
-void index_table_init(struct index_table *table, const struct index_table_owner *calls, const void *owner) {
+void index_table_init(struct index_table *table, const struct index_table_owner *calls,
+                      const void *owner) {
     *table = (struct index_table){.calls = calls, .owner = owner};
 }
 
@@ -54,7 +55,8 @@ static int grow(struct index_table *table) {
     }
     for (uint32_t slot = 0; slot < table->capacity; slot++) {
         if (table->slots[slot] != 0) {
-            place(&larger, table->calls->hash_of(table->owner, table->slots[slot]), table->slots[slot]);
+            place(&larger, table->calls->hash_of(table->owner, table->slots[slot]),
+                  table->slots[slot]);
         }
     }
     free(table->slots);

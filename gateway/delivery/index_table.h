@@ -19,7 +19,8 @@ struct index_table {
     uint32_t used;
 };
 
-void index_table_init(struct index_table *table, const struct index_table_owner *calls, const void *owner);
+void index_table_init(struct index_table *table, const struct index_table_owner *calls,
+                      const void *owner);
 void index_table_done(struct index_table *table);
 
 /* 0 when there is none. */

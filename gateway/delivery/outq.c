@@ -50,7 +50,8 @@ int outq_append(struct outq_pool *pool, struct outq *queue, struct frame_piece p
         queue->partial = 0;
         frame_ref(pool->arena, piece.block);
     } else {
-        struct frame_piece *last = queue->last == 0 ? &queue->front : &node_at(pool, queue->last)->piece;
+        struct frame_piece *last =
+            queue->last == 0 ? &queue->front : &node_at(pool, queue->last)->piece;
         if (!merge(last, piece)) {
             int error = append_node(pool, queue, piece);
             if (error != 0) {
@@ -64,7 +65,8 @@ int outq_append(struct outq_pool *pool, struct outq *queue, struct frame_piece p
     return 0;
 }
 
-unsigned outq_gather(const struct outq_pool *pool, const struct outq *queue, struct iovec *iov, unsigned most) {
+unsigned outq_gather(const struct outq_pool *pool, const struct outq *queue, struct iovec *iov,
+                     unsigned most) {
     if (outq_empty(queue) || most == 0) {
         return 0;
     }
@@ -111,7 +113,8 @@ static void advance_front(struct outq_pool *pool, struct outq *queue, uint32_t w
     struct frame_piece *front = &queue->front;
     const unsigned char *frame = frame_bytes(pool->arena, *front) - queue->partial;
     uint32_t done = queue->partial + written;
-    for (uint32_t length = frame_length_at(frame); length <= done; length = frame_length_at(frame)) {
+    for (uint32_t length = frame_length_at(frame); length <= done;
+         length = frame_length_at(frame)) {
         frame += length;
         done -= length;
     }

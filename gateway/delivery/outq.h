@@ -36,7 +36,8 @@ static inline bool outq_empty(const struct outq *queue) {
 /* Adds a reference to the piece. -ENOMEM leaves the queue as it was. */
 int outq_append(struct outq_pool *pool, struct outq *queue, struct frame_piece piece) MUST_CHECK;
 /* The first pieces as an array for writing; returns how many. */
-unsigned outq_gather(const struct outq_pool *pool, const struct outq *queue, struct iovec *iov, unsigned most);
+unsigned outq_gather(const struct outq_pool *pool, const struct outq *queue, struct iovec *iov,
+                     unsigned most);
 /* `written` bytes have gone out; they must be WebSocket frames when partial frames matter. */
 void outq_consume(struct outq_pool *pool, struct outq *queue, size_t written);
 /* Drops whole frames that have not been begun; what is left of a begun one stays. */

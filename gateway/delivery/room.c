@@ -27,7 +27,8 @@ static bool has_key(const void *owner, uint32_t index, struct span key) {
     return span_equal((struct span){room->name, room->name_length}, key);
 }
 
-void room_table_init(struct room_table *table, struct interest *interest, const struct slab *conns) {
+void room_table_init(struct room_table *table, struct interest *interest,
+                     const struct slab *conns) {
     static const struct index_table_owner calls = {hash_of, has_key};
     slab_init(&table->rooms, sizeof(struct room));
     slab_init(&table->nodes, sizeof(struct member_node));
@@ -89,8 +90,8 @@ static uint32_t room_new(struct room_table *table, uint64_t hash, struct span na
         return 0;
     }
     memcpy(copy, name.data, name.length);
-    *room_at(table, index) = (struct room){
-        .hash = hash, .name = copy, .name_length = (uint16_t)name.length};
+    *room_at(table, index) =
+        (struct room){.hash = hash, .name = copy, .name_length = (uint16_t)name.length};
     if (index_table_add(&table->by_name, hash, index) != 0) {
         free(copy);
         slab_give(&table->rooms, index);
@@ -195,13 +196,15 @@ void room_leave_all(struct room_table *table, struct conn *conn) {
     }
 }
 
-bool room_has(const struct room_table *table, const struct conn *conn, uint64_t hash, struct span name) {
+bool room_has(const struct room_table *table, const struct conn *conn, uint64_t hash,
+              struct span name) {
     struct place place;
     uint32_t index = index_table_find(&table->by_name, hash, name);
     return index != 0 && find_place(table, conn, index, &place);
 }
 
-void room_each(const struct room_table *table, const struct conn *conn, room_visit *visit, void *context) {
+void room_each(const struct room_table *table, const struct conn *conn, room_visit *visit,
+               void *context) {
     for (uint32_t index = conn->members; index != 0; index = node_at(table, index)->next) {
         const struct member_node *node = node_at(table, index);
         for (unsigned at = 0; at < MEMBER_NODE_ROOMS; at++) {

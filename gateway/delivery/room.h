@@ -13,7 +13,7 @@
 struct conn;
 
 struct room {
-    uint64_t hash;       /* first word: the slab's link while free */
+    uint64_t hash; /* first word: the slab's link while free */
     char *name;
     uint32_t *listeners; /* indices of connections */
     uint32_t count, capacity;
@@ -42,13 +42,16 @@ void room_table_done(struct room_table *table);
 const struct room *room_find(const struct room_table *table, uint64_t hash, struct span name);
 
 /* 1: joined; 0: was in it; -ENOMEM. */
-int room_join(struct room_table *table, struct conn *conn, uint64_t hash, struct span name) MUST_CHECK;
+int room_join(struct room_table *table, struct conn *conn, uint64_t hash,
+              struct span name) MUST_CHECK;
 /* 1: left; 0: was not in it. The room goes with its last listener. */
 int room_leave(struct room_table *table, struct conn *conn, uint64_t hash, struct span name);
 void room_leave_all(struct room_table *table, struct conn *conn);
-bool room_has(const struct room_table *table, const struct conn *conn, uint64_t hash, struct span name);
+bool room_has(const struct room_table *table, const struct conn *conn, uint64_t hash,
+              struct span name);
 
 typedef void room_visit(void *context, struct span name);
-void room_each(const struct room_table *table, const struct conn *conn, room_visit *visit, void *context);
+void room_each(const struct room_table *table, const struct conn *conn, room_visit *visit,
+               void *context);
 
 #endif

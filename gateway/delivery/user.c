@@ -20,7 +20,8 @@ static bool has_key(const void *owner, uint32_t index, struct span key) {
     return span_equal(id_of(user_at(owner, index)), key);
 }
 
-void user_table_init(struct user_table *table, struct interest *interest, const struct slab *conns) {
+void user_table_init(struct user_table *table, struct interest *interest,
+                     const struct slab *conns) {
     static const struct index_table_owner calls = {hash_of, has_key};
     slab_init(&table->users, sizeof(struct user));
     index_table_init(&table->by_id, &calls, table);
@@ -120,7 +121,8 @@ void user_remove_conn(struct user_table *table, struct conn *conn) {
         user->first_conn = conn->user_next;
     }
     if (conn->user_next != 0) {
-        ((struct conn *)slab_at(table->conns, conn->user_next))->user_previous = conn->user_previous;
+        ((struct conn *)slab_at(table->conns, conn->user_next))->user_previous =
+            conn->user_previous;
     }
     if (--user->conn_count == 0) {
         interest_remove(table->interest, user->hash);

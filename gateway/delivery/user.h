@@ -14,9 +14,9 @@
 struct conn;
 
 struct user {
-    uint64_t hash;        /* first word: the slab's link while free */
+    uint64_t hash; /* first word: the slab's link while free */
     uint32_t first_conn;
-    uint16_t conn_count;  /* saturates nowhere near: user_add_conn() refuses past 65535 */
+    uint16_t conn_count; /* saturates nowhere near: user_add_conn() refuses past 65535 */
     uint8_t id_length;
     uint8_t id_is_inline;
     union {
@@ -41,7 +41,8 @@ const struct user *user_find(const struct user_table *table, uint64_t hash, stru
 struct span user_id(const struct user_table *table, uint32_t index);
 
 /* Puts the connection into the user's list, who is made if new; sets conn->user. -ENOMEM, -EUSERS. */
-int user_add_conn(struct user_table *table, struct conn *conn, uint64_t hash, struct span id) MUST_CHECK;
+int user_add_conn(struct user_table *table, struct conn *conn, uint64_t hash,
+                  struct span id) MUST_CHECK;
 /* Takes it out; the user goes with the last. */
 void user_remove_conn(struct user_table *table, struct conn *conn);
 

@@ -21,6 +21,7 @@ void notice_skipped(struct worker *worker, uint64_t count, const char *reason) {
     if (reply_build("skipped", data, NULL, &text)) {
         fanout_everyone(worker, text);
     } else {
-        log_error("out of memory: clients were not told of %llu skipped events", (unsigned long long)count);
+        log_error("out of memory: clients were not told of %llu skipped events",
+                  (unsigned long long)count);
     }
 }

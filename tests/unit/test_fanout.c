@@ -16,8 +16,10 @@ static int segment_fd, block_fd;
 
 static void set_up(void) {
     memset(&worker, 0, sizeof worker);
-    options = (struct options){.auto_join_rooms = "prices", .ws_max_queue_bytes = 4096,
-                               .ws_max_message_bytes = 65536, .ws_ping_interval = 30000};
+    options = (struct options){.auto_join_rooms = "prices",
+                               .ws_max_queue_bytes = 4096,
+                               .ws_max_message_bytes = 65536,
+                               .ws_ping_interval = 30000};
     worker.options = &options;
     ck_assert_int_eq(segment_create(1 << 20, &segment_fd), 0);
     ck_assert_int_eq(segment_map(segment_fd, true, &worker.view.segment), 0);
@@ -64,7 +66,8 @@ static void join(struct conn *conn, const char *room) {
 }
 
 /* A record with these rooms, the way ingest writes it. */
-static const struct record *record_to(const char *const *rooms, unsigned count, const char *envelope) {
+static const struct record *record_to(const char *const *rooms, unsigned count,
+                                      const char *envelope) {
     static _Alignas(8) unsigned char bytes[8192];
     struct record *record = (struct record *)bytes;
     memset(bytes, 0, sizeof bytes);
@@ -72,11 +75,11 @@ static const struct record *record_to(const char *const *rooms, unsigned count, 
     for (unsigned i = 0; i < count; i++) {
         struct span key;
         enum room_kind kind = room_name_kind(span_of(rooms[i]), &key);
-        record->rooms[i] = (struct record_room){
-            .hash = room_name_hash(&worker.view.segment.header->hash_key, key),
-            .name_at = at,
-            .name_length = (uint16_t)key.length,
-            .kind = (uint16_t)kind};
+        record->rooms[i] =
+            (struct record_room){.hash = room_name_hash(&worker.view.segment.header->hash_key, key),
+                                 .name_at = at,
+                                 .name_length = (uint16_t)key.length,
+                                 .kind = (uint16_t)kind};
         memcpy(bytes + at, key.data, key.length);
         at += (uint32_t)key.length;
     }
@@ -137,7 +140,8 @@ START_TEST(an_event_in_several_of_a_connections_rooms_comes_once) {
 END_TEST
 
 START_TEST(a_personal_room_reaches_all_of_its_owners_connections_that_joined_it) {
-    struct conn *first = connect_user("ann"), *second = connect_user("ann"), *other = connect_user("bob");
+    struct conn *first = connect_user("ann"), *second = connect_user("ann"),
+                *other = connect_user("bob");
     join(first, "orders:ann");
     join(second, "orders:ann");
     join(second, "portfolio:ann");
@@ -324,7 +328,8 @@ START_TEST(interest_shows_exactly_the_buckets_with_a_listener) {
     ck_assert(load_relaxed(&worker.block->interest[prices / 64]) >> (prices % 64) & 1);
     ck_assert(load_relaxed(&worker.block->interest[ann / 64]) >> (ann % 64) & 1);
     ck_assert_int_eq(conn_leave(&worker, conn, span_of("prices")), 1);
-    ck_assert(prices == ann || !(load_relaxed(&worker.block->interest[prices / 64]) >> (prices % 64) & 1));
+    ck_assert(prices == ann ||
+              !(load_relaxed(&worker.block->interest[prices / 64]) >> (prices % 64) & 1));
 }
 END_TEST
 

@@ -11,7 +11,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-static const struct flush_backend_calls *const back_ends[] = {&flush_sendmsg_calls, &flush_uring_calls};
+static const struct flush_backend_calls *const back_ends[] = {&flush_sendmsg_calls,
+                                                              &flush_uring_calls};
 static const struct flush_backend_calls *calls;
 static struct flush_backend *backend;
 static int near_end[FLUSH_SLICE], far_end[FLUSH_SLICE];
@@ -44,16 +45,18 @@ static bool use(int index) {
     backend = NULL;
     int error = calls->create(&backend);
     if (error != 0) {
-        fprintf(stderr, "%s is not to be had here (%s): not tested\n", calls->name, strerror(-error));
+        fprintf(stderr, "%s is not to be had here (%s): not tested\n", calls->name,
+                strerror(-error));
     }
     return error == 0;
 }
 
 static struct flush_item item_of(int fd, const char *text) {
-    return (struct flush_item){.fd = fd,
-                               .iov_count = 1,
-                               .iov = {{.iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text)}},
-                               .result = 12345};
+    return (struct flush_item){
+        .fd = fd,
+        .iov_count = 1,
+        .iov = {{.iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text)}},
+        .result = 12345};
 }
 
 static void assert_arrived(int fd, const char *text) {
@@ -87,7 +90,8 @@ START_TEST(several_pieces_go_out_in_order) {
         return;
     }
     struct flush_item item = {.fd = near_end[0], .iov_count = FLUSH_MAX_PIECES};
-    static const char *const pieces[FLUSH_MAX_PIECES] = {"a", "bb", "ccc", "d", "e", "ff", "g", "hhhh"};
+    static const char *const pieces[FLUSH_MAX_PIECES] = {"a", "bb", "ccc", "d",
+                                                         "e", "ff", "g",   "hhhh"};
     for (unsigned i = 0; i < FLUSH_MAX_PIECES; i++) {
         item.iov[i] = (struct iovec){(void *)(uintptr_t)pieces[i], strlen(pieces[i])};
     }
@@ -103,7 +107,8 @@ START_TEST(a_full_socket_says_so_and_the_others_are_written) {
     }
     static char megabyte[1 << 20];
     memset(megabyte, 'x', sizeof megabyte);
-    struct flush_item big = {.fd = near_end[1], .iov_count = 1, .iov = {{megabyte, sizeof megabyte}}};
+    struct flush_item big = {
+        .fd = near_end[1], .iov_count = 1, .iov = {{megabyte, sizeof megabyte}}};
     calls->send(backend, &big, 1);
     ck_assert_int_gt(big.result, 0);
     ck_assert_int_lt(big.result, (long)sizeof megabyte); /* a short write */

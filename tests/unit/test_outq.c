@@ -26,7 +26,8 @@ static struct frame_piece text_frame(size_t length, char fill) {
     char *payload = malloc(length + 1);
     memset(payload, fill, length);
     struct frame_piece piece;
-    ck_assert_int_eq(frame_make(&arena, WSLAY_TEXT_FRAME, (struct span){payload, length}, &piece), 0);
+    ck_assert_int_eq(frame_make(&arena, WSLAY_TEXT_FRAME, (struct span){payload, length}, &piece),
+                     0);
     free(payload);
     return piece;
 }
@@ -131,7 +132,8 @@ START_TEST(dropping_keeps_the_rest_of_a_begun_frame_only) {
         append(text_frame(1, 'z')); /* the Close that follows */
         struct iovec iov[4];
         unsigned pieces = outq_gather(&pool, &queue, iov, 4);
-        ck_assert_int_eq(((const char *)iov[pieces - 1].iov_base)[iov[pieces - 1].iov_len - 1], 'z');
+        ck_assert_int_eq(((const char *)iov[pieces - 1].iov_base)[iov[pieces - 1].iov_len - 1],
+                         'z');
         outq_clear(&pool, &queue);
     }
 }
