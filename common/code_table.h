@@ -55,7 +55,7 @@ const char *error_code_message(enum error_code code);
     X(TRY_AGAIN_LATER, 1013, "slow consumer or overload: connect again later")
 
 enum close_code {
-#define X(name, code, meaning) CLOSE_##name = code,
+#define X(name, code, meaning) CLOSE_##name = (code),
     CLOSE_CODE_TABLE(X)
 #undef X
 };

@@ -16,6 +16,7 @@ static struct json_text_step next_unicode_escape(struct span text);
 static struct json_text_step next_surrogates(struct span text, uint32_t high);
 static struct json_text_step step_bad(enum json_result result);
 static long hex_unit(struct span text);
+static long unescape_plain(struct span text, char *buffer, size_t size);
 static unsigned escape_one(struct span text, size_t *at, char *to);
 
 struct json_text_step json_text_next(struct span text) {
@@ -57,6 +58,9 @@ long json_unescape(struct json_value string, char *buffer, size_t size) {
 
     if (string.type != JSON_STRING) {
         return -EINVAL;
+    }
+    if (rest.length == 0 || memchr(rest.data, '\\', rest.length) == NULL) {
+        return unescape_plain(rest, buffer, size);
     }
     while (rest.length > 0) {
         struct json_text_step step = json_text_next(rest);
@@ -104,6 +108,17 @@ bool json_utf8_valid(struct span text) {
         at += width;
     }
     return true;
+}
+
+/* Most strings have no escape at all. */
+static long unescape_plain(struct span text, char *buffer, size_t size) {
+    if (text.length > size) {
+        return -ENOSPC;
+    }
+    if (text.length > 0) {
+        memcpy(buffer, text.data, text.length);
+    }
+    return (long)text.length;
 }
 
 static struct json_text_step next_escape(struct span text) {
@@ -182,7 +197,9 @@ static unsigned escape_control(unsigned char byte, char *to) {
         to[1] = names[byte];
         return 2;
     }
-    memcpy(to + 1, "u00", 3);
+    to[1] = 'u';
+    to[2] = '0';
+    to[3] = '0';
     to[4] = digits[byte >> 4];
     to[5] = digits[byte & 15];
     return 6;
@@ -196,8 +213,7 @@ static unsigned escape_one(struct span text, size_t *at, char *to) {
 
     *at += width > 0 ? width : 1;
     if (width == 0) {
-        memcpy(to, UTF8_REPLACEMENT, 3);
-        return 3;
+        return utf8_encode(UTF8_REPLACEMENT, to);
     }
     if (code_point < 0x20) {
         return escape_control((unsigned char)code_point, to);

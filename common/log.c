@@ -163,8 +163,10 @@ static size_t make_line(enum log_level level, uint64_t connection, struct span m
 
     length += log_text_escape(message, json ? LOG_TEXT_JSON : LOG_TEXT_TERMINAL, line + length,
                               LINE_BYTES - length - tail_length);
-    memcpy(line + length, tail, tail_length);
-    return length + tail_length;
+    for (; *tail != 0; tail++) {
+        line[length++] = *tail;
+    }
+    return length;
 }
 
 /* One write that does not wait, by whatever stderr is: a socket and a pipe have a call for that; others

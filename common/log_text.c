@@ -64,7 +64,7 @@ static unsigned escape_hidden(uint32_t code_point, char *to) {
 
     if (code_point == '\n' || code_point == '\r' || code_point == '\t') {
         to[0] = '\\';
-        to[1] = code_point == '\n' ? 'n' : code_point == '\r' ? 'r' : 't';
+        to[1] = "tn  r"[code_point - '\t'];
         return 2;
     }
     snprintf(escape, sizeof(escape), "\\u%04x", (unsigned)(code_point & 0xffff));
@@ -74,7 +74,7 @@ static unsigned escape_hidden(uint32_t code_point, char *to) {
 
 /* The next character as it shall stand; returns the bytes of `text` that it took. */
 static unsigned escape_next(struct span text, enum log_text_form form, char *to, unsigned *length) {
-    uint32_t code_point = 0xfffd;
+    uint32_t code_point = UTF8_REPLACEMENT;
     unsigned taken = utf8_decode(text, &code_point);
 
     if (taken == 0) {

@@ -16,7 +16,7 @@ void option_hint_consider(struct option_hint *hint, struct span candidate) {
     distance = edit_distance(wanted, candidate);
     if (is_start(candidate, wanted)) {
         distance = 1;
-    } else if (distance * 3 > wanted.length - DASHES + 2) {
+    } else if ((size_t)distance * 3 > wanted.length - DASHES + 2) {
         return;
     }
     if (hint->best[0] == 0 || distance < hint->distance) {

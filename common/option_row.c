@@ -39,7 +39,7 @@ void option_row_flag(const struct option_row *row, char flag[OPTION_FLAG_BYTES])
     memcpy(flag, "--", 2);
     for (const char *from = row->environment; *from != 0 && length < OPTION_FLAG_BYTES - 1;
          from++) {
-        flag[length++] = *from == '_' ? '-' : (char)tolower((unsigned char)*from);
+        flag[length++] = (char)(*from == '_' ? '-' : tolower((unsigned char)*from));
     }
     flag[length] = 0;
 }
@@ -103,7 +103,7 @@ void option_row_show(struct span text, char shown[OPTION_SHOWN_BYTES]) {
     text.length = cut ? MOST_SHOWN : text.length;
     length = json_escape(text, shown, OPTION_SHOWN_BYTES - sizeof("..."));
     length = length > 0 ? length : 0;
-    strcpy(shown + length, cut ? "..." : "");
+    snprintf(shown + length, OPTION_SHOWN_BYTES - (size_t)length, "%s", cut ? "..." : "");
 }
 
 int option_row_set(const struct option_row *row, const char *name, const char *text,

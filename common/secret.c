@@ -15,20 +15,21 @@ struct secret {
     char bytes[];
 };
 
-static int secret_new(size_t capacity, struct secret **out);
+static struct secret *secret_new(size_t capacity);
 static int fill_from_file(struct secret *secret, int fd, size_t capacity);
 static size_t without_newline(const char *bytes, size_t length);
 static int check_length(size_t length);
 
 int secret_from_text(struct span text, struct secret **out) {
-    struct secret *secret = NULL;
+    struct secret *secret;
     int error = check_length(text.length);
 
-    if (error == 0) {
-        error = secret_new(text.length, &secret);
-    }
     if (error != 0) {
         return error;
+    }
+    secret = secret_new(text.length);
+    if (secret == NULL) {
+        return -ENOMEM;
     }
     memcpy(secret->bytes, text.data, text.length);
     secret->length = text.length;
@@ -39,7 +40,7 @@ int secret_from_text(struct span text, struct secret **out) {
 int secret_from_file(const char *path, struct secret **out) {
     /* One byte more than allowed, so that a longer file shows itself without another call. */
     const size_t capacity = SECRET_MAX_BYTES + NEWLINE_BYTES + 1;
-    struct secret *secret = NULL;
+    struct secret *secret;
     int error;
     /* O_NONBLOCK: a FIFO in its place must not hang the start. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -47,10 +48,8 @@ int secret_from_file(const char *path, struct secret **out) {
     if (fd < 0) {
         return -errno;
     }
-    error = secret_new(capacity, &secret);
-    if (error == 0) {
-        error = fill_from_file(secret, fd, capacity);
-    }
+    secret = secret_new(capacity);
+    error = secret != NULL ? fill_from_file(secret, fd, capacity) : -ENOMEM;
     if (error == 0) {
         *out = secret;
         secret = NULL;
@@ -87,25 +86,24 @@ static int check_length(size_t length) {
     return length == 0 ? -EINVAL : length > SECRET_MAX_BYTES ? -E2BIG : 0;
 }
 
-static int secret_new(size_t capacity, struct secret **out) {
+/* NULL when out of memory. */
+static struct secret *secret_new(size_t capacity) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t mapped = (sizeof(struct secret) + capacity + page - 1) / page * page;
     struct secret *secret =
         mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (secret == MAP_FAILED) {
-        return -errno;
+        return NULL;
     }
     if (madvise(secret, mapped, MADV_DONTDUMP) != 0) {
-        int error = -errno;
         munmap(secret, mapped);
-        return error;
+        return NULL;
     }
     (void)mlock(secret,
                 mapped); /* RLIMIT_MEMLOCK may forbid it; swapped is better than not started */
     secret->mapped = mapped;
-    *out = secret;
-    return 0;
+    return secret;
 }
 
 static int fill_from_file(struct secret *secret, int fd, size_t capacity) {

@@ -281,7 +281,9 @@ static long append(struct json_value value, char *buffer, size_t size) {
     if (value.text.length > size) {
         return -ENOSPC;
     }
-    memcpy(buffer, value.text.data, value.text.length);
+    if (value.text.length > 0) {
+        memcpy(buffer, value.text.data, value.text.length);
+    }
     return (long)value.text.length;
 }
 

@@ -5,7 +5,7 @@
 
 #include "common/base.h"
 
-#define UTF8_REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
+#define UTF8_REPLACEMENT 0xfffdu /* stands where bytes were no UTF-8 */
 
 /* Length (1-4) of the character at the start of `text`, its number in *code_point; 0 when what stands
  * there is none, or `text` is empty or ends within it. */

@@ -160,7 +160,7 @@ static void mapping_flags(const void *address, char *flags, size_t size) {
 START_TEST(the_memory_is_left_out_of_core_dumps_and_gone_when_freed) {
     struct secret *secret = NULL;
     const char *bytes;
-    char flags[256];
+    char flags[512];
 
     ck_assert_int_eq(secret_from_text(span_of("s3cret"), &secret), 0);
     bytes = secret_bytes(secret).data;
