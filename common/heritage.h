@@ -41,7 +41,8 @@ struct heritage {
 int heritage_take(struct heritage *out) MUST_CHECK;
 
 /* Becomes run_as_uid and run_as_gid (setgroups, setgid, setuid, in this order) and makes sure that there
- * is no way back. 0 or -errno. */
+ * is no way back. A death signal (PR_SET_PDEATHSIG) is kept; -ESRCH when the parent has died meanwhile.
+ * 0 or -errno. */
 int heritage_drop_privileges(const struct heritage *heritage) MUST_CHECK;
 
 #endif

@@ -6,16 +6,17 @@
 
 static int next_value(struct span text, size_t *at, struct json_value *out);
 static void skip_blanks(struct span text, size_t *at);
-static bool key_is(struct span key, const char *name);
+static bool key_is(struct span key, struct span name);
 
 int json_get(struct json_value object, const char *key, struct json_value *out) {
     struct json_value value, found = {.type = JSON_NULL};
     struct span member;
+    struct span name = span_of(key);
     size_t cursor = 0;
     int count = 0;
 
     while (json_next_member(object, &cursor, &member, &value) == 1) {
-        if (key_is(member, key)) {
+        if (key_is(member, name)) {
             if (count++ > 0) {
                 return -EEXIST;
             }
@@ -54,11 +55,25 @@ int json_next_element(struct json_value array, size_t *cursor, struct json_value
     return 1;
 }
 
+/* clang-format off */
 /* Blanks and the separators between values; checked text has them only where they belong. */
+static const bool blank[256] = {
+    [' '] = true, ['\t'] = true, ['\n'] = true, ['\r'] = true, [','] = true, [':'] = true,
+};
+
+/* What ends a number or literal. */
+static const bool ends_word[256] = {
+    [' '] = true, ['\t'] = true, ['\n'] = true, ['\r'] = true, [','] = true, [']'] = true, ['}'] = true,
+};
+
+/* What matters on the way to the end of an object or array. */
+static const bool structural[256] = {
+    ['"'] = true, ['{'] = true, ['['] = true, ['}'] = true, [']'] = true,
+};
+/* clang-format on */
+
 static void skip_blanks(struct span text, size_t *at) {
-    while (*at < text.length &&
-           (text.data[*at] == ' ' || text.data[*at] == ',' || text.data[*at] == ':' ||
-            text.data[*at] == '\n' || text.data[*at] == '\r' || text.data[*at] == '\t')) {
+    while (*at < text.length && blank[(unsigned char)text.data[*at]]) {
         (*at)++;
     }
 }
@@ -88,11 +103,14 @@ static size_t container_end(struct span text, size_t at) {
 
     while (at < text.length) {
         char byte = text.data[at++];
+        if (!structural[(unsigned char)byte]) {
+            continue;
+        }
         if (byte == '"') {
             at = string_end(text, at);
         } else if (byte == '{' || byte == '[') {
             depth++;
-        } else if ((byte == '}' || byte == ']') && --depth == 0) {
+        } else if (--depth == 0) {
             break;
         }
     }
@@ -100,10 +118,7 @@ static size_t container_end(struct span text, size_t at) {
 }
 
 static size_t word_end(struct span text, size_t at) {
-    static const bool ends[256] = {[' '] = true, ['\t'] = true, ['\n'] = true, ['\r'] = true,
-                                   [','] = true, [']'] = true,  ['}'] = true};
-
-    while (at < text.length && !ends[(unsigned char)text.data[at]]) {
+    while (at < text.length && !ends_word[(unsigned char)text.data[at]]) {
         at++;
     }
     return at;
@@ -150,14 +165,15 @@ static bool escaped_key_is(struct span key, struct span name) {
     return name.length == 0;
 }
 
-static bool key_is(struct span key, const char *name) {
-    struct span wanted = span_of(name);
-
-    if (key.length < wanted.length) {
-        return false; /* an escape is never shorter than what it stands for */
+/* An escape is never shorter than what it stands for: so a shorter key can't be the one, one of the same
+ * length only without escapes, and a longer one only with them. */
+static bool key_is(struct span key, struct span name) {
+    if (key.length < name.length) {
+        return false;
     }
-    if (key.length > 0 && memchr(key.data, '\\', key.length) != NULL) {
-        return escaped_key_is(key, wanted);
+    if (key.length == name.length) {
+        return key.length == 0 || (memcmp(key.data, name.data, key.length) == 0 &&
+                                   memchr(key.data, '\\', key.length) == NULL);
     }
-    return span_equal(key, wanted);
+    return memchr(key.data, '\\', key.length) != NULL && escaped_key_is(key, name);
 }

@@ -31,7 +31,8 @@ struct option_command {
  * and exits 2. An unknown flag is such an error too, with the nearest known one suggested. Parsing stops at
  * the first argument that is no flag (the subcommand). Secrets have no flag: giving one is an error that
  * names the environment variable and the _FILE option. A variable that is set but empty counts as unset. With
- * --help or --version nothing else is read: *out has the defaults. */
+ * --help or --version nothing else is read: *out has the defaults. An empty INSTANCE_ID becomes the host's
+ * name. */
 int option_parse(int argc, char *const *argv, struct options *out, struct option_command *command,
                  char *error, size_t error_size) MUST_CHECK;
 

@@ -4,6 +4,7 @@
 #include <check.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -214,7 +215,14 @@ static int drop_and_look(void) {
     uid_t ruid, euid, suid;
     gid_t rgid, egid, sgid;
 
-    if (setgroups(2, groups) != 0 || heritage_drop_privileges(&heritage) != 0) {
+    int death_signal = 0;
+
+    if (setgroups(2, groups) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
+        heritage_drop_privileges(&heritage) != 0) {
+        return __LINE__;
+    }
+    /* The kernel forgets it with the old user; the child must still die with its supervisor. */
+    if (prctl(PR_GET_PDEATHSIG, &death_signal) != 0 || death_signal != SIGKILL) {
         return __LINE__;
     }
     if (getresuid(&ruid, &euid, &suid) != 0 || ruid != 65534 || euid != 65534 || suid != 65534) {

@@ -201,6 +201,7 @@ START_TEST(bad_utf8_is_refused) {
         "\"\\ud83d\"",
         "\"\\ude00\"",
         "\"\\ude00\\ud83d\"",
+        "\"\\ude00\\ude00\"",
         "\"\\ud83d\\ud83d\"",
         "\"\\ud83dx\"",
         "\"\\ud83d\\n\"",

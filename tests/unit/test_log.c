@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -284,6 +285,30 @@ START_TEST(a_regular_file_is_written) {
 }
 END_TEST
 
+START_TEST(the_line_after_one_written_in_part_begins_anew) {
+    struct rlimit limit;
+    FILE *file = tmpfile();
+
+    ck_assert_ptr_nonnull(file);
+    reader = dup(fileno(file));
+    dup2(fileno(file), STDERR_FILENO);
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = 20; /* the file takes so many bytes of the first line */
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    log_info("one");
+    limit.rlim_cur = limit.rlim_max;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    ck_assert_uint_eq(log_lost(), 1);
+    log_info("two");
+    lseek(reader, 0, SEEK_SET);
+    ck_assert_int_eq(written()[20], '\n');
+    ck_assert_ptr_nonnull(strstr(got, "\"1 log lines lost: stderr was full\"}\n{"));
+    expect_json_line(strstr(got, "lost: ") + strlen("lost: stderr was full\"}\n"));
+    fclose(file);
+}
+END_TEST
+
 START_TEST(a_closed_stderr_harms_nobody) {
     close(STDERR_FILENO);
     log_info("x");
@@ -355,6 +380,7 @@ int main(void) {
     tcase_add_test(cases, a_full_pipe_loses_lines_instead_of_waiting);
     tcase_add_test(cases, a_full_socket_loses_lines_instead_of_waiting);
     tcase_add_test(cases, a_regular_file_is_written);
+    tcase_add_test(cases, the_line_after_one_written_in_part_begins_anew);
     tcase_add_test(cases, a_closed_stderr_harms_nobody);
     tcase_add_test(cases, a_rate_lets_so_many_lines_a_second_through_and_counts_the_rest);
     tcase_add_test(cases, escaping_never_writes_past_its_buffer);

@@ -218,8 +218,21 @@ START_TEST(texts_have_their_lengths_checked) {
     setenv("INSTANCE_ID", value, 1);
     ck_assert_int_eq(parse(""), -EINVAL);
     unsetenv("INSTANCE_ID");
+    ck_assert_int_eq(parse("--routes="), 0);
+    ck_assert_str_eq(options.routes_file, "");
+}
+END_TEST
+
+START_TEST(an_instance_without_a_name_has_the_hosts) {
+    char host[256] = "";
+
+    ck_assert_int_eq(gethostname(host, sizeof(host) - 1), 0);
+    ck_assert_int_eq(parse(""), 0);
+    ck_assert_str_eq(options.instance_id, host);
     ck_assert_int_eq(parse("--instance-id="), 0);
-    ck_assert_str_eq(options.instance_id, "");
+    ck_assert_str_eq(options.instance_id, host);
+    ck_assert_int_eq(parse("--instance-id=a"), 0);
+    ck_assert_str_eq(options.instance_id, "a");
 }
 END_TEST
 
@@ -403,6 +416,7 @@ int main(void) {
     tcase_add_test(cases, errors_name_the_option_the_value_and_what_is_allowed);
     tcase_add_test(cases, an_error_is_one_line_whatever_the_value);
     tcase_add_test(cases, texts_have_their_lengths_checked);
+    tcase_add_test(cases, an_instance_without_a_name_has_the_hosts);
     tcase_add_test(cases, secrets_come_from_the_environment_and_are_never_shown);
     tcase_add_test(cases, an_unknown_flag_gets_the_nearest_known_one);
     tcase_add_test(cases, a_flag_of_any_length_is_no_harm);

@@ -1,14 +1,14 @@
 /* Options that the real table does not have yet, in a table of this test's own: switches, negative numbers,
  * and a secret without a file. The sources are compiled in here, so that they use this table. */
 #define MOONX_COMMON_OPTION_TABLE_H
-#define OPTION_TABLE(X)                                                                            \
-    X(bool, rate_limit, "RATE_LIMIT", "LIMITING", "--limit", "true", "false", 0, 0, "", "g",       \
-      "Limits.")                                                                                   \
-    X(bool, trace, "TRACE", "", "", "false", NULL, 0, 0, "", "g", "Traces.")                       \
-    X(int, shift, "SHIFT", "", "", "0", NULL, -10, 10, "", "g", "Shifts.")                         \
-    X(secret, key, "KEY", "", "", "", NULL, 4, 8, "", "g", "Key.")
-
 /* clang-format off */
+#define OPTION_TABLE(X)                                                                                   \
+    X(bool, rate_limit, "RATE_LIMIT", "LIMITING", "--limit", "true", "false", 0, 0, "", "g", "Limits.")  \
+    X(bool, trace, "TRACE", "", "", "false", NULL, 0, 0, "", "g", "Traces.")                              \
+    X(int, shift, "SHIFT", "", "", "0", NULL, -10, 10, "", "g", "Shifts.")                                \
+    X(secret, key, "KEY", "", "", "", NULL, 4, 8, "", "g", "Key.")                                        \
+    X(text, instance_id, "INSTANCE_ID", "", "", "", NULL, 0, 128, "", "g", "Every table has it.")
+
 #include "common/option.c"
 #include "common/option_row.c"
 #include "common/option_doc.c"
