@@ -41,8 +41,8 @@ static pid_t start_reader(const struct segment *segment, struct result *result, 
 static void read_on(struct torture_reader *r, struct result *result, unsigned index, bool slow);
 static uint64_t supervise(struct segment *segment, struct result *result, const struct round *round,
                           const struct torture_options *options);
-static void produce(struct segment *segment, struct result *result, const struct round *round,
-                    uint64_t seed);
+static _Noreturn void produce(struct segment *segment, struct result *result,
+                              const struct round *round, uint64_t seed);
 static void note_what_was_left(const struct ring_words *words, struct result *result);
 static bool readers_lag(const struct segment *segment, const struct result *result);
 static void stop_readers(pid_t *pids, struct result *result);
@@ -51,7 +51,7 @@ int main(int argc, char **argv) {
     struct torture_options options = torture_parse(argc, argv);
     bool good = true;
 
-    options.seconds /= (double)ARRAY_LENGTH(rounds);
+    options.seconds /= 2; /* one half for each round */
     for (unsigned i = 0; i < ARRAY_LENGTH(rounds); i++)
         good = run_round(&rounds[i], &options) && good;
     return good ? 0 : 1;
@@ -156,8 +156,8 @@ static uint64_t supervise(struct segment *segment, struct result *result, const 
     return kills;
 }
 
-static void produce(struct segment *segment, struct result *result, const struct round *round,
-                    uint64_t seed) {
+static _Noreturn void produce(struct segment *segment, struct result *result,
+                              const struct round *round, uint64_t seed) {
     struct torture_writer w;
     int lock;
     int locked = segment_lock(segment->fd, &lock);
@@ -167,7 +167,9 @@ static void produce(struct segment *segment, struct result *result, const struct
     int opened = torture_writer_open(&w, segment, seed);
     if (opened < 0)
         torture_violation(&result->violations, "ring_append_open: %s", strerror(-opened));
-    for (uint64_t n = 0; locked == 0 && opened == 0; n++) {
+    if (locked < 0 || opened < 0)
+        _exit(1);
+    for (uint64_t n = 0;; n++) {
         if (round->paced && readers_lag(segment, result)) {
             torture_sleep_us(50);
             continue;
@@ -179,7 +181,6 @@ static void produce(struct segment *segment, struct result *result, const struct
         if (n % 16 == 0 && !torture_writer_agrees(&w))
             torture_violation(&result->violations, "positions differ from what was appended");
     }
-    _exit(1);
 }
 
 static void note_what_was_left(const struct ring_words *words, struct result *result) {

@@ -216,6 +216,15 @@ START_TEST(a_record_is_read_until_the_producer_announces_its_first_byte) {
 }
 END_TEST
 
+START_TEST(eight_announced_bytes_of_a_record_are_enough_to_lose_it) {
+    start();
+    append_one(160);
+    store_relaxed(&segment.words->intent, CAPACITY + 8);
+    expect_lapped(1);
+    stop();
+}
+END_TEST
+
 START_TEST(a_reader_that_is_lapped_skips_exactly_the_lost_records) {
     start_at(HALFWAY - 1600, 1u << 20);
     for (unsigned i = 0; i < 5; i++)
@@ -350,6 +359,7 @@ int main(void) {
     tcase_add_test(plain, a_pad_of_8_bytes_has_only_its_length_and_kind);
     tcase_add_test(plain, a_record_that_fills_the_ring_exactly_to_its_end_needs_no_pad);
     tcase_add_test(plain, a_record_is_read_until_the_producer_announces_its_first_byte);
+    tcase_add_test(plain, eight_announced_bytes_of_a_record_are_enough_to_lose_it);
     tcase_add_test(plain, a_reader_that_is_lapped_skips_exactly_the_lost_records);
     tcase_add_test(plain, committed_records_do_not_count_as_skipped_before_they_are_published);
     tcase_add_test(plain, a_batch_is_published_before_it_passes_a_quarter_of_the_ring);
