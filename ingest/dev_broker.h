@@ -9,7 +9,7 @@
 #include <librdkafka/rdkafka.h>
 
 struct dev_broker {
-    int file; /* DIRECTORY/bootstrap, open for writing */
+    int file;             /* DIRECTORY/bootstrap, open for writing */
     rd_kafka_t *producer; /* hosts the cluster, and is a producer to it */
     const char *bootstrap;
 };

@@ -21,7 +21,6 @@ static void on_topic(struct kafka_assign *assign, struct kafka_topic *topic,
 static void note_leaders(struct kafka_topic *topic, const struct rd_kafka_metadata_topic *heard);
 static void begin(struct kafka_assign *assign, struct kafka_topic *topic, int32_t number,
                   rd_kafka_topic_partition_list_t *add);
-static void begin_unknown(struct kafka_assign *assign, struct kafka_partition *partition);
 static void on_missing(struct kafka_assign *assign, struct kafka_topic *topic);
 static void on_watermarks(struct kafka_assign *assign, const struct kafka_answer *answer);
 static void on_watermark(struct kafka_assign *assign, struct kafka_topic *topic, int32_t number,
@@ -32,7 +31,7 @@ static void set_start(struct kafka_partition *partition, uint64_t offset, bool l
 static void put(rd_kafka_topic_partition_list_t *list, struct kafka_topic *topic, int32_t number);
 static void assign_list(struct kafka_assign *assign, rd_kafka_topic_partition_list_t *list);
 static void unassign_list(struct kafka_assign *assign, rd_kafka_topic_partition_list_t *list);
-static void ask_open(struct kafka_assign *assign);
+static void ask_open(struct kafka_assign *assign, uint64_t now_ms);
 static void note_watermarks(struct kafka_assign *assign);
 static void note_watermark(struct kafka_assign *assign, const struct kafka_topics_walk *walk);
 static void look_whether_caught_up(struct kafka_assign *assign);
@@ -84,8 +83,7 @@ void kafka_assign_out_of_range(struct kafka_assign *assign, struct kafka_topic *
 
 void kafka_assign_tick(struct kafka_assign *assign, uint64_t now_ms) {
     if (!assign->asking && now_ms >= assign->ask_again_ms) {
-        assign->ask_again_ms = now_ms + ASK_AGAIN_MS;
-        ask_open(assign);
+        ask_open(assign, now_ms);
     }
     if (now_ms - assign->watermarks_ms >= WATERMARKS_MS) {
         assign->watermarks_ms = now_ms;
@@ -134,7 +132,6 @@ static void on_topics(struct kafka_assign *assign, const struct rd_kafka_metadat
     }
     free(seen);
     assign_list(assign, add);
-    assign->ask_again_ms = 0;
 }
 
 static void on_topic(struct kafka_assign *assign, struct kafka_topic *topic,
@@ -189,16 +186,10 @@ static void begin(struct kafka_assign *assign, struct kafka_topic *topic, int32_
     }
     partition->next = load_relaxed(&partition->position->next);
     if (partition->next == POSITION_UNKNOWN) {
-        begin_unknown(assign, partition);
-        return;
+        store_relaxed(&partition->position->state, POSITION_IDLE); /* its end is asked for first */
+    } else {
+        put(add, topic, number);
     }
-    put(add, topic, number);
-}
-
-/* Killed between the two stores of set_start(), or before the first: live_from comes first. */
-static void begin_unknown(struct kafka_assign *assign, struct kafka_partition *partition) {
-    store_relaxed(&partition->position->state, POSITION_IDLE);
-    assign->ask_again_ms = 0;
 }
 
 static void on_missing(struct kafka_assign *assign, struct kafka_topic *topic) {
@@ -344,7 +335,7 @@ static void unassign_list(struct kafka_assign *assign, rd_kafka_topic_partition_
 }
 
 /* One question about all partitions whose start is open; one without a leader would hold up the others. */
-static void ask_open(struct kafka_assign *assign) {
+static void ask_open(struct kafka_assign *assign, uint64_t now_ms) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
     struct kafka_topics_walk walk = {0};
 
@@ -359,6 +350,7 @@ static void ask_open(struct kafka_assign *assign) {
         return;
     }
     assign->asking = true;
+    assign->ask_again_ms = now_ms + ASK_AGAIN_MS;
     kafka_watch_ask(assign->watch, list);
 }
 

@@ -16,6 +16,7 @@
 struct kafka_watch {
     rd_kafka_t *handle;
     int fd;
+    unsigned interval_ms;
     pthread_t thread;
     pthread_mutex_t mutex; /* of all below */
     pthread_cond_t changed;
@@ -34,6 +35,7 @@ static void ask_times(rd_kafka_t *handle, rd_kafka_topic_partition_list_t *parti
 static void hand_over(struct kafka_watch *watch, struct kafka_answer *answer);
 static struct kafka_answer *answer_new(void);
 static int start_thread(struct kafka_watch *watch);
+static unsigned interval_of(rd_kafka_t *handle);
 
 int kafka_watch_start(rd_kafka_t *handle, struct kafka_watch **out) {
     struct kafka_watch *watch = calloc(1, sizeof(*watch));
@@ -44,6 +46,7 @@ int kafka_watch_start(rd_kafka_t *handle, struct kafka_watch **out) {
         return -ENOMEM;
     }
     watch->handle = handle;
+    watch->interval_ms = interval_of(handle);
     watch->last = &watch->first;
     watch->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (watch->fd < 0) {
@@ -124,6 +127,23 @@ void kafka_watch_free_answer(struct kafka_answer *answer) {
     free(answer);
 }
 
+/* The operator's, if it is the shorter one. */
+static unsigned interval_of(rd_kafka_t *handle) {
+    char text[32];
+    size_t size = sizeof(text);
+    long interval_ms = KAFKA_WATCH_INTERVAL_MS;
+
+    if (rd_kafka_conf_get(rd_kafka_conf(handle), "topic.metadata.refresh.interval.ms", text,
+                          &size) == RD_KAFKA_CONF_OK) {
+        interval_ms = strtol(text, NULL, 10);
+    }
+    if (interval_ms < KAFKA_WATCH_HURRY_MS || interval_ms > KAFKA_WATCH_INTERVAL_MS) {
+        return interval_ms > 0 && interval_ms < KAFKA_WATCH_HURRY_MS ? KAFKA_WATCH_HURRY_MS
+                                                                     : KAFKA_WATCH_INTERVAL_MS;
+    }
+    return (unsigned)interval_ms;
+}
+
 /* Signals are the main thread's. */
 static int start_thread(struct kafka_watch *watch) {
     sigset_t all, before;
@@ -183,8 +203,8 @@ static void ask_topics(struct kafka_watch *watch) {
         answer->metadata = NULL;
     }
     pthread_mutex_lock(&watch->mutex);
-    watch->topics_due_ms = clock_mono_ms() + (answer->metadata != NULL ? KAFKA_WATCH_INTERVAL_MS
-                                                                       : KAFKA_WATCH_HURRY_MS);
+    watch->topics_due_ms =
+        clock_mono_ms() + (answer->metadata != NULL ? watch->interval_ms : KAFKA_WATCH_HURRY_MS);
     pthread_mutex_unlock(&watch->mutex);
     hand_over(watch, answer);
 }

@@ -1,5 +1,5 @@
-/* The questions that block, in a thread of their own: which topics and partitions there are (every 10 s, every
- * second until the first answer and while something is unclear), and the watermarks of partitions whose start
+/* The questions that block, in a thread of their own: which topics and partitions there are (every 10 s or
+ * topic.metadata.refresh.interval.ms, whichever is less; every second until the first answer and while something is unclear), and the watermarks of partitions whose start
  * is open. librdkafka 2.0.2 has no asynchronous form of either, and a broker that is away makes them wait
  * for seconds, while the main loop must go on with what other brokers send. The thread decides nothing and
  * logs nothing: it hands each answer over, and writes an eventfd that the main loop polls.
