@@ -110,17 +110,20 @@ static void stop_events(void) {
     }
 }
 
-/* One turn: new records to their queues, one slice of writes, the sockets that are ready. Sleeps only when there
- * is neither a record to read nor a connection to flush. */
+/* Nothing to do until a socket, a timer or ingest says so. A full worker leaves the ring alone until clients have
+ * read, so there it sleeps although records wait. */
+static bool may_sleep(struct worker *worker) {
+    return fanout_full(worker->fanout) ||
+           wake_prepare_sleep(worker->block, &worker->view.segment.words->published,
+                              worker->reader.cursor);
+}
+
+/* One turn: new records to their queues, one slice of writes, the sockets that are ready. */
 static void turn(struct worker *worker) {
     bool more = event_receive(worker);
     more |= conn_flush_slice(worker);
-    if (more || !wake_prepare_sleep(worker->block, &worker->view.segment.words->published,
-                                    worker->reader.cursor)) {
-        event_base_loop(worker->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
-    } else {
-        event_base_loop(worker->base, EVLOOP_ONCE);
-    }
+    int sleep = !more && may_sleep(worker) ? 0 : EVLOOP_NONBLOCK;
+    event_base_loop(worker->base, EVLOOP_ONCE | sleep);
     wake_awake(worker->block);
     conn_reap(worker);
 }

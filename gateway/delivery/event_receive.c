@@ -31,31 +31,38 @@ static void receive_one(struct worker *worker, const struct record *record, long
     }
 }
 
-static void receive_lapped(struct worker *worker, uint64_t skipped) {
+static void tell_skipped(struct worker *worker, uint64_t skipped, const char *why) {
     stats_add(worker->stats, STAT_RECORDS_SKIPPED, skipped);
-    log_error("lapped by the ring: %llu events passed over; clients are told",
-              (unsigned long long)skipped);
+    log_error("%s: %llu events passed over; clients are told", why, (unsigned long long)skipped);
     notice_skipped(worker, skipped, "LAPPED");
+}
+
+/* False: nothing more to read now. */
+static bool receive_next(struct worker *worker, long *deliveries) {
+    const struct record *record;
+    uint64_t skipped, before = worker->reader.sequence;
+    switch (ring_read_next(&worker->reader, &record, &skipped)) {
+    case RING_OK:
+        receive_one(worker, record, deliveries);
+        return true;
+    case RING_LAPPED:
+        tell_skipped(worker, skipped, "lapped by the ring");
+        return true;
+    case -EBADMSG: /* the reader goes on at the head; how far that was the sequence tells */
+        tell_skipped(worker, worker->reader.sequence - before, "damaged ring");
+        return false;
+    default: /* empty, or no memory for a long record: tried again next turn */
+        return false;
+    }
 }
 
 bool event_receive(struct worker *worker) {
     long deliveries = 0;
-    int result = RING_EMPTY;
-    for (unsigned i = 0; i < RECEIVE_MAX_RECORDS && deliveries < RECEIVE_MAX_DELIVERIES; i++) {
-        if (fanout_full(worker->fanout)) {
-            break;
-        }
-        const struct record *record;
-        uint64_t skipped;
-        result = ring_read_next(&worker->reader, &record, &skipped);
-        if (result == RING_OK) {
-            receive_one(worker, record, &deliveries);
-        } else if (result == RING_LAPPED) {
-            receive_lapped(worker, skipped);
-        } else {
-            break;
-        }
+    bool more = true;
+    for (unsigned i = 0; i < RECEIVE_MAX_RECORDS && deliveries < RECEIVE_MAX_DELIVERIES && more;
+         i++) {
+        more = !fanout_full(worker->fanout) && receive_next(worker, &deliveries);
     }
     store_release(&worker->block->cursor, worker->reader.cursor);
-    return result == RING_OK || result == RING_LAPPED;
+    return more;
 }

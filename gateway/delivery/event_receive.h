@@ -5,7 +5,7 @@
 #include "gateway/worker.h"
 
 /* Reads until the ring is empty, the turn's budget of deliveries is used up, or the worker is full; stores
- * the cursor for ingest. True: there is more to read. */
+ * the cursor for ingest. True: there may be more to read now. */
 bool event_receive(struct worker *worker);
 
 #endif
