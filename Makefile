@@ -96,8 +96,21 @@ $(OUT)/tests/%: $(OUT)/obj/tests/%.o $(ARCHIVE)
 .PHONY: unit check check-asan torture check-tsan integration test
 unit: $(UNIT_TESTS)
 check: ## unit tests: under a minute, no network
-check: unit
+check: unit check-man
 	tests/run-unit $(UNIT_TESTS)
+
+# The option entries of moonx-gateway(8) come from the same table as --help.
+.PHONY: man check-man
+man: ## writes the options of man/moonx-gateway.8 anew
+man: $(OUT)/man/option_entries
+	man/refresh $< man/moonx-gateway.8
+check-man: $(OUT)/man/option_entries
+	man/refresh --check $< man/moonx-gateway.8
+
+$(OUT)/man/option_entries: $(OUT)/obj/man/option_entries.o $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 check-asan: ## unit tests under the address and undefined-behaviour sanitizers
 	$(MAKE) VARIANT=asan check
@@ -174,7 +187,7 @@ run: deps
 	@$(MAKE) --no-print-directory all
 	@exec build/moonx-gateway --dev $(ARGS)
 
-C_FILES := $(wildcard common/*.[ch] shm/*.[ch] ingest/*.[ch] gateway/*.[ch] gateway/*/*.[ch] tests/*/*.[ch])
+C_FILES := $(wildcard common/*.[ch] shm/*.[ch] ingest/*.[ch] gateway/*.[ch] gateway/*/*.[ch] tests/*/*.[ch] man/*.c)
 .PHONY: format lint
 format: ## clang-format over all C files
 	$(call install_packages,clang-format)
@@ -189,6 +202,7 @@ install: ## into DESTDIR/PREFIX
 install: all
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS:%=build/%)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system deploy/moonx-gateway.service
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 man/moonx-gateway.8
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/moonx-gateway README.md LICENSE CHANGELOG.md deploy/moonx-gateway.env.example
 
 .PHONY: clean help

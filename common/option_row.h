@@ -1,6 +1,6 @@
 /* The option table as data: one row each, and how the text of one value becomes the field of struct
- * options. Shared by option.c (flags and environment) and option_doc.c (--help); nobody else includes it.
- * Static, read-only. */
+ * options. Shared by option.c (flags and environment), option_doc.c (--help) and man/option_entries.c (the
+ * manual); nobody else includes it. Static, read-only. */
 #ifndef MOONX_COMMON_OPTION_ROW_H
 #define MOONX_COMMON_OPTION_ROW_H
 
