@@ -4,7 +4,9 @@
 #   fuzz: clang with libFuzzer's instrumentation
 
 VARIANT ?= release
+ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
+endif
 PREFIX  ?= /usr/local
 WERROR  ?=
 CC      ?= cc
@@ -39,7 +41,7 @@ CFLAGS  += -fsanitize=thread -O1
 LDFLAGS += -fsanitize=thread
 endif
 
-# Sources by folder; the four files with a main() are programs, all else goes into one archive.
+# Sources by folder; the three files with a main() are programs, all else goes into one archive.
 MAINS    := gateway/supervisor/main.c ingest/main.c gateway/client/main.c
 SOURCES  := $(filter-out $(MAINS),$(wildcard common/*.c shm/*.c ingest/*.c gateway/*.c gateway/*/*.c))
 LLHTTP   := $(wildcard /usr/share/llhttp/*.c)
@@ -135,7 +137,7 @@ test: deps-test
 	$(MAKE) torture check-tsan
 	$(MAKE) integration
 
-.PHONY: bench bench-quick
+.PHONY: bench
 bench: ## measures everything in tests/bench/RESULTS.md: about 10 minutes
 bench: all $(HELPERS)
 	tests/bench/run $(BENCH_ARGS)

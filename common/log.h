@@ -1,7 +1,8 @@
 /* Log lines to stderr, one line each: JSON (`{"time","level","process","pid","connection"?,"message"}`)
  * or text for a terminal. Control and invisible characters, bad UTF-8 and (in JSON) quotes in the message
- * are escaped, so no client or Kafka value can forge a line. Any thread may write. A line is one write(2) of at most 4096 bytes; it is dropped
- * and counted rather than waited for when stderr is full. shm/ and common/ never log, their callers do.
+ * are escaped, so no client or Kafka value can forge a line. Any thread may write. A line is one write(2)
+ * of at most 4096 bytes; it is dropped and counted rather than waited for when stderr is full. shm/ and
+ * common/ never log, their callers do.
  * Secrets: never pass `struct secret` contents here. */
 #ifndef MOONX_COMMON_LOG_H
 #define MOONX_COMMON_LOG_H

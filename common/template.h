@@ -3,7 +3,8 @@
  *   order:{order.id}              a nested field
  *   user:{userIds[]}              each element of an array: one result each
  *   user:{members[].id}           a field of each element of an array
- * At most one array and 16 fields a template; names have no dot, bracket, brace or blank. Compiled once, expanded for every event without allocation. */
+ * At most one array and 16 fields a template; names have no dot, bracket, brace or blank. Compiled once,
+ * expanded for every event without allocation. */
 #ifndef MOONX_COMMON_TEMPLATE_H
 #define MOONX_COMMON_TEMPLATE_H
 

@@ -37,8 +37,9 @@ void wheel_init(struct wheel *wheel, uint64_t now_mono_ms,
  * never fires. */
 void wheel_schedule(struct wheel *wheel, uint32_t index, uint64_t due_mono_ms);
 void wheel_cancel(struct wheel *wheel, uint32_t index);
-/* Fires every entry due by now, each taken off the wheel first. fire() may schedule or cancel any entry,
- * itself too, but not advance. Entries of one tick fire in no particular order. After a pause of more than one turn every slot is looked at once, not once a tick. */
+/* Fires every entry due by now, each taken off the wheel first. fire() may schedule or cancel any
+ * entry, itself too, but not advance. Entries of one tick fire in no particular order. After a
+ * pause of more than one turn every slot is looked at once, not once a tick. */
 typedef void wheel_fire(void *context, uint32_t index);
 void wheel_advance(struct wheel *wheel, uint64_t now_mono_ms, wheel_fire *fire, void *context);
 

@@ -98,8 +98,8 @@ static int open_broker(struct ingest *ingest, char *error, size_t error_size) {
                       : dev_stream_new(ingest->options, ingest->broker.producer, &ingest->stream);
 }
 
-/* With brokers of others before privileges are given up: the properties may name keys that only root can read, and librdkafka reads
- * them here. */
+/* With brokers of others before privileges are given up: the properties may name keys that only
+ * root can read, and librdkafka reads them here. */
 static int open_kafka(struct ingest *ingest, char *error, size_t error_size) {
     const char *brokers =
         ingest->own_broker ? ingest->broker.bootstrap : ingest->options->kafka_brokers;
@@ -148,6 +148,7 @@ static int begin(struct ingest *ingest, char *error, size_t error_size) {
     kafka_commit_init(&ingest->commit, handle, &ingest->topics);
     kafka_assign_init(&ingest->assign, handle, &ingest->topics, ingest->watch, &ingest->status,
                       &ingest->view.segment, ingest->own_broker);
+    kafka_recheck_init(&ingest->recheck, &ingest->assign);
     result = kafka_consume_init(&ingest->consume, handle, &ingest->assign, &ingest->publish,
                                 ingest->publish.stats);
     if (result < 0) {

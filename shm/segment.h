@@ -37,7 +37,7 @@ enum ingest_flag {
 };
 
 struct ingest_block {
-    _Alignas(CACHE_LINE) shm_u64 heartbeat_ns; /* CLOCK_MONOTONIC, every second */
+    _Alignas(CACHE_LINE) shm_u64 heartbeat_ns; /* CLOCK_MONOTONIC, at least every second */
     shm_u32 pid;
     shm_u32 flags;            /* enum ingest_flag */
     shm_u64 kafka_changed_ms; /* wall time when INGEST_KAFKA_UP last changed */

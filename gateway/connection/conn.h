@@ -19,8 +19,8 @@ struct span conn_user_id(const struct worker *worker, const struct conn *conn); 
 unsigned conn_roles(const struct worker *worker, const struct conn *conn, struct span *roles,
                     unsigned most);
 
-/* Makes the connection the user's: PENDING_AUTH becomes AUTHENTICATED, the deadline becomes the token's
- * expiry. Calling it on an authenticated connection is a refresh: -EPERM when the user is another.
+/* Makes the connection the user's: PENDING becomes LIVE, the deadline becomes the token's expiry.
+ * Calling it on an authenticated connection is a refresh: -EPERM when the user is another.
  * -ENOMEM. */
 int conn_set_identity(struct worker *worker, struct conn *conn,
                       const struct identity *identity) MUST_CHECK;

@@ -5,7 +5,7 @@
  * queued one after the other to the same connection are neighbours and go out as one piece. References are
  * counted per block, not per frame; a block whose last reference goes is used again.
  *
- *   frame_text()  ->  piece {block, at, length}: good until the next frame is made
+ *   frame_make()  ->  piece {block, at, length}: good until the next frame is made
  *   frame_ref()       keeps the piece's block until frame_unref(), once for each queue entry
  *
  * One worker owns one arena. */

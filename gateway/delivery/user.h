@@ -16,7 +16,7 @@ struct conn;
 struct user {
     uint64_t hash; /* first word: the slab's link while free */
     uint32_t first_conn;
-    uint16_t conn_count; /* saturates nowhere near: user_add_conn() refuses past 65535 */
+    uint16_t conn_count; /* user_add_conn() refuses past 65535 */
     uint8_t id_length;
     uint8_t id_is_inline;
     union {
