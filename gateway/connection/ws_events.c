@@ -84,16 +84,19 @@ static void on_close(struct ws_input *input, const struct wslay_event_on_msg_rec
     conn_peer_closed(input->worker, input->conn, message->status_code);
 }
 
+/* After our Close nothing more is said; what wslay has to say is taken out of it all the same, since the context
+ * will serve another client. */
 static void take_control(struct ws_input *input) {
+    input->out_length = 0;
     wslay_event_send(input->context);
-    if (input->out_length >= 2 && (input->out[0] & 0x0f) == WSLAY_PONG &&
-        input->conn->state != CONN_CLOSING) {
-        const char *payload = (const char *)input->out + 2;
-        if (conn_queue_frame(input->worker, input->conn, WSLAY_PONG,
-                             (struct span){payload, input->out_length - 2}) != 0) {
-            conn_kill(input->worker, input->conn);
-        }
-        input->out_length = 0;
+    if (input->conn->state == CONN_CLOSING || input->out_length < 2 ||
+        (input->out[0] & 0x0f) != WSLAY_PONG) {
+        return;
+    }
+    const char *payload = (const char *)input->out + 2;
+    if (conn_queue_frame(input->worker, input->conn, WSLAY_PONG,
+                         (struct span){payload, input->out_length - 2}) != 0) {
+        conn_kill(input->worker, input->conn);
     }
 }
 
@@ -141,9 +144,14 @@ static unsigned code_of_failure(struct ws_input *input) {
 }
 
 static void handle_failure(struct worker *worker, struct conn *conn, struct ws_input *input) {
+    if (conn->state == CONN_CLOSING) {
+        /* it repeats a code of ours that wslay does not know (1012, 1013), or talks rubbish: it is over anyway */
+        conn_peer_closed(worker, conn, 0);
+        return;
+    }
     unsigned code = input->failure != 0 ? input->failure : code_of_failure(input);
     const char *reason = input->failure != 0 ? input->reason : "";
-    if (code != CLOSE_POLICY) {
+    if (code != CLOSE_POLICY && code != CLOSE_SERVER_ERROR) {
         stats_add(worker->stats, STAT_PROTOCOL_ERRORS, 1);
     }
     /* nothing that follows can be understood: answer, but don't wait for the peer's Close */
@@ -161,6 +169,9 @@ void ws_events_feed(struct worker *worker, struct conn *conn, const unsigned cha
     input->data = data;
     input->length = length;
     int result = wslay_event_recv(input->context);
+    if (result == WSLAY_ERR_NOMEM) {
+        fail(input, CLOSE_SERVER_ERROR, "Out of memory");
+    }
     bool stopped = result != 0 || !wslay_event_get_read_enabled(input->context);
     if (conn->state != CONN_DEAD && stopped &&
         (input->failure != 0 || !wslay_event_get_close_received(input->context))) {
