@@ -21,7 +21,9 @@ int conn_poll_add(struct worker *worker, struct conn *conn) {
 }
 
 int conn_poll_wait_writable(struct worker *worker, struct conn *conn) {
-    return control(worker, EPOLL_CTL_MOD, conn, EPOLLOUT | EPOLLRDHUP);
+    /* who has sent a request and ended its side still reads the answer */
+    uint32_t end = conn->state == CONN_REPLYING ? 0 : EPOLLRDHUP;
+    return control(worker, EPOLL_CTL_MOD, conn, EPOLLOUT | end);
 }
 
 int conn_poll_wait_readable(struct worker *worker, struct conn *conn) {

@@ -30,9 +30,17 @@ static ssize_t receive(struct worker *worker, struct conn *conn, size_t most) {
     return got;
 }
 
+/* What is left of the frame in flight, but no long row of tiny messages behind it. */
 static size_t budget(const struct conn *conn) {
     const struct ws_input *input = conn->input;
-    return input != NULL && input->frame_bytes > READ_BYTES ? READ_BYTES_IN_FRAME : READ_BYTES;
+    if (input == NULL || input->frame_bytes == 0) {
+        return READ_BYTES;
+    }
+    uint64_t rest = input->framed + input->frame_bytes - input->fed;
+    if (rest <= READ_BYTES) {
+        return READ_BYTES;
+    }
+    return rest < READ_BYTES_IN_FRAME ? (size_t)rest : READ_BYTES_IN_FRAME;
 }
 
 void conn_readable(struct worker *worker, struct conn *conn) {

@@ -2,6 +2,7 @@
 
 #include "gateway/connection/conn_poll.h"
 #include "gateway/connection/conn_table.h"
+#include "gateway/connection/conn_timers.h"
 #include "gateway/delivery/fanout.h"
 
 /* One write's most: what a socket can take at once anyway; the rest goes next turn. */
@@ -104,8 +105,21 @@ bool conn_flush_slice(struct worker *worker) {
     return fanout->schedule.count > 0;
 }
 
+void conn_flush_now(struct worker *worker, struct conn *conn) {
+    struct fanout *fanout = worker->fanout;
+    while (!(conn->flags & CONN_BLOCKED) && conn->state != CONN_DEAD && !outq_empty(&conn->queue)) {
+        struct flush_item item;
+        fill_item(fanout, conn, &item);
+        fanout->backend_calls->send(fanout->backend, &item, 1);
+        stats_add(worker->stats, STAT_FLUSHES, 1);
+        handle_result(worker, conn, &item);
+    }
+    flush_schedule_remove(&fanout->schedule, conn);
+}
+
 void conn_flush_unblocked(struct worker *worker, struct conn *conn) {
     conn->flags &= (uint8_t)~CONN_BLOCKED;
+    conn_timers_alive(worker, conn); /* its pong stands behind all that it has yet to read */
     if (conn_poll_wait_readable(worker, conn) != 0) {
         conn_kill(worker, conn);
         return;
