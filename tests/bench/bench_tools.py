@@ -172,12 +172,13 @@ class Gateway:
             try:
                 with open(path, encoding="utf-8", errors="replace") as file:
                     text = file.read()
-                executable = os.readlink(os.path.dirname(path) + "/exe")
+                with open(os.path.dirname(path) + "/cmdline", encoding="utf-8", errors="replace") as file:
+                    title = file.read()
             except OSError:
                 continue
             parent = int(text.rsplit(")", 1)[1].split()[1])
             if parent == self.process.pid:
-                group = self.ingest if executable.endswith("moonx-ingest") else self.workers
+                group = self.ingest if "moonx-ingest" in title else self.workers
                 group.append(int(path.split("/")[2]))
         if not self.workers or not self.ingest:
             raise Skip(f"gateway {self.name}: no worker or no ingest among its children")
