@@ -1,6 +1,7 @@
-/* The segment: the one piece of shared memory that carries events. A memfd, mode 0600, owned by ingest's
- * user, made by the supervisor, mapped read-write by ingest alone and read-only by workers (from a
- * descriptor opened O_RDONLY, which mprotect can't widen).
+/* The segment: the one piece of shared memory that carries events. A memfd, mode 0600, made and owned by
+ * the supervisor's user, mapped read-write by ingest alone and read-only by workers (from a descriptor
+ * opened O_RDONLY, which mprotect can't widen). Started as root, nobody but the supervisor can open it anew
+ * once its children have changed their user; ingest takes its lock before that.
  *
  *        0  struct segment_header     written once by the supervisor
  *     4096  struct ingest_block       ingest: heartbeat, status, counters

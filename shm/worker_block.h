@@ -1,4 +1,4 @@
-/* What one worker tells the others: a memfd of its own (mode 0600, owned by the workers' user), written by
+/* What one worker tells the others: a memfd of its own (mode 0600, owned by the supervisor's user), written by
  * the worker in that slot, read by ingest (sleeping, interest, cursor), the supervisor (heartbeat) and the
  * other workers (counters, for /metrics). One per slot; it outlives the worker, so counters go on. */
 #ifndef MOONX_SHM_WORKER_BLOCK_H

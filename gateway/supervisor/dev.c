@@ -25,17 +25,13 @@ int dev_prepare(const struct options *options, char *error, size_t error_size) {
     return result;
 }
 
-int dev_bootstrap_clear(const struct options *options, const struct run_as *run_as, char *error,
-                        size_t error_size) {
+int dev_bootstrap_clear(const struct options *options, char *error, size_t error_size) {
     char path[PATH_MAX] = "";
     int fd = -1;
     int result = file_path(options, "bootstrap", path);
     if (result == 0) {
         fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
         result = fd < 0 ? -errno : 0;
-    }
-    if (result == 0 && run_as->changes && fchown(fd, run_as->ingest.uid, run_as->ingest.gid) != 0) {
-        result = -errno;
     }
     if (fd >= 0) {
         close(fd);

@@ -6,7 +6,6 @@
 
 #include "common/base.h"
 #include "common/option.h"
-#include "gateway/supervisor/run_as.h"
 
 #include <stdio.h>
 
@@ -18,9 +17,8 @@
 /* Makes the folder (0700) and the secret where they are missing. -errno: `error` has one line. */
 int dev_prepare(const struct options *options, char *error, size_t error_size) MUST_CHECK;
 
-/* An empty `bootstrap` that ingest's user may write; before ingest starts. */
-int dev_bootstrap_clear(const struct options *options, const struct run_as *run_as, char *error,
-                        size_t error_size) MUST_CHECK;
+/* An empty `bootstrap`, before ingest starts, which opens it before it gives up its privileges. */
+int dev_bootstrap_clear(const struct options *options, char *error, size_t error_size) MUST_CHECK;
 /* 1: *broker is filled (NUL-terminated, one word); 0: ingest has not written it yet. */
 int dev_bootstrap_read(const struct options *options, char broker[DEV_BROKER_MAX_BYTES]);
 void dev_bootstrap_remove(const struct options *options);

@@ -6,24 +6,22 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-static int open_segment(struct shared_state *state, uint64_t ring_bytes,
-                        const struct run_as *run_as);
+static int open_segment(struct shared_state *state, uint64_t ring_bytes);
 static int open_host(struct shared_state *state);
-static int open_worker(struct shared_state *state, unsigned index, const struct run_as *run_as);
+static int open_worker(struct shared_state *state, unsigned index);
 static void set_all_closed(struct shared_state *state);
 static void heritage_for(const struct shared_state *state, enum heritage_role role, unsigned index,
                          const struct run_as_user *user, struct heritage *out);
 
-int shared_state_open(uint64_t ring_bytes, unsigned workers, const struct run_as *run_as,
-                      struct shared_state *out) {
+int shared_state_open(uint64_t ring_bytes, unsigned workers, struct shared_state *out) {
     set_all_closed(out);
     out->worker_count = workers;
-    int result = open_segment(out, ring_bytes, run_as);
+    int result = open_segment(out, ring_bytes);
     if (result == 0) {
         result = open_host(out);
     }
     for (unsigned i = 0; i < workers && result == 0; i++) {
-        result = open_worker(out, i, run_as);
+        result = open_worker(out, i);
     }
     return result;
 }
@@ -110,25 +108,19 @@ static void set_all_closed(struct shared_state *state) {
     }
 }
 
-/* The read-only descriptor is opened before the file changes hands: afterwards a root without
- * CAP_DAC_OVERRIDE (the systemd unit's) could not open it any more. */
-static int finish_file(struct shared_file *file, const struct run_as_user *owner) {
+static int open_for_readers(struct shared_file *file) {
     int fd = segment_reopen(file->write_fd, O_RDONLY);
     if (fd < 0) {
         return fd;
     }
     file->read_fd = fd;
-    if (owner && fchown(file->write_fd, owner->uid, owner->gid) != 0) {
-        return -errno;
-    }
     return 0;
 }
 
-static int open_segment(struct shared_state *state, uint64_t ring_bytes,
-                        const struct run_as *run_as) {
+static int open_segment(struct shared_state *state, uint64_t ring_bytes) {
     int result = segment_create(ring_bytes, &state->segment_file.write_fd);
     if (result == 0) {
-        result = finish_file(&state->segment_file, run_as->changes ? &run_as->ingest : NULL);
+        result = open_for_readers(&state->segment_file);
     }
     if (result == 0) {
         result = segment_map(state->segment_file.write_fd, true, &state->segment);
@@ -139,7 +131,7 @@ static int open_segment(struct shared_state *state, uint64_t ring_bytes,
 static int open_host(struct shared_state *state) {
     int result = host_block_create(&state->host_file.write_fd);
     if (result == 0) {
-        result = finish_file(&state->host_file, NULL);
+        result = open_for_readers(&state->host_file);
     }
     if (result == 0) {
         result = host_block_map(state->host_file.write_fd, true, &state->host);
@@ -152,11 +144,11 @@ static int open_host(struct shared_state *state) {
     return result;
 }
 
-static int open_worker(struct shared_state *state, unsigned index, const struct run_as *run_as) {
+static int open_worker(struct shared_state *state, unsigned index) {
     struct shared_file *file = &state->worker_file[index];
     int result = worker_block_create(&file->write_fd);
     if (result == 0) {
-        result = finish_file(file, run_as->changes ? &run_as->worker : NULL);
+        result = open_for_readers(file);
     }
     if (result == 0) {
         result = worker_block_map(file->write_fd, true, &state->workers[index]);

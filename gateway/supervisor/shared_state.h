@@ -29,10 +29,10 @@ struct shared_state {
     struct worker_block *workers[HERITAGE_MAX_WORKERS];
 };
 
-/* Makes and maps everything; as root, the segment becomes ingest's user's and worker blocks the workers'.
+/* Makes and maps everything. All of it stays the supervisor's user's, mode 0600: as root, a child that has
+ * become another user can open nothing anew and has only the rights of the descriptors it was given.
  * *out can be closed in every case. */
-int shared_state_open(uint64_t ring_bytes, unsigned workers, const struct run_as *run_as,
-                      struct shared_state *out) MUST_CHECK;
+int shared_state_open(uint64_t ring_bytes, unsigned workers, struct shared_state *out) MUST_CHECK;
 void shared_state_close(struct shared_state *state);
 
 /* What that child inherits. */

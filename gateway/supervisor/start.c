@@ -108,8 +108,8 @@ static int open_listeners(struct start *start, char *error, size_t size) {
 static int open_state(struct start *start, char *error, size_t size) {
     const struct options *options = start->options;
     start->state_open = true;
-    int result = shared_state_open((uint64_t)options->ring_bytes, (unsigned)options->workers,
-                                   &start->run_as, &start->state);
+    int result =
+        shared_state_open((uint64_t)options->ring_bytes, (unsigned)options->workers, &start->state);
     if (result < 0) {
         snprintf(error, size,
                  "can't make shared memory: %s; see RING_BYTES (--ring-bytes, now %lld)",
@@ -146,7 +146,7 @@ static int prepare_dev(struct start *start, char *error, size_t size) {
     if (!start->dev) {
         return 0;
     }
-    if (dev_bootstrap_clear(start->options, &start->run_as, error, size) < 0) {
+    if (dev_bootstrap_clear(start->options, error, size) < 0) {
         return STATUS_FAILED;
     }
     int result = mint_token(start);

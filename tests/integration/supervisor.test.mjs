@@ -322,7 +322,8 @@ describe('children get what they need and no more', () => {
     const descriptors = pid => readdirSync(`/proc/${pid}/fd`).flatMap(fd => {
         try {
             const flags = Number.parseInt(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8').match(/^flags:\s+(\d+)/m)[1], 8);
-            return [{ target: readlinkSync(`/proc/${pid}/fd/${fd}`).replace(' (deleted)', ''), writable: (flags & 3) !== 0 }];
+            const { uid, mode } = statSync(`/proc/${pid}/fd/${fd}`);
+            return [{ owner: `${uid} ${(mode & 0o777).toString(8)}`, target: readlinkSync(`/proc/${pid}/fd/${fd}`).replace(' (deleted)', ''), writable: (flags & 3) !== 0 }];
         } catch {
             return []; // closed meanwhile
         }
@@ -337,6 +338,8 @@ describe('children get what they need and no more', () => {
             assert.deepEqual(writable('/memfd:moonx-host'), [false]);
             assert.deepEqual(writable('/memfd:moonx-worker'), [false, false, true]);
             assert.deepEqual(writable('/memfd:moonx-heritage'), []);
+            const shared = held.filter(fd => fd.target.startsWith('/memfd:'));
+            assert.deepEqual(new Set(shared.map(fd => fd.owner)), new Set(['0 600']), 'nobody else may open them anew');
             assert.ok(descriptors(ingest).some(fd => fd.target === '/memfd:moonx-segment' && fd.writable));
         }));
 

@@ -9,7 +9,6 @@
 static char root[64], folder[128], path[192];
 static char error[512];
 static struct options options;
-static const struct run_as nobody_changes = {.changes = false};
 
 static const char *in_folder(const char *name) {
     snprintf(path, sizeof(path), "%s/%s", folder, name);
@@ -88,7 +87,7 @@ START_TEST(the_brokers_address_is_awaited_and_read) {
     ck_assert_int_eq(dev_prepare(&options, error, sizeof(error)), 0);
     ck_assert_int_eq(dev_bootstrap_read(&options, broker), 0);
     write_bootstrap("127.0.0.1:1\n"); /* of an earlier run */
-    ck_assert_int_eq(dev_bootstrap_clear(&options, &nobody_changes, error, sizeof(error)), 0);
+    ck_assert_int_eq(dev_bootstrap_clear(&options, error, sizeof(error)), 0);
     ck_assert_int_eq(dev_bootstrap_read(&options, broker), 0);
     ck_assert_str_eq(broker, "before");
     write_bootstrap("127.0.0.1:45678\n");

@@ -176,25 +176,29 @@ START_TEST(an_address_of_another_machine_says_so) {
 }
 END_TEST
 
+static void assert_shared_out(unsigned workers) {
+    unsigned seen[LISTENERS_COUNT] = {0};
+    for (unsigned worker = 0; worker < workers; worker++) {
+        int32_t share[LISTENERS_COUNT];
+        unsigned count = listeners_share(&listeners, worker, workers, share);
+        ck_assert_uint_ge(count, LISTENERS_COUNT / workers);
+        for (unsigned i = 0; i < count; i++) {
+            ck_assert_uint_eq((unsigned)(share[i] - 1000) % workers, worker);
+            seen[share[i] - 1000]++;
+        }
+    }
+    for (unsigned i = 0; i < LISTENERS_COUNT; i++) {
+        ck_assert_uint_eq(seen[i], 1);
+    }
+}
+
 /* Every socket belongs to exactly one worker, whatever N is. */
 START_TEST(shares_cover_all_sockets_once) {
     for (unsigned i = 0; i < LISTENERS_COUNT; i++) {
         listeners.fd[i] = 1000 + (int)i;
     }
     for (unsigned workers = 1; workers <= LISTENERS_COUNT; workers++) {
-        unsigned seen[LISTENERS_COUNT] = {0};
-        for (unsigned worker = 0; worker < workers; worker++) {
-            int32_t share[LISTENERS_COUNT];
-            unsigned count = listeners_share(&listeners, worker, workers, share);
-            ck_assert_uint_ge(count, LISTENERS_COUNT / workers);
-            for (unsigned i = 0; i < count; i++) {
-                ck_assert_uint_eq((unsigned)(share[i] - 1000) % workers, worker);
-                seen[share[i] - 1000]++;
-            }
-        }
-        for (unsigned i = 0; i < LISTENERS_COUNT; i++) {
-            ck_assert_uint_eq(seen[i], 1);
-        }
+        assert_shared_out(workers);
     }
 }
 END_TEST
