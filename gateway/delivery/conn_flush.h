@@ -14,6 +14,9 @@ int conn_flush_init(struct worker *worker, const char *choice, const char **note
 /* Writes one slice. True: there are more connections to flush. */
 bool conn_flush_slice(struct worker *worker);
 
+/* Writes this one until nothing is queued or its socket is full (CONN_BLOCKED) or gone (CONN_DEAD). */
+void conn_flush_now(struct worker *worker, struct conn *conn);
+
 /* The socket takes bytes again. */
 void conn_flush_unblocked(struct worker *worker, struct conn *conn);
 

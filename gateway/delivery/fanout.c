@@ -1,6 +1,7 @@
 #include "gateway/delivery/fanout.h"
 
 #include "gateway/connection/conn_table.h"
+#include "gateway/delivery/conn_flush.h"
 
 #include <stdlib.h>
 
@@ -57,6 +58,12 @@ struct delivery {
     long count;
 };
 
+/* A single event longer than the limit still reaches a client that has read everything else. */
+static bool over_limit(const struct worker *worker, const struct conn *conn, uint32_t length) {
+    return conn->queue.bytes != 0 &&
+           conn->queue.bytes + length > worker->options->ws_max_queue_bytes;
+}
+
 static void deliver(struct delivery *delivery, struct conn *conn) {
     struct worker *worker = delivery->worker;
     struct fanout *fanout = worker->fanout;
@@ -67,10 +74,15 @@ static void deliver(struct delivery *delivery, struct conn *conn) {
     if (delivery->record != NULL && delivery->record->sender == conn->id) {
         return;
     }
-    /* a single event longer than the limit still reaches a client that has read everything else */
-    bool over = conn->queue.bytes != 0 &&
-                conn->queue.bytes + delivery->piece.length > worker->options->ws_max_queue_bytes;
-    if (over || outq_append(&fanout->queues, &conn->queue, delivery->piece) != 0) {
+    if (over_limit(worker, conn, delivery->piece.length)) {
+        /* only its socket can tell whether it is slow: in a burst it may not have had its write yet */
+        conn_flush_now(worker, conn);
+        if (conn->state == CONN_DEAD) {
+            return;
+        }
+    }
+    if (over_limit(worker, conn, delivery->piece.length) ||
+        outq_append(&fanout->queues, &conn->queue, delivery->piece) != 0) {
         conn_too_slow(worker, conn);
         return;
     }
