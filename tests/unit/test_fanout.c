@@ -14,7 +14,29 @@ static struct worker worker;
 static struct options options;
 static int segment_fd, block_fd;
 
+/* A back end whose sockets take everything. */
+static size_t written;
+
+static void write_all(struct flush_backend *backend, struct flush_item *items, unsigned count) {
+    (void)backend;
+    for (unsigned i = 0; i < count; i++) {
+        items[i].result = 0;
+        for (unsigned k = 0; k < items[i].iov_count; k++) {
+            items[i].result += (long)items[i].iov[k].iov_len;
+        }
+        written += (size_t)items[i].result;
+    }
+}
+
+static void destroy_nothing(struct flush_backend *backend) {
+    (void)backend;
+}
+
+static const struct flush_backend_calls willing_sockets = {
+    .name = "willing sockets", .destroy = destroy_nothing, .send = write_all};
+
 static void set_up(void) {
+    written = 0;
     memset(&worker, 0, sizeof worker);
     options = (struct options){.auto_join_rooms = "prices",
                                .ws_max_queue_bytes = 4096,
@@ -28,6 +50,7 @@ static void set_up(void) {
     worker.stats = &worker.block->stats;
     ck_assert_int_eq(conn_table_new(&worker, &worker.conns), 0);
     ck_assert_int_eq(fanout_new(&worker, &worker.fanout), 0);
+    worker.fanout->backend_calls = &willing_sockets;
     ck_assert_int_eq(ws_pool_new(&worker, &worker.ws_pool), 0);
 }
 
@@ -175,6 +198,7 @@ START_TEST(a_full_queue_closes_its_connection_with_1013_and_spares_the_others) {
     struct conn *slow = connect_user("ann"), *fast = connect_user("bob");
     join(slow, "prices");
     join(fast, "prices");
+    slow->flags |= CONN_BLOCKED;
     char envelope[101] = {0};
     memset(envelope, 'e', 100);
     for (int i = 0; i < 100; i++) {
@@ -197,6 +221,7 @@ START_TEST(a_close_made_in_mid_fan_out_does_not_touch_the_others_frame) {
     /* the slow one comes first in the room, its Close is made while the event's frame is not yet queued */
     struct conn *slow = connect_user("ann"), *other = connect_user("bob");
     join(slow, "prices");
+    slow->flags |= CONN_BLOCKED;
     char envelope[101] = {0};
     memset(envelope, 'e', 100);
     while (slow->queue.bytes + 102 <= 4096) {
@@ -209,6 +234,22 @@ START_TEST(a_close_made_in_mid_fan_out_does_not_touch_the_others_frame) {
         send_to("prices", "the event");
     }
     ck_assert_str_eq(queued(other), "the event ");
+}
+END_TEST
+
+START_TEST(a_burst_longer_than_the_limit_is_written_at_once_where_the_socket_takes_it) {
+    struct conn *conn = connect_user("ann");
+    join(conn, "prices");
+    char envelope[101] = {0};
+    memset(envelope, 'e', 100);
+    for (int i = 0; i < 100; i++) {
+        ck_assert_int_eq(send_to("prices", envelope), 1);
+        ck_assert_uint_le(conn->queue.bytes, 4096);
+        ck_assert_uint_eq(written + conn->queue.bytes, (size_t)(i + 1) * 102);
+    }
+    ck_assert_int_eq(conn->state, CONN_LIVE);
+    ck_assert_uint_gt(written, 0);
+    ck_assert_uint_eq(stats_get(worker.stats, STAT_SLOW_CLOSED), 0);
 }
 END_TEST
 
@@ -351,6 +392,8 @@ int main(void) {
     tcase_add_test(tests, the_sender_does_not_get_its_own_event);
     tcase_add_test(tests, a_full_queue_closes_its_connection_with_1013_and_spares_the_others);
     tcase_add_test(tests, a_close_made_in_mid_fan_out_does_not_touch_the_others_frame);
+    tcase_add_test(tests,
+                   a_burst_longer_than_the_limit_is_written_at_once_where_the_socket_takes_it);
     tcase_add_test(tests, an_event_longer_than_the_limit_reaches_a_client_that_has_read_all);
     tcase_add_test(tests, an_event_for_few_is_written_before_a_large_fan_out);
     tcase_add_test(tests, urgent_connections_leave_a_quarter_of_each_slice_to_the_rest);
