@@ -77,10 +77,12 @@ static rd_kafka_t *client_new(const char *brokers) {
     return client;
 }
 
-/* A full queue empties; a partition that has just been added is known after the next metadata refresh. */
+/* A full queue empties; a partition or topic that is new is known after the next metadata refresh. */
 static bool passes(rd_kafka_resp_err_t problem, int64_t give_up) {
     return problem == RD_KAFKA_RESP_ERR__QUEUE_FULL ||
-           (problem == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION && now_ns() < give_up);
+           ((problem == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+             problem == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) &&
+            now_ns() < give_up);
 }
 
 static void send_one(rd_kafka_t *client, const struct outgoing *out, uintptr_t number) {

@@ -68,7 +68,11 @@ class Kafka {
         this.#log = join(dir, 'log');
         this.bootstrap = `127.0.0.1:${port}`;
         writeFileSync(this.#config, serverProperties({ dir, port, controllerPort }));
-        process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
+        // For a test that fails before stop(): the broker first, or it would write its folder again.
+        process.once('exit', () => {
+            this.#child?.kill('SIGKILL');
+            rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
+        });
     }
 
     async format() {
