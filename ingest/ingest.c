@@ -112,8 +112,9 @@ static void tick(struct ingest *ingest, uint64_t now_ms) {
     store_release(&ingest->view.segment.ingest->heartbeat_ns, clock_mono_ns());
     take_answers(ingest);
     kafka_assign_tick(&ingest->assign, now_ms);
+    kafka_progress_tick(&ingest->progress, &ingest->assign, now_ms);
     if (ingest->status.up) {
-        kafka_commit_tick(&ingest->commit, now_ms);
+        kafka_recheck_tick(&ingest->recheck, now_ms);
     }
 }
 
@@ -121,7 +122,11 @@ static void take_answers(struct ingest *ingest) {
     struct kafka_answer *answer;
 
     while ((answer = kafka_watch_take(ingest->watch)) != NULL) {
-        kafka_assign_on_answer(&ingest->assign, answer);
+        if (answer->question == KAFKA_QUESTION_COMMITTED) {
+            kafka_recheck_on_answer(&ingest->recheck, answer, clock_mono_ms());
+        } else {
+            kafka_assign_on_answer(&ingest->assign, answer);
+        }
         kafka_watch_free_answer(answer);
     }
 }

@@ -10,6 +10,8 @@
 #include "ingest/kafka_client.h"
 #include "ingest/kafka_commit.h"
 #include "ingest/kafka_consume.h"
+#include "ingest/kafka_progress.h"
+#include "ingest/kafka_recheck.h"
 #include "ingest/kafka_status.h"
 #include "ingest/pace.h"
 #include "shm/host_view.h"
@@ -30,6 +32,8 @@ struct ingest {
     struct kafka_watch *watch;
     struct kafka_status status;
     struct kafka_assign assign;
+    struct kafka_recheck recheck;
+    struct kafka_progress progress;
     struct kafka_consume consume;
     struct kafka_commit commit;
     struct pace pace;

@@ -148,6 +148,7 @@ static int begin(struct ingest *ingest, char *error, size_t error_size) {
     kafka_commit_init(&ingest->commit, handle, &ingest->topics);
     kafka_assign_init(&ingest->assign, handle, &ingest->topics, ingest->watch, &ingest->status,
                       &ingest->view.segment, ingest->own_broker);
+    kafka_recheck_init(&ingest->recheck, &ingest->assign, &ingest->commit);
     result = kafka_consume_init(&ingest->consume, handle, &ingest->assign, &ingest->publish,
                                 ingest->publish.stats);
     if (result < 0) {

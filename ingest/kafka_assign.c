@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 #define ASK_AGAIN_MS   1000
-#define WATERMARKS_MS  1000
 #define TELL_AGAIN_MS  10000 /* one line for all partitions of a topic that was made anew */
 #define MISSED_IS_GONE 2
 
@@ -32,9 +31,6 @@ static void put(rd_kafka_topic_partition_list_t *list, struct kafka_topic *topic
 static void assign_list(struct kafka_assign *assign, rd_kafka_topic_partition_list_t *list);
 static void unassign_list(struct kafka_assign *assign, rd_kafka_topic_partition_list_t *list);
 static void ask_open(struct kafka_assign *assign, uint64_t now_ms);
-static void note_watermarks(struct kafka_assign *assign);
-static void note_watermark(struct kafka_assign *assign, const struct kafka_topics_walk *walk);
-static void look_whether_caught_up(struct kafka_assign *assign);
 
 void kafka_assign_init(struct kafka_assign *assign, rd_kafka_t *handle, struct kafka_topics *topics,
                        struct kafka_watch *watch, struct kafka_status *status,
@@ -54,7 +50,7 @@ void kafka_assign_init(struct kafka_assign *assign, rd_kafka_t *handle, struct k
 }
 
 void kafka_assign_on_answer(struct kafka_assign *assign, const struct kafka_answer *answer) {
-    if (!answer->about_topics) {
+    if (answer->question == KAFKA_QUESTION_WATERMARKS) {
         assign->asking = false;
         on_watermarks(assign, answer);
     } else if (answer->metadata == NULL) {
@@ -74,6 +70,7 @@ void kafka_assign_out_of_range(struct kafka_assign *assign, struct kafka_topic *
     if (partition == NULL || partition->state != KAFKA_PARTITION_ASSIGNED) {
         return;
     }
+    partition->rechecking = false;
     list = rd_kafka_topic_partition_list_new(1);
     put(list, topic, number);
     unassign_list(assign, list);
@@ -81,16 +78,29 @@ void kafka_assign_out_of_range(struct kafka_assign *assign, struct kafka_topic *
     store_relaxed(&partition->position->state, POSITION_IDLE);
 }
 
+void kafka_assign_made_anew(struct kafka_assign *assign, struct kafka_topic *topic,
+                            int32_t number) {
+    kafka_topics_partition(topic, number)->made_anew = true;
+    kafka_assign_out_of_range(assign, topic, number);
+}
+
+void kafka_assign_fetch_again(struct kafka_assign *assign, struct kafka_topic *topic,
+                              int32_t number, uint64_t offset) {
+    struct kafka_partition *partition = kafka_topics_partition(topic, number);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    uint64_t next = partition->next;
+
+    put(list, topic, number);
+    unassign_list(assign, rd_kafka_topic_partition_list_copy(list));
+    partition->state = KAFKA_PARTITION_STARTING;
+    list->elems[0].offset = (int64_t)offset;
+    assign_list(assign, list);
+    partition->next = next;
+}
+
 void kafka_assign_tick(struct kafka_assign *assign, uint64_t now_ms) {
     if (!assign->asking && now_ms >= assign->ask_again_ms) {
         ask_open(assign, now_ms);
-    }
-    if (now_ms - assign->watermarks_ms >= WATERMARKS_MS) {
-        assign->watermarks_ms = now_ms;
-        note_watermarks(assign);
-    }
-    if (assign->heard && !kafka_status_is_caught_up(assign->status)) {
-        look_whether_caught_up(assign);
     }
 }
 
@@ -148,6 +158,7 @@ static void on_topic(struct kafka_assign *assign, struct kafka_topic *topic,
     note_leaders(topic, heard);
     for (int32_t i = 0; i < heard->partition_cnt; i++) {
         if (i >= known || topic->partitions[i].state == KAFKA_PARTITION_GONE) {
+            topic->partitions[i].suspect = i < known;
             begin(assign, topic, i, add);
         }
     }
@@ -247,11 +258,19 @@ static void on_watermark(struct kafka_assign *assign, struct kafka_topic *topic,
         return;
     }
     start = kafka_start_choose(load_relaxed(&partition->position->next), low, high);
+    if (partition->made_anew) {
+        start = (struct kafka_start){KAFKA_START_AGAIN, low, 0};
+    }
     store_relaxed(&partition->position->high_watermark, high);
     tell_start(assign, topic, partition, &start);
     if (start.kind != KAFKA_START_CONTINUE) {
         set_start(partition, start.offset,
                   start.kind == KAFKA_START_END || start.kind == KAFKA_START_AGAIN);
+    }
+    if (start.kind == KAFKA_START_AGAIN) {
+        partition->made_anew = false;
+        partition->last = partition->told = partition->anchor = (struct kafka_mark){0};
+        partition->acknowledged = false;
     }
     if (start.kind == KAFKA_START_END) {
         partition->awaited = false; /* the end is where it starts */
@@ -351,45 +370,5 @@ static void ask_open(struct kafka_assign *assign, uint64_t now_ms) {
     }
     assign->asking = true;
     assign->ask_again_ms = now_ms + ASK_AGAIN_MS;
-    kafka_watch_ask(assign->watch, list);
-}
-
-/* As the last fetch told them: no question to the broker. */
-static void note_watermarks(struct kafka_assign *assign) {
-    struct kafka_topics_walk walk = {0};
-
-    while (kafka_topics_next(assign->topics, &walk)) {
-        if (walk.at->state == KAFKA_PARTITION_ASSIGNED) {
-            note_watermark(assign, &walk);
-        }
-    }
-}
-
-static void note_watermark(struct kafka_assign *assign, const struct kafka_topics_walk *walk) {
-    int64_t low, high;
-
-    if (rd_kafka_get_watermark_offsets(assign->handle, walk->at_topic->route->topic,
-                                       walk->at_number, &low,
-                                       &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
-        high >= 0) {
-        store_relaxed(&walk->at->position->high_watermark, (uint64_t)high);
-        if (walk->at->await_offset == POSITION_UNKNOWN) {
-            walk->at->await_offset = (uint64_t)high;
-        }
-    }
-}
-
-static void look_whether_caught_up(struct kafka_assign *assign) {
-    struct kafka_topics_walk walk = {0};
-
-    while (kafka_topics_next(assign->topics, &walk)) {
-        if (walk.at->awaited && walk.at->next != POSITION_UNKNOWN &&
-            walk.at->await_offset != POSITION_UNKNOWN && walk.at->next >= walk.at->await_offset) {
-            walk.at->awaited = false;
-        }
-        if (walk.at->awaited) {
-            return;
-        }
-    }
-    kafka_status_caught_up(assign->status);
+    kafka_watch_ask(assign->watch, KAFKA_QUESTION_WATERMARKS, list);
 }

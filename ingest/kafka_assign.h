@@ -8,7 +8,8 @@
  *  - else it has appeared since: its beginning, or the events before it was noticed would be lost.
  * An offset that the broker does not have (_AUTO_OFFSET_RESET): the partition is taken out, its watermarks are
  * asked, and it goes on at the oldest offset there is: counted as a gap, or as a restart when the broker's
- * end lies before our position (topic deleted and made anew). A topic that is missing in two answers in a
+ * end lies before our position (topic deleted and made anew; kafka_recheck.h finds one that has grown
+ * past it already). A topic that is missing in two answers in a
  * row is marked as gone and taken out until it is there again; its position stays.
  *
  * Ingest's main thread only. */
@@ -27,11 +28,10 @@ struct kafka_assign {
     struct kafka_status *status;
     struct positions *positions;
     struct stats *stats;
-    bool heard;             /* metadata has come at least once */
-    bool first_host_start;  /* no ingest of this host had caught up before this one */
-    bool asking;            /* a question about watermarks is open */
-    uint64_t ask_again_ms;  /* not before */
-    uint64_t watermarks_ms; /* when positions last got the broker's watermarks */
+    bool heard;            /* metadata has come at least once */
+    bool first_host_start; /* no ingest of this host had caught up before this one */
+    bool asking;           /* a question about watermarks is open */
+    uint64_t ask_again_ms; /* not before */
 };
 
 /* fresh_broker: the built-in broker, which has forgotten all: positions that a predecessor left count from 0
@@ -44,7 +44,12 @@ void kafka_assign_on_answer(struct kafka_assign *assign, const struct kafka_answ
 /* The consumer says that the broker does not have the offset we are at. */
 void kafka_assign_out_of_range(struct kafka_assign *assign, struct kafka_topic *topic,
                                int32_t number);
-/* Every 100 ms or so: asks what is open, notes watermarks, finds out whether all has been caught up. */
+/* It is proven that the partition starts anew (kafka_recheck.h): from its beginning. */
+void kafka_assign_made_anew(struct kafka_assign *assign, struct kafka_topic *topic, int32_t number);
+/* Fetches once more from an offset that has been taken before; `next` stays. For an assigned partition. */
+void kafka_assign_fetch_again(struct kafka_assign *assign, struct kafka_topic *topic,
+                              int32_t number, uint64_t offset);
+/* Every 100 ms or so: asks for the starts that are open. */
 void kafka_assign_tick(struct kafka_assign *assign, uint64_t now_ms);
 
 #endif

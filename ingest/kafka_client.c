@@ -61,8 +61,7 @@ static void on_commit(rd_kafka_t *handle, rd_kafka_resp_err_t error,
     struct kafka_client *client = opaque;
 
     (void)handle;
-    (void)offsets;
-    kafka_commit_done(client->commit, error);
+    kafka_commit_done(client->commit, error, offsets);
 }
 
 /* librdkafka repeats itself while a broker is away; what matters of it comes by on_error too. */

@@ -4,6 +4,8 @@
 #include "common/log.h"
 #include "shm/positions.h"
 
+static void note_outcome(struct kafka_commit *commit, rd_kafka_resp_err_t error,
+                         const rd_kafka_topic_partition_t *entry);
 static rd_kafka_topic_partition_list_t *changed(struct kafka_commit *commit);
 
 void kafka_commit_init(struct kafka_commit *commit, rd_kafka_t *handle,
@@ -11,11 +13,10 @@ void kafka_commit_init(struct kafka_commit *commit, rd_kafka_t *handle,
     *commit = (struct kafka_commit){.handle = handle, .topics = topics};
 }
 
-void kafka_commit_tick(struct kafka_commit *commit, uint64_t now_ms) {
+void kafka_commit_send(struct kafka_commit *commit, uint64_t now_ms) {
     rd_kafka_topic_partition_list_t *list;
 
-    if (now_ms - commit->sent_ms < KAFKA_COMMIT_INTERVAL_MS ||
-        (commit->under_way && now_ms - commit->sent_ms < KAFKA_COMMIT_GIVE_UP_MS)) {
+    if (commit->under_way && now_ms - commit->sent_ms < KAFKA_COMMIT_GIVE_UP_MS) {
         return;
     }
     list = changed(commit);
@@ -26,8 +27,12 @@ void kafka_commit_tick(struct kafka_commit *commit, uint64_t now_ms) {
     rd_kafka_topic_partition_list_destroy(list);
 }
 
-void kafka_commit_done(struct kafka_commit *commit, rd_kafka_resp_err_t error) {
+void kafka_commit_done(struct kafka_commit *commit, rd_kafka_resp_err_t error,
+                       const rd_kafka_topic_partition_list_t *offsets) {
     commit->under_way = false;
+    for (int i = 0; offsets != NULL && i < offsets->cnt; i++) {
+        note_outcome(commit, error, &offsets->elems[i]);
+    }
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR || error == RD_KAFKA_RESP_ERR__NO_OFFSET) {
         commit->told = false;
     } else if (!commit->told) {
@@ -52,6 +57,23 @@ void kafka_commit_final(struct kafka_commit *commit, int timeout_ms) {
     rd_kafka_topic_partition_list_destroy(list);
 }
 
+/* What the broker did not take is told again with the next commit. */
+static void note_outcome(struct kafka_commit *commit, rd_kafka_resp_err_t error,
+                         const rd_kafka_topic_partition_t *entry) {
+    struct kafka_topic *topic = kafka_topics_find(commit->topics, entry->topic);
+    struct kafka_partition *partition = kafka_topics_partition(topic, entry->partition);
+
+    if (partition == NULL) {
+        return;
+    }
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR && entry->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        partition->acknowledged = true;
+        partition->anchor = partition->told;
+    } else {
+        partition->committed = POSITION_UNKNOWN;
+    }
+}
+
 /* What moved since the last time; `next` is what the ring holds for certain. */
 static rd_kafka_topic_partition_list_t *changed(struct kafka_commit *commit) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
@@ -60,11 +82,12 @@ static rd_kafka_topic_partition_list_t *changed(struct kafka_commit *commit) {
     while (kafka_topics_next(commit->topics, &walk)) {
         uint64_t next =
             walk.at->position != NULL ? load_relaxed(&walk.at->position->next) : POSITION_UNKNOWN;
-        if (walk.at->state == KAFKA_PARTITION_ASSIGNED && next != POSITION_UNKNOWN &&
-            next != walk.at->committed) {
+        if (walk.at->state == KAFKA_PARTITION_ASSIGNED && !walk.at->suspect &&
+            !walk.at->rechecking && next != POSITION_UNKNOWN && next != walk.at->committed) {
             rd_kafka_topic_partition_list_add(list, walk.at_topic->route->topic, walk.at_number)
                 ->offset = (int64_t)next;
             walk.at->committed = next;
+            walk.at->told = walk.at->last;
         }
     }
     return list;

@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "ingest/kafka_recheck.h"
 
 #include <inttypes.h>
 #include <sys/eventfd.h>
@@ -13,7 +14,7 @@ static bool within_bounds(unsigned messages, size_t bytes, uint64_t started_ns);
 static void take(struct kafka_consume *consume, const rd_kafka_message_t *message);
 static void take_value(struct kafka_consume *consume, struct kafka_topic *topic,
                        struct kafka_partition *partition, const rd_kafka_message_t *message);
-static int64_t kafka_time(const rd_kafka_message_t *message);
+static int64_t kafka_time(int64_t time_ms);
 static void tell_bad_value(const struct kafka_partition *partition, int64_t offset,
                            enum event_fault fault);
 static void take_error(struct kafka_consume *consume, const rd_kafka_message_t *message);
@@ -81,17 +82,27 @@ static bool within_bounds(unsigned messages, size_t bytes, uint64_t started_ns) 
 static void take(struct kafka_consume *consume, const rd_kafka_message_t *message) {
     struct kafka_topic *topic = kafka_topics_of(message->rkt);
     struct kafka_partition *partition = kafka_topics_partition(topic, message->partition);
+    rd_kafka_timestamp_type_t type;
+    struct kafka_mark mark;
 
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         take_error(consume, message);
         return;
     }
-    /* Of a partition that was taken out meanwhile, or taken before. */
-    if (partition == NULL || partition->state != KAFKA_PARTITION_ASSIGNED ||
-        (uint64_t)message->offset < partition->next) {
+    if (partition == NULL || partition->state != KAFKA_PARTITION_ASSIGNED) {
+        return; /* taken out meanwhile */
+    }
+    mark = (struct kafka_mark){true, (uint64_t)message->offset,
+                               rd_kafka_message_timestamp(message, &type), message->len};
+    if (kafka_recheck_is_proof(partition, &mark)) {
+        kafka_assign_made_anew(consume->assign, topic, message->partition);
         return;
     }
-    partition->next = (uint64_t)message->offset + 1;
+    if (mark.offset < partition->next) {
+        return; /* taken before */
+    }
+    partition->next = mark.offset + 1;
+    partition->last = mark;
     stats_add(consume->stats, STAT_KAFKA_MESSAGES, 1);
     stats_add(consume->stats, STAT_KAFKA_BYTES, message->len);
     if (message->payload == NULL || message->len == 0) {
@@ -107,7 +118,7 @@ static void take_value(struct kafka_consume *consume, struct kafka_topic *topic,
     struct event_source source = {.label = {partition->label, partition->label_length},
                                   .partition = partition->index,
                                   .offset = message->offset,
-                                  .kafka_time_ms = kafka_time(message)};
+                                  .kafka_time_ms = kafka_time(partition->last.time_ms)};
     enum event_fault fault = event_publish_add(consume->publish, topic->route, &source,
                                                (struct span){message->payload, message->len});
 
@@ -118,10 +129,7 @@ static void take_value(struct kafka_consume *consume, struct kafka_topic *topic,
 }
 
 /* Messages of very old producers have none. */
-static int64_t kafka_time(const rd_kafka_message_t *message) {
-    rd_kafka_timestamp_type_t type;
-    int64_t time_ms = rd_kafka_message_timestamp(message, &type);
-
+static int64_t kafka_time(int64_t time_ms) {
     return time_ms >= 0 ? time_ms : clock_wall_ms();
 }
 
@@ -144,6 +152,7 @@ static void take_error(struct kafka_consume *consume, const rd_kafka_message_t *
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         if (partition != NULL) {
             partition->awaited = false;
+            partition->rechecking = false;
         }
     } else if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
         kafka_assign_out_of_range(consume->assign, topic, message->partition);

@@ -20,16 +20,31 @@ enum kafka_partition_state {
     KAFKA_PARTITION_GONE
 };
 
+/* Enough of a message to know it again; length 0 and time -1 are possible, so `known` says whether it is one. */
+struct kafka_mark {
+    bool known;
+    uint64_t offset;
+    int64_t time_ms;
+    size_t length;
+};
+
 struct kafka_partition {
     struct position *position; /* NULL: the positions table is full, it can't be consumed */
     uint32_t index;            /* of position */
     enum kafka_partition_state state;
-    bool awaited;          /* INGEST_CAUGHT_UP waits for it */
-    bool led;              /* has a leader to ask, by the last metadata */
-    bool behind;           /* position->next must follow `next` after the next publish */
-    uint64_t await_offset; /* the end as first heard; POSITION_UNKNOWN until then */
-    uint64_t next;         /* one past the last offset taken, published or not */
-    uint64_t committed;    /* as last told the broker; POSITION_UNKNOWN at first */
+    bool awaited;             /* INGEST_CAUGHT_UP waits for it */
+    bool led;                 /* has a leader to ask, by the last metadata */
+    bool behind;              /* position->next must follow `next` after the next publish */
+    uint64_t await_offset;    /* the end as first heard; POSITION_UNKNOWN until then */
+    uint64_t next;            /* one past the last offset taken, published or not */
+    uint64_t committed;       /* as last told the broker; POSITION_UNKNOWN at first */
+    bool acknowledged;        /* the broker has said that it keeps a committed offset */
+    bool suspect;             /* may have been made anew (kafka_recheck.h) */
+    bool rechecking;          /* the anchor is being fetched again */
+    bool made_anew;           /* proven: it starts at its beginning */
+    struct kafka_mark last;   /* the message before `next` */
+    struct kafka_mark told;   /* `last` when the commit under way was sent */
+    struct kafka_mark anchor; /* `told` when the broker acknowledged it */
     uint16_t label_length;
     char label[ROUTE_TOPIC_MAX_BYTES + 16]; /* "<topic>:<partition>" */
 };

@@ -21,19 +21,22 @@ struct kafka_watch {
     pthread_mutex_t mutex; /* of all below */
     pthread_cond_t changed;
     uint64_t topics_due_ms;
-    rd_kafka_topic_partition_list_t *question;
-    struct kafka_answer *first, **last; /* answers not yet taken */
+    enum kafka_question question;
+    rd_kafka_topic_partition_list_t *partitions; /* of the question; NULL: none is open */
+    struct kafka_answer *first, **last;          /* answers not yet taken */
 };
 
 static void *run(void *argument);
-static rd_kafka_topic_partition_list_t *wait_for_work(struct kafka_watch *watch, bool *topics);
+static rd_kafka_topic_partition_list_t *wait_for_work(struct kafka_watch *watch,
+                                                      enum kafka_question *question, bool *topics);
 static void wait_until(struct kafka_watch *watch, uint64_t mono_ms);
 static void ask_topics(struct kafka_watch *watch);
 static void ask_watermarks(struct kafka_watch *watch, rd_kafka_topic_partition_list_t *partitions);
 static void ask_times(rd_kafka_t *handle, rd_kafka_topic_partition_list_t *partitions,
                       int64_t time);
 static void hand_over(struct kafka_watch *watch, struct kafka_answer *answer);
-static struct kafka_answer *answer_new(void);
+static void ask_committed(struct kafka_watch *watch, rd_kafka_topic_partition_list_t *partitions);
+static struct kafka_answer *answer_new(enum kafka_question question);
 static int start_thread(struct kafka_watch *watch);
 static unsigned interval_of(rd_kafka_t *handle);
 
@@ -84,10 +87,12 @@ void kafka_watch_hurry(struct kafka_watch *watch) {
     pthread_mutex_unlock(&watch->mutex);
 }
 
-void kafka_watch_ask(struct kafka_watch *watch, rd_kafka_topic_partition_list_t *partitions) {
+void kafka_watch_ask(struct kafka_watch *watch, enum kafka_question question,
+                     rd_kafka_topic_partition_list_t *partitions) {
     pthread_mutex_lock(&watch->mutex);
-    assert(watch->question == NULL);
-    watch->question = partitions;
+    assert(watch->partitions == NULL);
+    watch->question = question;
+    watch->partitions = partitions;
     pthread_cond_signal(&watch->changed);
     pthread_mutex_unlock(&watch->mutex);
 }
@@ -120,6 +125,9 @@ void kafka_watch_free_answer(struct kafka_answer *answer) {
     }
     if (answer->lows != NULL) {
         rd_kafka_topic_partition_list_destroy(answer->lows);
+    }
+    if (answer->committed != NULL) {
+        rd_kafka_topic_partition_list_destroy(answer->committed);
     }
     if (answer->highs != NULL) {
         rd_kafka_topic_partition_list_destroy(answer->highs);
@@ -160,9 +168,12 @@ static void *run(void *argument) {
     struct kafka_watch *watch = argument;
 
     for (;;) {
+        enum kafka_question question;
         bool topics;
-        rd_kafka_topic_partition_list_t *partitions = wait_for_work(watch, &topics);
-        if (partitions != NULL) {
+        rd_kafka_topic_partition_list_t *partitions = wait_for_work(watch, &question, &topics);
+        if (partitions != NULL && question == KAFKA_QUESTION_COMMITTED) {
+            ask_committed(watch, partitions);
+        } else if (partitions != NULL) {
             ask_watermarks(watch, partitions);
         }
         if (topics) {
@@ -172,15 +183,17 @@ static void *run(void *argument) {
     return NULL;
 }
 
-static rd_kafka_topic_partition_list_t *wait_for_work(struct kafka_watch *watch, bool *topics) {
+static rd_kafka_topic_partition_list_t *wait_for_work(struct kafka_watch *watch,
+                                                      enum kafka_question *question, bool *topics) {
     rd_kafka_topic_partition_list_t *partitions;
 
     pthread_mutex_lock(&watch->mutex);
-    while (watch->question == NULL && clock_mono_ms() < watch->topics_due_ms) {
+    while (watch->partitions == NULL && clock_mono_ms() < watch->topics_due_ms) {
         wait_until(watch, watch->topics_due_ms);
     }
-    partitions = watch->question;
-    watch->question = NULL;
+    partitions = watch->partitions;
+    watch->partitions = NULL;
+    *question = watch->question;
     *topics = clock_mono_ms() >= watch->topics_due_ms;
     pthread_mutex_unlock(&watch->mutex);
     return partitions;
@@ -194,9 +207,8 @@ static void wait_until(struct kafka_watch *watch, uint64_t mono_ms) {
 }
 
 static void ask_topics(struct kafka_watch *watch) {
-    struct kafka_answer *answer = answer_new();
+    struct kafka_answer *answer = answer_new(KAFKA_QUESTION_TOPICS);
 
-    answer->about_topics = true;
     answer->error =
         rd_kafka_metadata(watch->handle, 0, NULL, &answer->metadata, KAFKA_WATCH_TIMEOUT_MS);
     if (answer->error != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -210,13 +222,21 @@ static void ask_topics(struct kafka_watch *watch) {
 }
 
 static void ask_watermarks(struct kafka_watch *watch, rd_kafka_topic_partition_list_t *partitions) {
-    struct kafka_answer *answer = answer_new();
+    struct kafka_answer *answer = answer_new(KAFKA_QUESTION_WATERMARKS);
 
     answer->lows = partitions;
     answer->highs = rd_kafka_topic_partition_list_copy(partitions);
     /* Low before high: between the two, low may pass by, but never beyond the high asked for later. */
     ask_times(watch->handle, answer->lows, TIME_OLDEST);
     ask_times(watch->handle, answer->highs, TIME_END);
+    hand_over(watch, answer);
+}
+
+static void ask_committed(struct kafka_watch *watch, rd_kafka_topic_partition_list_t *partitions) {
+    struct kafka_answer *answer = answer_new(KAFKA_QUESTION_COMMITTED);
+
+    answer->committed = partitions;
+    answer->error = rd_kafka_committed(watch->handle, partitions, KAFKA_WATCH_TIMEOUT_MS);
     hand_over(watch, answer);
 }
 
@@ -245,12 +265,13 @@ static void hand_over(struct kafka_watch *watch, struct kafka_answer *answer) {
 }
 
 /* Without memory for this there is nothing sensible left to do: try again until there is. */
-static struct kafka_answer *answer_new(void) {
+static struct kafka_answer *answer_new(enum kafka_question question) {
     struct kafka_answer *answer = calloc(1, sizeof(*answer));
 
     while (answer == NULL) {
         sleep(1);
         answer = calloc(1, sizeof(*answer));
     }
+    answer->question = question;
     return answer;
 }

@@ -1,6 +1,6 @@
 /* The questions that block, in a thread of their own: which topics and partitions there are (every 10 s or
- * topic.metadata.refresh.interval.ms, whichever is less; every second until the first answer and while something is unclear), and the watermarks of partitions whose start
- * is open. librdkafka 2.0.2 has no asynchronous form of either, and a broker that is away makes them wait
+ * topic.metadata.refresh.interval.ms, whichever is less; every second until the first answer and while something is unclear), the watermarks of
+ * partitions whose start is open, and what the group has committed. librdkafka 2.0.2 has no asynchronous form of either, and a broker that is away makes them wait
  * for seconds, while the main loop must go on with what other brokers send. The thread decides nothing and
  * logs nothing: it hands each answer over, and writes an eventfd that the main loop polls.
  *
@@ -20,14 +20,18 @@
 
 struct kafka_watch;
 
-/* Either the topics (metadata, or the error that came instead) or watermarks (lows and highs, the same
- * partitions in both; each entry has its own error). */
+enum kafka_question {
+    KAFKA_QUESTION_TOPICS, /* metadata, or the error that came instead */
+    KAFKA_QUESTION_WATERMARKS, /* lows and highs: the same partitions in both, each with its own error */
+    KAFKA_QUESTION_COMMITTED, /* committed: the group's offsets, RD_KAFKA_OFFSET_INVALID where none */
+};
+
 struct kafka_answer {
     struct kafka_answer *next;
+    enum kafka_question question;
     rd_kafka_resp_err_t error;
-    bool about_topics;
     const struct rd_kafka_metadata *metadata;
-    rd_kafka_topic_partition_list_t *lows, *highs;
+    rd_kafka_topic_partition_list_t *lows, *highs, *committed;
 };
 
 /* Asks about the topics that have a handle (rd_kafka_topic_new). 0 or -errno. */
@@ -37,8 +41,10 @@ int kafka_watch_fd(const struct kafka_watch *watch);
 
 /* Topics again within a second. */
 void kafka_watch_hurry(struct kafka_watch *watch);
-/* Takes the list over; there must be no other such question open: its answer always comes. */
-void kafka_watch_ask(struct kafka_watch *watch, rd_kafka_topic_partition_list_t *partitions);
+/* Takes the list over. There must be no other question open (the one about topics asks itself): the answer
+ * always comes. */
+void kafka_watch_ask(struct kafka_watch *watch, enum kafka_question question,
+                     rd_kafka_topic_partition_list_t *partitions);
 
 /* NULL: no more. The caller frees. */
 struct kafka_answer *kafka_watch_take(struct kafka_watch *watch) MUST_CHECK;

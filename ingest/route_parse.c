@@ -219,7 +219,7 @@ static int parse_option(struct row_parse *parse, struct span text) {
         const char *name;
         int (*parse)(struct row_parse *parse, struct span value);
     } known[] = {{"require", parse_require}, {"conflate", parse_conflate}};
-    struct span value = text, name;
+    struct span value = text, name = text;
 
     take_until(&value, '=', &name);
     for (unsigned i = 0; i < ARRAY_LENGTH(known); i++) {

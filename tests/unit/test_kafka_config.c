@@ -1,4 +1,5 @@
 #include "ingest/kafka_config.h"
+#include "ingest/kafka_recheck.h"
 #include "ingest/kafka_start.h"
 #include "shm/positions.h"
 
@@ -137,6 +138,25 @@ START_TEST(a_partition_starts_where_neither_a_gap_nor_a_double_goes_unsaid) {
 }
 END_TEST
 
+START_TEST(only_another_message_at_the_anchor_proves_a_topic_made_anew) {
+    struct kafka_partition partition = {.next = 9, .anchor = {true, 6, 1700, 30}};
+    struct kafka_mark same = {true, 6, 1700, 30}, later = {true, 6, 1701, 30};
+    struct kafka_mark longer = {true, 6, 1700, 31}, behind = {true, 7, 1, 1};
+
+    ck_assert(!kafka_recheck_is_proof(&partition, &later)); /* nobody asked */
+    partition.rechecking = true;
+    ck_assert(!kafka_recheck_is_proof(&partition, &same));
+    ck_assert(!partition.rechecking);
+    partition.rechecking = true;
+    ck_assert(kafka_recheck_is_proof(&partition, &later));
+    partition.rechecking = true;
+    ck_assert(kafka_recheck_is_proof(&partition, &longer));
+    partition.rechecking = true;
+    ck_assert(!kafka_recheck_is_proof(&partition, &behind)); /* compacted away: proves nothing */
+    ck_assert(!partition.rechecking);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("kafka_config");
     TCase *tests = tcase_create("all");
@@ -152,6 +172,7 @@ int main(void) {
     tcase_add_test(tests, the_check_finds_what_only_a_client_notices);
     tcase_add_loop_test(tests, a_partition_starts_where_neither_a_gap_nor_a_double_goes_unsaid, 0,
                         (int)ARRAY_LENGTH(starts));
+    tcase_add_test(tests, only_another_message_at_the_anchor_proves_a_topic_made_anew);
     suite_add_tcase(suite, tests);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
