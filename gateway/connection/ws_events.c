@@ -4,6 +4,18 @@
 #include "gateway/connection/conn_table.h"
 #include "gateway/message/message.h"
 
+/* wslay checks the reason of a Close from the third byte of each piece on, so that what it says depends on where the
+ * stream was cut; in pieces of two bytes it checks nothing, and on_close() does. Headers come in such pieces too:
+ * before one is complete nobody knows what it begins. */
+#define SMALL_PIECE 2u
+
+static size_t piece_size(const struct ws_input *input) {
+    if (input->frame_bytes == 0 || input->frame_is_close) {
+        return SMALL_PIECE;
+    }
+    return (size_t)(input->framed + input->frame_bytes - input->fed);
+}
+
 static ssize_t on_recv(wslay_event_context_ptr context, uint8_t *buffer, size_t size, int flags,
                        void *user_data) {
     (void)flags;
@@ -12,7 +24,9 @@ static ssize_t on_recv(wslay_event_context_ptr context, uint8_t *buffer, size_t 
         wslay_event_set_error(context, WSLAY_ERR_WOULDBLOCK);
         return -1;
     }
-    size_t taken = input->length < size ? input->length : size;
+    size_t taken = piece_size(input);
+    taken = taken < size ? taken : size;
+    taken = taken < input->length ? taken : input->length;
     memcpy(buffer, input->data, taken);
     input->data += taken;
     input->length -= taken;
@@ -54,6 +68,7 @@ static void on_frame_start(wslay_event_context_ptr context,
     (void)context;
     struct ws_input *input = user_data;
     input->frame_bytes = frame_size(frame->payload_length);
+    input->frame_is_close = frame->opcode == WSLAY_CONNECTION_CLOSE;
     if (wslay_is_ctrl_frame(frame->opcode)) {
         return;
     }
@@ -70,7 +85,7 @@ static void on_frame_end(wslay_event_context_ptr context, void *user_data) {
     input->frame_bytes = 0;
 }
 
-/* wslay lets a payload of one byte pass as "no status", and a reason's UTF-8 split over two reads. */
+/* wslay lets a payload of one byte pass as "no status"; for the reason see piece_size(). */
 static void on_close(struct ws_input *input, const struct wslay_event_on_msg_recv_arg *message) {
     if (message->msg_length == 1) {
         fail(input, CLOSE_PROTOCOL_ERROR, "");
@@ -159,6 +174,18 @@ static void handle_failure(struct worker *worker, struct conn *conn, struct ws_i
     conn_close(worker, conn, (enum close_code)code, reason);
 }
 
+/* True when wslay reads no further. It also returns when a piece was less than a header's field. */
+static bool read_all(struct ws_input *input) {
+    int result = 0;
+    while (result == 0 && input->length > 0 && wslay_event_get_read_enabled(input->context)) {
+        result = wslay_event_recv(input->context);
+    }
+    if (result == WSLAY_ERR_NOMEM) {
+        fail(input, CLOSE_SERVER_ERROR, "Out of memory");
+    }
+    return result != 0 || !wslay_event_get_read_enabled(input->context);
+}
+
 void ws_events_feed(struct worker *worker, struct conn *conn, const unsigned char *data,
                     size_t length) {
     if (conn->input == NULL && ws_pool_lend(worker, conn) != 0) {
@@ -168,11 +195,7 @@ void ws_events_feed(struct worker *worker, struct conn *conn, const unsigned cha
     struct ws_input *input = conn->input;
     input->data = data;
     input->length = length;
-    int result = wslay_event_recv(input->context);
-    if (result == WSLAY_ERR_NOMEM) {
-        fail(input, CLOSE_SERVER_ERROR, "Out of memory");
-    }
-    bool stopped = result != 0 || !wslay_event_get_read_enabled(input->context);
+    bool stopped = read_all(input);
     if (conn->state != CONN_DEAD && stopped &&
         (input->failure != 0 || !wslay_event_get_close_received(input->context))) {
         handle_failure(worker, conn, input);

@@ -1,77 +1,8 @@
 /* A connection from its first byte to its last over a real socket pair, with the worker's loop turned by hand and
  * a clock that the test moves: each state ends, whatever the peer does. */
-#include "gateway/connection/conn_poll.h"
 #include "gateway/connection/conn_read.h"
-#include "gateway/connection/conn_table.h"
 #include "gateway/connection/conn_timers.h"
-#include "gateway/connection/ws_pool.h"
-#include "gateway/delivery/conn_flush.h"
-#include "gateway/delivery/fanout.h"
-
-#include <check.h>
-#include <event2/event.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-static struct worker worker;
-static struct options options;
-static int segment_fd, block_fd;
-static int peer = -1; /* the client's end */
-
-static void set_up(void) {
-    const char *note;
-    signal(SIGPIPE, SIG_IGN);
-    memset(&worker, 0, sizeof worker);
-    options = (struct options){.auto_join_rooms = "prices",
-                               .auth_timeout = 10000,
-                               .ws_max_queue_bytes = 1 << 20,
-                               .ws_max_message_bytes = 65536,
-                               .ws_max_connections = 10,
-                               .ws_ping_interval = 30000,
-                               .ws_pong_timeout = 5000,
-                               .instance_id = "test"};
-    worker.options = &options;
-    ck_assert_int_eq(segment_create(4096, &segment_fd), 0);
-    ck_assert_int_eq(segment_map(segment_fd, true, &worker.view.segment), 0);
-    ck_assert_int_eq(worker_block_create(&block_fd), 0);
-    ck_assert_int_eq(worker_block_map(block_fd, true, &worker.block), 0);
-    worker.stats = &worker.block->stats;
-    worker.base = event_base_new();
-    ck_assert_ptr_nonnull(worker.base);
-    ck_assert_int_eq(conn_table_new(&worker, &worker.conns), 0);
-    ck_assert_int_eq(fanout_new(&worker, &worker.fanout), 0);
-    ck_assert_int_eq(ws_pool_new(&worker, &worker.ws_pool), 0);
-    ck_assert_int_eq(conn_poll_init(&worker), 0);
-    ck_assert_int_eq(conn_flush_init(&worker, "sendmsg", &note), 0);
-}
-
-static void tear_down(void) {
-    conn_table_free(&worker, worker.conns);
-    static const enum stat_id gauges[] = {STAT_SOCKETS, STAT_CONNECTIONS, STAT_AUTHENTICATED,
-                                          STAT_PENDING_AUTH};
-    for (unsigned i = 0; i < ARRAY_LENGTH(gauges); i++) {
-        ck_assert_uint_eq(stats_get(worker.stats, gauges[i]), 0);
-    }
-    fanout_free(worker.fanout);
-    ws_pool_free(worker.ws_pool);
-    event_base_free(worker.base);
-    worker_block_unmap(worker.block);
-    segment_unmap(&worker.view.segment);
-    close(segment_fd);
-    close(block_fd);
-    if (peer >= 0) {
-        close(peer);
-    }
-}
-
-static void turn(void) {
-    conn_flush_slice(&worker);
-    event_base_loop(worker.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
-    conn_reap(&worker);
-}
+#include "tests/unit/conn_fixture.h"
 
 static void turns(int count) {
     while (count-- > 0) {
@@ -86,15 +17,6 @@ static void pass_ms(uint64_t ms) {
         conn_timers_advance(&worker);
         turn();
     }
-}
-
-static struct conn *accept_one(void) {
-    int pair[2];
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
-    peer = pair[1];
-    struct conn *conn = conn_new(&worker, pair[0]);
-    ck_assert_ptr_nonnull(conn);
-    return conn;
 }
 
 /* A connection past its handshake, without the bytes of one. */
@@ -115,28 +37,6 @@ static struct conn *open_websocket(bool authenticated) {
         ck_assert_int_eq(conn_set_identity(&worker, conn, &identity), 0);
     }
     return conn;
-}
-
-static void say(const void *bytes, size_t length) {
-    ck_assert_int_eq(send(peer, bytes, length, MSG_NOSIGNAL), (ssize_t)length);
-}
-
-static void say_text(const char *text) {
-    say(text, strlen(text));
-}
-
-/* A small frame with a mask of zeros. */
-static void say_frame(uint8_t first, const char *payload, size_t length) {
-    unsigned char frame[256] = {first, (unsigned char)(0x80 | length)};
-    memcpy(frame + 6, payload, length);
-    say(frame, 6 + length);
-}
-
-static unsigned char heard[1 << 20];
-
-/* What has come so far; 0 at the end of the stream, -1 when there is nothing. */
-static ssize_t hear(void) {
-    return recv(peer, heard, sizeof heard, MSG_DONTWAIT);
 }
 
 static bool ended(void) {
