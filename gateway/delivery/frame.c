@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #define FRAME_HEADER_MAX  10u
-#define FRAME_BLOCK_SLACK 16u /* frame_length_at() may look past HTTP bytes at a block's end */
 #define FRAME_PAYLOAD_MAX (1u << 30)
 
 /* wslay writes a frame in two calls (header, payload); both append to the open block. */
@@ -57,7 +56,7 @@ static struct frame_block *take_block(struct frame_arena *arena, uint32_t size) 
     if (size == FRAME_BLOCK_BYTES && arena->spare_count > 0) {
         return arena->spare[--arena->spare_count];
     }
-    struct frame_block *block = malloc(sizeof *block + size + FRAME_BLOCK_SLACK);
+    struct frame_block *block = malloc(sizeof *block + size);
     if (block != NULL) {
         block->size = size;
     }
@@ -151,13 +150,15 @@ int frame_raw(struct frame_arena *arena, struct span bytes, struct frame_piece *
     if (bytes.length > FRAME_PAYLOAD_MAX) {
         return -EMSGSIZE;
     }
-    int error = make_room(arena, bytes.length);
+    int error = make_room(arena, bytes.length + 1);
     if (error != 0) {
         return error;
     }
     struct frame_block *block = arena->blocks[arena->open];
     *out = (struct frame_piece){arena->open, block->used, (uint32_t)bytes.length};
     append_to_open((const uint8_t *)bytes.data, bytes.length, 0, arena);
+    block
+        ->used++; /* a gap: the frames behind it are no neighbours, so they stay pieces of their own */
     return 0;
 }
 

@@ -49,7 +49,7 @@ void frame_arena_done(struct frame_arena *arena);
 /* One unfragmented frame: WSLAY_TEXT_FRAME, WSLAY_PING … -ENOMEM, -EMSGSIZE past 1 GiB. */
 int frame_make(struct frame_arena *arena, uint8_t opcode, struct span payload,
                struct frame_piece *out) MUST_CHECK;
-/* The bytes as they are (HTTP). */
+/* The bytes as they are (HTTP): ASCII, never merged with what follows. */
 int frame_raw(struct frame_arena *arena, struct span bytes, struct frame_piece *out) MUST_CHECK;
 
 static inline void frame_ref(struct frame_arena *arena, uint32_t block) {
@@ -60,6 +60,11 @@ void frame_unref(struct frame_arena *arena, uint32_t block);
 static inline const unsigned char *frame_bytes(const struct frame_arena *arena,
                                                struct frame_piece piece) {
     return arena->blocks[piece.block]->bytes + piece.at;
+}
+
+/* What a piece begins with: a frame (FIN is always set here), or else HTTP's ASCII. */
+static inline bool frame_begins_at(const unsigned char *bytes) {
+    return (bytes[0] & 0x80u) != 0;
 }
 
 /* Whole length (header and payload) of the server frame that starts at `bytes`. */

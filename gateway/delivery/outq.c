@@ -113,14 +113,17 @@ static void advance_front(struct outq_pool *pool, struct outq *queue, uint32_t w
     struct frame_piece *front = &queue->front;
     const unsigned char *frame = frame_bytes(pool->arena, *front) - queue->partial;
     uint32_t done = queue->partial + written;
-    for (uint32_t length = frame_length_at(frame); length <= done;
-         length = frame_length_at(frame)) {
-        frame += length;
-        done -= length;
-    }
-    queue->partial = done;
     front->at += written;
     front->length -= written;
+    if (frame_begins_at(
+            frame)) { /* HTTP has no inner bounds: all of it that is out counts as begun */
+        for (uint32_t length = frame_length_at(frame); length <= done;
+             length = frame_length_at(frame)) {
+            frame += length;
+            done -= length;
+        }
+    }
+    queue->partial = done;
 }
 
 void outq_consume(struct outq_pool *pool, struct outq *queue, size_t written) {
@@ -135,21 +138,26 @@ void outq_consume(struct outq_pool *pool, struct outq *queue, size_t written) {
     }
 }
 
+/* How much of the front piece must still go out: the rest of a begun frame, or of HTTP. */
+static uint32_t begun_rest(const struct outq_pool *pool, const struct outq *queue) {
+    const unsigned char *begin = frame_bytes(pool->arena, queue->front) - queue->partial;
+    return frame_begins_at(begin) ? frame_length_at(begin) - queue->partial : queue->front.length;
+}
+
 void outq_drop_unsent(struct outq_pool *pool, struct outq *queue) {
-    if (outq_empty(queue) || queue->partial == 0) {
+    if (outq_empty(queue) ||
+        (queue->partial == 0 && frame_begins_at(frame_bytes(pool->arena, queue->front)))) {
         outq_clear(pool, queue);
         return;
     }
-    const unsigned char *frame = frame_bytes(pool->arena, queue->front) - queue->partial;
-    uint32_t rest = frame_length_at(frame) - queue->partial;
-    struct frame_piece kept = {queue->front.block, queue->front.at, rest};
+    struct frame_piece kept = {queue->front.block, queue->front.at, begun_rest(pool, queue)};
     uint32_t partial = queue->partial;
     frame_ref(pool->arena, kept.block);
     outq_clear(pool, queue);
     queue->front = kept; /* takes over the reference above */
     queue->partial = partial;
-    queue->bytes = rest;
-    pool->bytes += rest;
+    queue->bytes = kept.length;
+    pool->bytes += kept.length;
 }
 
 void outq_clear(struct outq_pool *pool, struct outq *queue) {

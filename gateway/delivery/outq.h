@@ -38,9 +38,9 @@ int outq_append(struct outq_pool *pool, struct outq *queue, struct frame_piece p
 /* The first pieces as an array for writing; returns how many. */
 unsigned outq_gather(const struct outq_pool *pool, const struct outq *queue, struct iovec *iov,
                      unsigned most);
-/* `written` bytes have gone out; they must be WebSocket frames when partial frames matter. */
+/* `written` bytes have gone out. */
 void outq_consume(struct outq_pool *pool, struct outq *queue, size_t written);
-/* Drops whole frames that have not been begun; what is left of a begun one stays. */
+/* Drops frames that have not been begun; what is left of a begun one stays, and so does HTTP (the 101). */
 void outq_drop_unsent(struct outq_pool *pool, struct outq *queue);
 void outq_clear(struct outq_pool *pool, struct outq *queue);
 

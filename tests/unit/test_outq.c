@@ -139,6 +139,34 @@ START_TEST(dropping_keeps_the_rest_of_a_begun_frame_only) {
 }
 END_TEST
 
+START_TEST(an_http_answer_in_front_of_frames_is_never_taken_for_one) {
+    static const char answer[] = "HTTP/1.1 101 ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~\r\n\r\n";
+    const size_t length = sizeof answer - 1;
+    for (size_t cut = 0; cut <= length + 12; cut++) {
+        struct frame_piece raw;
+        ck_assert_int_eq(frame_raw(&arena, (struct span){answer, length}, &raw), 0);
+        append(raw);
+        append(text_frame(10, 'a'));
+        append(text_frame(10, 'b'));
+        outq_consume(&pool, &queue, cut);
+        outq_drop_unsent(&pool, &queue);
+        /* the whole answer goes out, or the rest of the frame that was begun */
+        size_t frames = cut > length ? cut - length : 0;
+        ck_assert_uint_eq(queue.bytes, cut < length  ? length - cut
+                                       : frames % 12 ? 12 - frames % 12
+                                                     : 0);
+        append(text_frame(1, 'z'));
+        struct iovec iov[4];
+        unsigned pieces = outq_gather(&pool, &queue, iov, 4);
+        if (cut < length) {
+            ck_assert_uint_eq(pieces, 2);
+            ck_assert_mem_eq(iov[0].iov_base, answer + cut, length - cut);
+        }
+        outq_clear(&pool, &queue);
+    }
+}
+END_TEST
+
 START_TEST(a_block_is_used_again_when_its_last_reference_goes) {
     uint64_t before = 0;
     for (int i = 0; i < 10000; i++) {
@@ -189,6 +217,7 @@ int main(void) {
     tcase_add_test(tests, frames_with_another_between_them_stay_apart_and_in_order);
     tcase_add_test(tests, what_is_written_leaves_whatever_the_cut);
     tcase_add_test(tests, dropping_keeps_the_rest_of_a_begun_frame_only);
+    tcase_add_test(tests, an_http_answer_in_front_of_frames_is_never_taken_for_one);
     tcase_add_test(tests, a_block_is_used_again_when_its_last_reference_goes);
     tcase_add_test(tests, a_slow_queue_pins_only_its_own_blocks);
     tcase_add_test(tests, a_frame_longer_than_a_block_has_one_of_its_own);
