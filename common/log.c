@@ -38,6 +38,17 @@ void log_init(const char *process, enum log_level level, enum log_format format)
     log_set_level(level);
 }
 
+void log_init_words(const char *process, const char *level, const char *format) {
+    enum log_level found = LOG_LEVEL_INFO;
+
+    for (unsigned i = 0; i < ARRAY_LENGTH(level_names); i++) {
+        if (strcmp(level, level_names[i]) == 0) {
+            found = (enum log_level)i;
+        }
+    }
+    log_init(process, found, strcmp(format, "text") == 0 ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON);
+}
+
 void log_set_level(enum log_level level) {
     atomic_store_explicit(&logger.level, (int)level, memory_order_relaxed);
 }

@@ -15,7 +15,6 @@
 static int answer(const struct options *options, const struct option_command *command);
 static int check_config(const struct options *options);
 static int refuse(const char *text);
-static void start_log(const struct options *options);
 
 int main(int argc, char **argv) {
     struct options options;
@@ -33,7 +32,7 @@ int main(int argc, char **argv) {
     if (child == 0 || heritage.role != HERITAGE_INGEST) {
         return answer(&options, &command);
     }
-    start_log(&options);
+    log_init_words("ingest", options.log_level, options.log_format);
     if (options.kafka_brokers[0] == '\0' && !command.dev) {
         return refuse("KAFKA_BROKERS is not set: give the brokers as HOST:PORT,..., or use --dev");
     }
@@ -70,17 +69,4 @@ static int check_config(const struct options *options) {
 static int refuse(const char *text) {
     fprintf(stderr, "moonx-ingest: %s\n", text);
     return EXIT_CONFIGURATION;
-}
-
-static void start_log(const struct options *options) {
-    static const char *const levels[] = {"error", "warn", "info", "debug"};
-    enum log_level level = LOG_LEVEL_INFO;
-
-    for (unsigned i = 0; i < ARRAY_LENGTH(levels); i++) {
-        if (strcmp(options->log_level, levels[i]) == 0) {
-            level = (enum log_level)i;
-        }
-    }
-    log_init("ingest", level,
-             strcmp(options->log_format, "text") == 0 ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON);
 }

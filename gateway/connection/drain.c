@@ -12,6 +12,8 @@
 #define DRAIN_SLICE_MIN      64u
 /* Clients come back over this time after their Close. */
 #define RECONNECT_SPREAD_MS 5000
+/* Plain HTTP may still be answered so long when all clients are gone. */
+#define HTTP_GRACE_MS 500
 
 static struct {
     uint64_t start_ms, deadline_ms;
@@ -37,8 +39,6 @@ static void send_away(struct worker *worker, struct conn *conn) {
     if (conn->state == CONN_PENDING || conn->state == CONN_LIVE) {
         notice_reconnect(worker, conn, random() % RECONNECT_SPREAD_MS, "drain");
         conn_close(worker, conn, CLOSE_SERVICE_RESTART, "Service restart");
-    } else if (conn->state == CONN_HEAD) {
-        conn_kill(worker, conn);
     }
 }
 
@@ -58,5 +58,10 @@ bool drain_tick(struct worker *worker) {
     for (; state.next < until && state.next < worker->conns->slab.next_new; state.next++) {
         send_away(worker, conn_at(worker, state.next));
     }
-    return now >= state.deadline_ms || stats_get(worker->stats, STAT_SOCKETS) == 0;
+    if (stats_get(worker->stats, STAT_CONNECTIONS) > 0) {
+        return now >= state.deadline_ms;
+    }
+    /* clients are gone; a page that is being asked for gets a moment, a connection that says nothing does not */
+    return stats_get(worker->stats, STAT_SOCKETS) == 0 || now >= state.start_ms + HTTP_GRACE_MS ||
+           now >= state.deadline_ms;
 }

@@ -52,18 +52,6 @@ static int run_subcommand(const struct option_command *command, const struct opt
     return refuse(error);
 }
 
-static void start_log(const struct options *options) {
-    static const char *const levels[] = {"error", "warn", "info", "debug"};
-    enum log_level level = LOG_LEVEL_INFO;
-    for (unsigned i = 0; i < ARRAY_LENGTH(levels); i++) {
-        if (strcmp(options->log_level, levels[i]) == 0) {
-            level = (enum log_level)i;
-        }
-    }
-    log_init("supervisor", level,
-             strcmp(options->log_format, "text") == 0 ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON);
-}
-
 static int run_command(int argc, char *const *argv, const struct option_command *command,
                        const struct options *options) {
     char error[1024];
@@ -76,7 +64,7 @@ static int run_command(int argc, char *const *argv, const struct option_command 
     if (command->check_config) {
         return config_check_command(argc, argv, options, command->dev);
     }
-    start_log(options);
+    log_init_words("supervisor", options->log_level, options->log_format);
     return supervisor_run(argc, argv, options, command->dev);
 }
 
