@@ -1,6 +1,9 @@
 #include "gateway/connection/role_set.h"
 
 #include <stdlib.h>
+
+#define HASH_NONFATAL_OOM                                                                          \
+    1 /* else uthash ends the process when memory is out; hh.tbl stays NULL then */
 #include <uthash.h>
 
 struct role_set_entry {
@@ -53,6 +56,11 @@ static struct role_set_entry *add(struct role_set *set, const char *text, size_t
     entry->text = copy;
     entry->length = length;
     HASH_ADD_KEYPTR(hh, set->by_text, entry->text, entry->length, entry);
+    if (entry->hh.tbl == NULL) {
+        free(copy);
+        slab_give(&set->slab, index);
+        return NULL;
+    }
     return entry;
 }
 
