@@ -27,6 +27,8 @@
       0, 128, "", "server", "Name of this host among the gateways; empty: the host name.")                \
     X(text, routes_file, "ROUTES_FILE", "", "--routes", "", NULL,                                        \
       0, 4096, "", "server", "Routing table, moonx-routes(5); empty: the built-in routes.")               \
+    X(text, rooms_file, "ROOMS_FILE", "", "--rooms", "", NULL,                                           \
+      0, 4096, "", "server", "Who may join which room, moonx-rooms(5); empty: the built-in table.")       \
     X(int, ring_bytes, "RING_BYTES", "", "", "268435456", "33554432",                                    \
       1048576, 68719476736, "bytes", "server",                                                            \
       "Size of the ring in shared memory; rounded up to a power of two.")                                 \

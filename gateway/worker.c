@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/secret.h"
+#include "gateway/access/policy.h"
 #include "gateway/connection/conn_accept.h"
 #include "gateway/connection/conn_poll.h"
 #include "gateway/connection/conn_table.h"
@@ -131,7 +132,8 @@ static void turn(struct worker *worker) {
 /* Secrets first, then the lesser user, then everything that strangers can reach. */
 static int become_unprivileged(struct worker *worker, bool dev) {
     char error[512];
-    if (auth_new(worker->options, dev, &worker->auth, error, sizeof error) != 0) {
+    if (auth_new(worker->options, dev, &worker->auth, error, sizeof error) != 0 ||
+        policy_new(worker->options->rooms_file, &worker->policy, error, sizeof error) != 0) {
         log_error("%s", error);
         return -EINVAL;
     }
@@ -213,6 +215,7 @@ static void tear_down(struct worker *worker) {
         store_relaxed(&worker->block->state, WORKER_ABSENT);
     }
     auth_free(worker->auth);
+    policy_free(worker->policy);
 }
 
 static void name_process(const struct heritage *heritage, const struct options *options) {

@@ -14,6 +14,7 @@ struct conn;
 struct conn_table;
 struct event_base;
 struct fanout;
+struct policy;
 struct ws_pool;
 
 struct worker {
@@ -23,6 +24,7 @@ struct worker {
     struct worker_block *block; /* own one, writable */
     struct stats *stats;        /* block->stats */
     struct auth *auth;
+    struct policy *policy; /* NULL: the built-in table */
     struct ring_read reader;
     struct conn_table *conns;
     struct fanout *fanout; /* rooms, users, frames, flush schedule */

@@ -1,90 +1,177 @@
 #include "gateway/access/policy.h"
 
-#include "common/room_name.h"
+#include "gateway/access/policy_row.h"
 
-enum rule {
-    RULE_NONE,  /* nobody */
-    RULE_USER,  /* any authenticated user */
-    RULE_OWNER, /* the user whose id stands where the pattern has its star */
-    RULE_ROLE,  /* who has the role that stands there */
-    RULE_ASK,   /* whom the auth service allows; without one, nobody */
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ROWS_FIRST 16u
+
+struct policy {
+    unsigned count, space;
+    struct policy_row *rows; /* NULL: the built-in ones */
 };
 
-/* Joining and publishing stand side by side because whoever changes one must think of the other; what
- * clients publish is no part of the wire yet, so only `join` is read. */
-struct row {
-    const char *pattern; /* a name, or a prefix and `*` for at least one more byte */
-    enum rule join;
-    enum rule publish;
+/* PROTOCOL 7. deploy/rooms.example says the same, with comments; a test compares them. */
+static const struct policy_row built_in_rows[] = {
+    {.prefix = "prices", .join = {POLICY_USER, ""}},
+    {.prefix = "prices:", .placeholder = POLICY_ANYTHING, .join = {POLICY_USER, ""}},
+    {.prefix = "trades", .join = {POLICY_USER, ""}},
+    {.prefix = "system_alerts", .join = {POLICY_USER, ""}},
+    {.prefix = "user_actions", .join = {POLICY_USER, ""}},
+    {.prefix = "notifications", .join = {POLICY_USER, ""}},
+    {.prefix = "user:", .placeholder = POLICY_USER_ID, .join = {POLICY_OWNER, ""}},
+    {.prefix = "portfolio:", .placeholder = POLICY_USER_ID, .join = {POLICY_OWNER, ""}},
+    {.prefix = "orders:", .placeholder = POLICY_USER_ID, .join = {POLICY_OWNER, ""}},
+    {.prefix = "notifications:", .placeholder = POLICY_USER_ID, .join = {POLICY_OWNER, ""}},
+    {.prefix = "role:", .placeholder = POLICY_ROLE_NAME, .join = {POLICY_ROLE_HERE, ""}},
+    {.prefix = "chat:",
+     .placeholder = POLICY_ANYTHING,
+     .join = {POLICY_USER, ""},
+     .publish = {POLICY_USER, ""}},
+    {.prefix = "order:", .placeholder = POLICY_ANYTHING, .join = {POLICY_ASK, ""}},
 };
 
-static const struct row rows[] = {
-    {"prices", RULE_USER, RULE_NONE},       {"prices:*", RULE_USER, RULE_NONE},
-    {"trades", RULE_USER, RULE_NONE},       {"system_alerts", RULE_USER, RULE_NONE},
-    {"user_actions", RULE_USER, RULE_NONE}, {"notifications", RULE_USER, RULE_NONE},
-    {"user:*", RULE_OWNER, RULE_NONE},      {"portfolio:*", RULE_OWNER, RULE_NONE},
-    {"orders:*", RULE_OWNER, RULE_NONE},    {"notifications:*", RULE_OWNER, RULE_NONE},
-    {"role:*", RULE_ROLE, RULE_NONE},       {"chat:*", RULE_USER, RULE_USER},
-    {"order:*", RULE_ASK, RULE_NONE},
-};
+static struct policy *make(bool own_rows, char *error, size_t error_size);
+static int take_row(void *context, const struct table_row *line, char *error, size_t error_size);
+static int finish(int result, struct policy *policy, struct policy **out);
+static const struct policy_row *find_row(const struct policy *policy, struct span room,
+                                         struct span *held);
 
-static bool matches(const char *pattern, struct span room, struct span *star);
-static bool allows(enum rule rule, struct span star, const struct policy_subject *subject);
-static bool has_role(const struct policy_subject *subject, struct span role);
+int policy_new(const char *path, struct policy **out, char *error, size_t error_size) {
+    struct policy *policy = make(path[0] != '\0', error, error_size);
 
-enum policy_result policy_may_join(struct span room, const struct policy_subject *subject) {
-    struct span star;
+    if (policy == NULL) {
+        return -ENOMEM;
+    }
+    return finish(path[0] == '\0' ? 0 : table_file_read(path, take_row, policy, error, error_size),
+                  policy, out);
+}
 
-    if (!room_name_valid(room)) {
+int policy_parse(const char *name, struct span text, struct policy **out, char *error,
+                 size_t error_size) {
+    struct policy *policy = make(true, error, error_size);
+
+    if (policy == NULL) {
+        return -ENOMEM;
+    }
+    return finish(table_file_parse(name, text, take_row, policy, error, error_size), policy, out);
+}
+
+void policy_free(struct policy *policy) {
+    if (policy != NULL) {
+        free(policy->rows);
+        free(policy);
+    }
+}
+
+enum policy_result policy_may_join(const struct policy *policy, struct span room,
+                                   const struct policy_subject *subject) {
+    struct span held;
+    const struct policy_row *row = find_row(policy, room, &held);
+
+    if (row == NULL) {
         return POLICY_UNKNOWN;
     }
-    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
-        if (matches(rows[i].pattern, room, &star)) {
-            return allows(rows[i].join, star, subject) ? POLICY_ALLOW : POLICY_DENY;
+    return policy_row_allows(&row->join, held, subject) ? POLICY_ALLOW : POLICY_DENY;
+}
+
+enum policy_result policy_may_publish(const struct policy *policy, struct span room,
+                                      const struct policy_subject *subject) {
+    struct span held;
+    const struct policy_row *row = find_row(policy, room, &held);
+
+    if (row == NULL) {
+        return POLICY_UNKNOWN;
+    }
+    return policy_row_allows(&row->publish, held, subject) ? POLICY_ALLOW : POLICY_DENY;
+}
+
+/* With rows of its own, none yet: also a file without a line is a table, one that denies everything. */
+static struct policy *make(bool own_rows, char *error, size_t error_size) {
+    struct policy *policy = calloc(1, sizeof(*policy));
+
+    if (policy != NULL && own_rows) {
+        policy->space = ROWS_FIRST;
+        policy->rows = malloc(ROWS_FIRST * sizeof(*policy->rows));
+    }
+    if (policy == NULL || (own_rows && policy->rows == NULL)) {
+        free(policy);
+        snprintf(error, error_size, "the rooms table: out of memory");
+        return NULL;
+    }
+    return policy;
+}
+
+static int finish(int result, struct policy *policy, struct policy **out) {
+    if (result != 0) {
+        policy_free(policy);
+        return result;
+    }
+    *out = policy;
+    return 0;
+}
+
+static bool same_pattern(const struct policy_row *a, const struct policy_row *b) {
+    return a->placeholder == b->placeholder && strcmp(a->prefix, b->prefix) == 0 &&
+           strcmp(a->suffix, b->suffix) == 0;
+}
+
+static int grow(struct policy *policy) {
+    unsigned space = policy->space * 2;
+    struct policy_row *rows;
+
+    if (policy->count < policy->space) {
+        return 0;
+    }
+    rows = realloc(policy->rows, space * sizeof(*rows));
+    if (rows == NULL) {
+        return -ENOMEM;
+    }
+    policy->rows = rows;
+    policy->space = space;
+    return 0;
+}
+
+static int take_row(void *context, const struct table_row *line, char *error, size_t error_size) {
+    struct policy *policy = context;
+    struct policy_row row;
+    int result = policy_row_parse(line, &row, error, error_size);
+
+    if (result != 0) {
+        return result;
+    }
+    if (policy->count == POLICY_MAX_ROWS) {
+        snprintf(error, error_size, "%s:%u: more than %d lines", line->file, line->line,
+                 POLICY_MAX_ROWS);
+        return -E2BIG;
+    }
+    for (unsigned i = 0; i < policy->count; i++) {
+        if (same_pattern(&policy->rows[i], &row)) {
+            snprintf(error, error_size, "%s:%u: this pattern stands twice", line->file, line->line);
+            return -EEXIST;
         }
     }
-    return POLICY_UNKNOWN;
+    result = grow(policy);
+    if (result == 0) {
+        policy->rows[policy->count++] = row;
+    }
+    return result;
 }
 
-/* *star is what stands for the `*`, empty without one. */
-static bool matches(const char *pattern, struct span room, struct span *star) {
-    size_t length = strlen(pattern);
+static const struct policy_row *find_row(const struct policy *policy, struct span room,
+                                         struct span *held) {
+    bool own = policy != NULL && policy->rows != NULL;
+    const struct policy_row *rows = own ? policy->rows : built_in_rows;
+    unsigned count = own ? policy->count : (unsigned)ARRAY_LENGTH(built_in_rows);
 
-    *star = (struct span){NULL, 0};
-    if (pattern[length - 1] != '*') {
-        return span_is(room, pattern);
+    if (!room_name_valid(room)) {
+        return NULL;
     }
-    length--;
-    if (room.length <= length || memcmp(room.data, pattern, length) != 0) {
-        return false;
-    }
-    *star = (struct span){room.data + length, room.length - length};
-    return true;
-}
-
-static bool allows(enum rule rule, struct span star, const struct policy_subject *subject) {
-    if (subject->user_id.length == 0) {
-        return false; /* not authenticated */
-    }
-    switch (rule) {
-    case RULE_USER:
-        return true;
-    case RULE_OWNER:
-        return span_equal(star, subject->user_id);
-    case RULE_ROLE:
-        return has_role(subject, star);
-    case RULE_ASK:
-    case RULE_NONE:
-        break;
-    }
-    return false;
-}
-
-static bool has_role(const struct policy_subject *subject, struct span role) {
-    for (unsigned i = 0; i < subject->role_count; i++) {
-        if (span_equal(subject->roles[i], role)) {
-            return true;
+    for (unsigned i = 0; i < count; i++) {
+        if (policy_row_matches(&rows[i], room, held)) {
+            return &rows[i];
         }
     }
-    return false;
+    return NULL;
 }

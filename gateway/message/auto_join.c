@@ -125,7 +125,7 @@ static int join_one(struct worker *worker, struct conn *conn, struct span room, 
     };
     int result;
 
-    if (policy_may_join(room, &subject) == POLICY_DENY) {
+    if (policy_may_join(worker->policy, room, &subject) == POLICY_DENY) {
         return 0;
     }
     result = conn_join(worker, conn, room);

@@ -67,7 +67,7 @@ static bool may_join(const struct worker *worker, const struct conn *conn,
     };
 
     for (unsigned i = 0; i < rooms->count; i++) {
-        enum policy_result result = policy_may_join(span_of(rooms->names[i]), &subject);
+        enum policy_result result = policy_may_join(worker->policy, span_of(rooms->names[i]), &subject);
         if (result != POLICY_ALLOW) {
             *code = result == POLICY_DENY ? ERROR_PERMISSION_DENIED : ERROR_UNKNOWN_CHANNEL;
             return false;

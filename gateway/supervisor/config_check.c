@@ -1,6 +1,7 @@
 #include "gateway/supervisor/config_check.h"
 
 #include "gateway/access/auth.h"
+#include "gateway/access/policy.h"
 #include "gateway/message/auto_join.h"
 #include "gateway/supervisor/listeners.h"
 #include "gateway/supervisor/run_as.h"
@@ -45,6 +46,13 @@ static int check_auth(const struct options *options, bool dev, char *error, size
     return result;
 }
 
+static int check_rooms(const struct options *options, char *error, size_t size) {
+    struct policy *policy = NULL;
+    int result = policy_new(options->rooms_file, &policy, error, size);
+    policy_free(policy);
+    return result;
+}
+
 static int check_here(const struct options *options, bool dev, char *error, size_t size) {
     struct run_as run_as;
     if (listeners_check_host(options->websocket_service_host) < 0) {
@@ -63,6 +71,9 @@ static int check_here(const struct options *options, bool dev, char *error, size
         return -EINVAL;
     }
     int result = auto_join_check(options->auto_join_rooms, error, size);
+    if (result == 0) {
+        result = check_rooms(options, error, size);
+    }
     if (result == 0) {
         result = run_as_find(options, &run_as, error, size);
     }

@@ -1,7 +1,9 @@
-/* Who may join which room: PROTOCOL 7's default table, row by row. */
+/* Who may join which room: PROTOCOL 7's default table, row by row; then tables from files. Runs in the
+ * project's root, where deploy/ is. */
 #include "gateway/access/policy.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define X64  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
@@ -72,7 +74,8 @@ START_TEST(each_room_of_the_default_table_is_judged_by_its_row) {
         .roles = roles,
     };
 
-    ck_assert_msg(policy_may_join(span_of(row->room), &subject) == row->expected, "%s", row->room);
+    ck_assert_msg(policy_may_join(NULL, span_of(row->room), &subject) == row->expected, "%s",
+                  row->room);
 }
 END_TEST
 
@@ -80,7 +83,7 @@ START_TEST(who_is_nobody_may_join_nothing) {
     struct policy_subject nobody = {.user_id = SPAN_LITERAL("")};
 
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-        ck_assert_msg(policy_may_join(span_of(cases[i].room), &nobody) != POLICY_ALLOW, "%s",
+        ck_assert_msg(policy_may_join(NULL, span_of(cases[i].room), &nobody) != POLICY_ALLOW, "%s",
                       cases[i].room);
     }
 }
@@ -89,8 +92,175 @@ END_TEST
 START_TEST(a_name_with_a_nul_byte_is_unknown) {
     struct policy_subject subject = {.user_id = SPAN_LITERAL("alice")};
 
-    ck_assert_int_eq(policy_may_join((struct span){"user:alice\0x", 12}, &subject), POLICY_UNKNOWN);
-    ck_assert_int_eq(policy_may_join((struct span){"prices\0", 7}, &subject), POLICY_UNKNOWN);
+    ck_assert_int_eq(policy_may_join(NULL, (struct span){"user:alice\0x", 12}, &subject),
+                     POLICY_UNKNOWN);
+    ck_assert_int_eq(policy_may_join(NULL, (struct span){"prices\0", 7}, &subject), POLICY_UNKNOWN);
+}
+END_TEST
+
+static enum policy_result joins(const struct policy *policy, const char *room, const char *user,
+                                const char *role) {
+    const struct span roles[] = {span_of(role)};
+    struct policy_subject subject = {span_of(user), role[0] != '\0', roles};
+
+    return policy_may_join(policy, span_of(room), &subject);
+}
+
+START_TEST(the_example_file_says_what_the_built_in_table_says) {
+    const struct span roles[] = {SPAN_LITERAL("trader"), SPAN_LITERAL("")};
+    struct policy_subject subject = {SPAN_LITERAL("alice:1"), ARRAY_LENGTH(roles), roles};
+    struct policy *policy = NULL;
+    char error[256] = "";
+
+    ck_assert_msg(policy_new("deploy/rooms.example", &policy, error, sizeof(error)) == 0, "%s",
+                  error);
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct span room = span_of(cases[i].room);
+        ck_assert_msg(policy_may_join(policy, room, &subject) == cases[i].expected, "%s",
+                      cases[i].room);
+        ck_assert_msg(policy_may_publish(policy, room, &subject) ==
+                          policy_may_publish(NULL, room, &subject),
+                      "%s", cases[i].room);
+    }
+    policy_free(policy);
+}
+END_TEST
+
+START_TEST(publishing_is_judged_apart_from_joining) {
+    struct policy_subject alice = {.user_id = SPAN_LITERAL("alice")};
+    struct policy_subject nobody = {.user_id = SPAN_LITERAL("")};
+
+    ck_assert_int_eq(policy_may_publish(NULL, SPAN_LITERAL("chat:1"), &alice), POLICY_ALLOW);
+    ck_assert_int_eq(policy_may_publish(NULL, SPAN_LITERAL("chat:1"), &nobody), POLICY_DENY);
+    ck_assert_int_eq(policy_may_publish(NULL, SPAN_LITERAL("prices"), &alice), POLICY_DENY);
+    ck_assert_int_eq(policy_may_publish(NULL, SPAN_LITERAL("orders:alice"), &alice), POLICY_DENY);
+    ck_assert_int_eq(policy_may_publish(NULL, SPAN_LITERAL("lobby"), &alice), POLICY_UNKNOWN);
+}
+END_TEST
+
+START_TEST(a_table_of_ones_own_replaces_the_built_in_one_and_its_first_match_decides) {
+    static const char text[] = "desk:vip        role:vip  none\n"
+                               "desk:*          user      owner-less\n";
+    static const char good[] = "desk:vip         role:vip  none # comment\n"
+                               "desk:*           user      role:staff\n"
+                               "box:{userId}:in  owner     user\n"
+                               "team:{role}      role      role\n"
+                               "closed           none      none\n";
+    struct policy_subject staff = {SPAN_LITERAL("bob"), 1, &SPAN_LITERAL("staff")};
+    struct policy *policy = NULL;
+    char error[256] = "";
+
+    ck_assert_int_eq(policy_parse("t", span_of(text), &policy, error, sizeof(error)), -EINVAL);
+    ck_assert_ptr_null(policy);
+    ck_assert_msg(policy_parse("t", span_of(good), &policy, error, sizeof(error)) == 0, "%s",
+                  error);
+    ck_assert_int_eq(joins(policy, "desk:vip", "ann", "vip"), POLICY_ALLOW);
+    ck_assert_int_eq(joins(policy, "desk:vip", "ann", "staff"), POLICY_DENY);
+    ck_assert_int_eq(joins(policy, "desk:any", "ann", ""), POLICY_ALLOW);
+    ck_assert_int_eq(joins(policy, "box:ann:in", "ann", ""), POLICY_ALLOW);
+    ck_assert_int_eq(joins(policy, "box:a:n:in", "a:n", ""), POLICY_ALLOW);
+    ck_assert_int_eq(joins(policy, "box:bob:in", "ann", ""), POLICY_DENY);
+    ck_assert_int_eq(joins(policy, "box::in", "ann", ""), POLICY_UNKNOWN);
+    ck_assert_int_eq(joins(policy, "box:ann:i", "ann", ""), POLICY_UNKNOWN);
+    ck_assert_int_eq(joins(policy, "team:red", "ann", "red"), POLICY_ALLOW);
+    ck_assert_int_eq(joins(policy, "team:red", "ann", "blue"), POLICY_DENY);
+    ck_assert_int_eq(joins(policy, "closed", "ann", "red"), POLICY_DENY);
+    ck_assert_int_eq(joins(policy, "prices", "ann", ""), POLICY_UNKNOWN);
+    ck_assert_int_eq(policy_may_publish(policy, SPAN_LITERAL("desk:1"), &staff), POLICY_ALLOW);
+    ck_assert_int_eq(policy_may_publish(policy, SPAN_LITERAL("desk:vip"), &staff), POLICY_DENY);
+    policy_free(policy);
+}
+END_TEST
+
+START_TEST(a_table_without_a_line_denies_everything) {
+    struct policy *policy = NULL;
+    char error[256] = "";
+
+    ck_assert_int_eq(policy_parse("t", span_of("# nothing\n"), &policy, error, sizeof(error)), 0);
+    ck_assert_int_eq(joins(policy, "prices", "ann", ""), POLICY_UNKNOWN);
+    policy_free(policy);
+}
+END_TEST
+
+START_TEST(a_table_of_many_lines_is_kept_whole_and_one_of_too_many_is_refused) {
+    char *text = malloc((POLICY_MAX_ROWS + 1) * 32);
+    struct policy *policy = NULL;
+    char error[256] = "";
+    size_t length = 0;
+
+    ck_assert_ptr_nonnull(text);
+    for (int i = 0; i < POLICY_MAX_ROWS; i++) {
+        length += (size_t)snprintf(text + length, 32, "room%d user none\n", i);
+    }
+    ck_assert_int_eq(policy_parse("t", (struct span){text, length}, &policy, error, sizeof(error)),
+                     0);
+    ck_assert_int_eq(joins(policy, "room0", "ann", ""), POLICY_ALLOW);
+    ck_assert_int_eq(joins(policy, "room1023", "ann", ""), POLICY_ALLOW);
+    ck_assert_int_eq(joins(policy, "room1024", "ann", ""), POLICY_UNKNOWN);
+    policy_free(policy);
+    length += (size_t)snprintf(text + length, 32, "more user none\n");
+    ck_assert_int_eq(policy_parse("t", (struct span){text, length}, &policy, error, sizeof(error)),
+                     -E2BIG);
+    ck_assert_str_eq(error, "t:1025: more than 1024 lines");
+    free(text);
+}
+END_TEST
+
+static const struct {
+    const char *text, *error;
+} bad_tables[] = {
+    {"a user", "t:1: a rooms line is PATTERN JOIN PUBLISH, here are 2 fields"},
+    {"a user none none", "t:1: a rooms line is PATTERN JOIN PUBLISH, here are 4 fields"},
+    {"\n\nb anyone none",
+     "t:3: JOIN: 'anyone' is none of none, user, owner, role, role:NAME and ask"},
+    {"b user User", "t:1: PUBLISH: 'User' is none of none, user, owner, role, role:NAME and ask"},
+    {"b:* owner none", "t:1: JOIN: 'owner' needs {userId} in the pattern"},
+    {"b:{role} user owner", "t:1: PUBLISH: 'owner' needs {userId} in the pattern"},
+    {"b:{userId} role none", "t:1: JOIN: 'role' needs {role} in the pattern"},
+    {"b role: none", "t:1: JOIN: role: needs a name of 1 to 64 bytes"},
+    {"b role:" X64 "x none", "t:1: JOIN: role: needs a name of 1 to 64 bytes"},
+    {"b claim:rooms none",
+     "t:1: JOIN: 'claim:rooms' is none of none, user, owner, role, role:NAME and ask"},
+    {"user:* user none", "t:1: JOIN: rooms user:… are personal: only owner or none is possible"},
+    {"orders:{userId} role:admin none",
+     "t:1: JOIN: rooms orders:… are personal: only owner or none is possible"},
+    {"orders:bob user none",
+     "t:1: JOIN: rooms orders:… are personal: only owner or none is possible"},
+    {"a user none\nb user none\na none none", "t:3: this pattern stands twice"},
+};
+
+START_TEST(a_wrong_line_is_named_with_what_is_wrong) {
+    struct policy *policy = NULL;
+    char error[512] = "";
+
+    ck_assert_int_lt(policy_parse("t", span_of(bad_tables[_i].text), &policy, error, sizeof(error)),
+                     0);
+    ck_assert_str_eq(error, bad_tables[_i].error);
+    ck_assert_ptr_null(policy);
+}
+END_TEST
+
+static const char *const bad_patterns[] = {
+    "a:{user}", "a:*:*",    "*:{userId}",     "{userId}{role}", "a/b",
+    "a{",       "\xc3\xa4", X121 ":12345678", X121 "1234567*",
+};
+
+START_TEST(what_is_no_pattern_is_refused) {
+    struct policy *policy = NULL;
+    char text[256], error[512] = "";
+
+    snprintf(text, sizeof(text), "%s user none", bad_patterns[_i]);
+    ck_assert_int_eq(policy_parse("t", span_of(text), &policy, error, sizeof(error)), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(error, "is no pattern"));
+}
+END_TEST
+
+START_TEST(a_file_that_is_not_there_is_named) {
+    struct policy *policy = NULL;
+    char error[256] = "";
+
+    ck_assert_int_eq(policy_new("/nonexistent/rooms", &policy, error, sizeof(error)), -ENOENT);
+    ck_assert_str_eq(error, "/nonexistent/rooms: No such file or directory");
 }
 END_TEST
 
@@ -104,6 +274,16 @@ int main(void) {
                         (int)ARRAY_LENGTH(cases));
     tcase_add_test(tests, who_is_nobody_may_join_nothing);
     tcase_add_test(tests, a_name_with_a_nul_byte_is_unknown);
+    tcase_add_test(tests, the_example_file_says_what_the_built_in_table_says);
+    tcase_add_test(tests, publishing_is_judged_apart_from_joining);
+    tcase_add_test(tests,
+                   a_table_of_ones_own_replaces_the_built_in_one_and_its_first_match_decides);
+    tcase_add_test(tests, a_table_without_a_line_denies_everything);
+    tcase_add_test(tests, a_table_of_many_lines_is_kept_whole_and_one_of_too_many_is_refused);
+    tcase_add_loop_test(tests, a_wrong_line_is_named_with_what_is_wrong, 0,
+                        (int)ARRAY_LENGTH(bad_tables));
+    tcase_add_loop_test(tests, what_is_no_pattern_is_refused, 0, (int)ARRAY_LENGTH(bad_patterns));
+    tcase_add_test(tests, a_file_that_is_not_there_is_named);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
