@@ -17,9 +17,8 @@
 #else
 #define LAST_FAILURE 400
 #endif
-400 /* a visit has fewer allocations; no_visit_has_more_allocations_than_are_tried */
 
-    static struct {
+static struct {
     bool armed;
     bool from_then_on;
     unsigned fail_at; /* the n-th allocation, from 1 */
