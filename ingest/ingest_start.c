@@ -54,7 +54,9 @@ static int open_memory(struct ingest *ingest, char *error, size_t error_size) {
     }
     result = take_lock(ingest);
     if (result < 0) {
-        return say(error, error_size, "another ingest holds the ring", result);
+        return say(error, error_size,
+                   result == -EAGAIN ? "another ingest holds the ring" : "the ring can't be locked",
+                   result);
     }
     result = ring_append_open(&ingest->writer, &ingest->view.segment);
     if (result < 0) {
