@@ -17,25 +17,23 @@
 #define MAX_OUTCOME        (1u << 20)
 
 static struct worker worker;
-static struct options options = {
-    .jwt_secret = "0123456789abcdef0123456789abcdef",
-    .jwt_secret_file = "",
-    .jwt_algorithms = "HS256",
-    .jwt_issuer = "",
-    .jwt_audience = "",
-    .dev_directory = "",
-    .auto_join_rooms = "prices",
-    .ws_max_subscriptions = 20,
-    .ws_max_queue_bytes = 262144,
-    .ws_max_message_bytes = 1000,
-    .ws_ping_interval = 30000,
-};
+static struct options options;
+
+static void set_options(void) {
+    struct option_command command;
+    char error[256], *argv[] = {(char[]){"fuzz"}, NULL};
+    REQUIRE(option_parse(1, argv, &options, &command, error, sizeof error) == 0);
+    options.jwt_secret = "0123456789abcdef0123456789abcdef";
+    options.auto_join_rooms = "prices";
+    options.ws_max_message_bytes = 1000;
+    worker.options = &options;
+}
 
 static void init(void) {
     int segment_fd, block_fd;
     char error[256];
     log_init("fuzz", LOG_LEVEL_ERROR, LOG_FORMAT_JSON);
-    worker.options = &options;
+    set_options();
     REQUIRE(auth_new(&options, false, &worker.auth, error, sizeof error) == 0);
     REQUIRE(segment_create(4096, &segment_fd) == 0);
     REQUIRE(segment_map(segment_fd, true, &worker.view.segment) == 0);

@@ -59,17 +59,15 @@ static char *token;
 static int host_fd;
 
 static void set_up_visit(void) {
-    char error[256];
+    struct option_command command;
+    char error[256], *argv[] = {(char[]){"test"}, NULL};
     set_up();
     log_init("test", LOG_LEVEL_ERROR, LOG_FORMAT_JSON);
     ck_assert_int_eq(host_block_create(&host_fd), 0);
     ck_assert_int_eq(host_block_map(host_fd, true, &worker.view.host), 0);
+    ck_assert_int_eq(option_parse(1, argv, &options, &command, error, sizeof error), 0);
     options.jwt_secret = "0123456789abcdef0123456789abcdef";
-    options.jwt_secret_file = options.jwt_issuer = options.jwt_audience = "";
-    options.jwt_algorithms = "HS256";
-    options.dev_directory = "";
     options.auto_join_rooms = "prices,orders:{userId}";
-    options.ws_max_subscriptions = 10;
     ck_assert_int_eq(auth_new(&options, false, &worker.auth, error, sizeof error), 0);
     struct identity identity = {.user_id = "a-user-id-that-is-longer-than-those-kept-inline",
                                 .role_count = 1,
