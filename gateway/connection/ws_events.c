@@ -72,7 +72,6 @@ static void on_frame_start(wslay_event_context_ptr context,
     if (wslay_is_ctrl_frame(frame->opcode)) {
         return;
     }
-    input->message_ends = frame->fin;
     if (++input->fragments > WS_MAX_FRAGMENTS) {
         fail(input, CLOSE_POLICY, "Too many fragments");
     }

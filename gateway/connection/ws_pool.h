@@ -1,7 +1,7 @@
 /* wslay contexts, lent while a frame or a fragmented message is in flight: one costs 13 KB (FACTS 2), so an
  * idle connection has none. A context goes back when the bytes fed to it are exactly the bytes of the frames
- * it has given out and no fragmented message is open. After an error it is thrown
- * away. One worker owns the pool. */
+ * it has given out and no fragmented message is open. After an error it is thrown away. One worker owns the
+ * pool. */
 #ifndef MOONX_GATEWAY_CONNECTION_WS_POOL_H
 #define MOONX_GATEWAY_CONNECTION_WS_POOL_H
 
@@ -25,7 +25,6 @@ struct ws_input {
     uint64_t frame_bytes; /* of the frame in flight, header included; 0: none begun */
     bool frame_is_close;
     unsigned fragments; /* of the message in flight; 0: none open */
-    bool message_ends;  /* the frame in flight is the message's last */
     unsigned failure;   /* close code that our own checks ask for, 0: none */
     const char *reason;
     unsigned char out[256]; /* control frames wslay wants to send (pong, Close) */
