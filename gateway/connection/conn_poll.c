@@ -55,7 +55,10 @@ static void handle(struct worker *worker, struct conn *conn, uint32_t events) {
     if (conn->state == CONN_FREE || conn->state == CONN_DEAD) {
         return;
     }
-    if ((events & (EPOLLERR | EPOLLHUP)) || (blocked && (events & EPOLLRDHUP))) {
+    if (conn->state == CONN_LINGER && !(events & EPOLLERR)) {
+        /* both sides have ended: closing with bytes unread would reset what we have said */
+        conn_read_discard(worker, conn);
+    } else if ((events & (EPOLLERR | EPOLLHUP)) || (blocked && (events & EPOLLRDHUP))) {
         conn_kill(worker, conn);
     } else if (blocked && (events & EPOLLOUT)) {
         conn_flush_unblocked(worker, conn);

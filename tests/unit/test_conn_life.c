@@ -118,6 +118,20 @@ START_TEST(a_peer_that_has_half_closed_still_gets_its_answer) {
 }
 END_TEST
 
+START_TEST(what_a_half_closed_peer_has_sent_too_much_does_not_reset_its_answer) {
+    static char body[20000];
+    accept_one();
+    say_text("bad\r\n\r\n");
+    say(body, sizeof body);
+    shutdown(peer, SHUT_WR);
+    turns(5);
+    ck_assert_uint_eq(sockets(), 0);
+    ck_assert_int_gt(hear(), 0);
+    ck_assert_ptr_nonnull(memmem(heard, 64, " 400 ", 5));
+    ck_assert_int_eq(hear(), 0); /* the end, not a reset */
+}
+END_TEST
+
 START_TEST(an_answer_longer_than_the_socket_takes_reaches_a_half_closed_peer) {
     struct conn *conn = accept_one();
     static char answer[1 << 20];
@@ -401,6 +415,7 @@ int main(void) {
     tcase_add_test(tests, a_head_that_does_not_come_ends_with_408_and_no_byte_puts_it_off);
     tcase_add_test(tests, a_peer_that_never_ends_its_side_is_left_after_two_seconds);
     tcase_add_test(tests, a_peer_that_has_half_closed_still_gets_its_answer);
+    tcase_add_test(tests, what_a_half_closed_peer_has_sent_too_much_does_not_reset_its_answer);
     tcase_add_test(tests, an_answer_longer_than_the_socket_takes_reaches_a_half_closed_peer);
     tcase_add_test(tests, a_blocked_answer_ends_with_its_deadline);
     tcase_add_test(tests, a_connection_that_does_not_authenticate_is_closed_with_1008);
