@@ -50,13 +50,23 @@
       "How events are written to sockets; auto: io_uring where the kernel has it.")                       \
     X(text, dev_directory, "DEV_DIRECTORY", "", "", "build/dev", NULL,                                   \
       1, 4096, "", "server", "Where --dev keeps its secret and writes its broker's address.")             \
+    X(text, admin_allow, "ADMIN_ALLOW", "", "", "127.0.0.0/8,::1", NULL,                                 \
+      0, 65536, "", "server",                                                                             \
+      "Addresses and networks that may see admin paths; separated by commas.")                            \
+    X(text, admin_token_file, "ADMIN_TOKEN_FILE", "", "", "", NULL,                                      \
+      0, 4096, "", "server", "File that holds a bearer token for admin paths.")                           \
     /* authentication */                                                                                  \
     X(secret, jwt_secret, "JWT_SECRET", "", "", "", NULL,                                                \
       0, 65536, "", "authentication", "Shared secret of HS256, HS384 and HS512 tokens.")                  \
     X(text, jwt_secret_file, "JWT_SECRET_FILE", "", "", "", NULL,                                        \
       0, 4096, "", "authentication", "File that holds the shared secret.")                                \
-    X(text, jwt_algorithms, "JWT_ALGORITHMS", "", "", "HS256", NULL,                                     \
-      1, 128, "", "authentication", "Signature algorithms accepted, separated by commas.")                \
+    X(text, jwt_public_key_file, "JWT_PUBLIC_KEY_FILE", "", "", "", NULL,                                \
+      0, 4096, "", "authentication", "PEM file with the public key that tokens are verified with.")       \
+    X(text, jwt_jwks_file, "JWT_JWKS_FILE", "", "", "", NULL,                                            \
+      0, 4096, "", "authentication", "JSON web key set; a token's `kid` says which key.")                 \
+    X(text, jwt_algorithms, "JWT_ALGORITHMS", "", "", "", NULL,                                          \
+      0, 128, "", "authentication",                                                                       \
+      "Signature algorithms accepted, separated by commas; empty: HS256 with a secret, and all that the keys are for.") \
     X(text, jwt_issuer, "JWT_ISSUER", "", "", "", NULL,                                                  \
       0, 1024, "", "authentication", "Required `iss` claim; empty: not checked.")                         \
     X(text, jwt_audience, "JWT_AUDIENCE", "", "", "", NULL,                                              \
@@ -108,7 +118,19 @@
     X(int, ws_max_queue_bytes, "WS_MAX_QUEUE_BYTES", "", "", "262144", NULL,                             \
       4096, 1073741824, "bytes", "connections", "Most bytes that wait for one slow client.")              \
     X(int, ws_max_subscriptions, "WS_MAX_SUBSCRIPTIONS", "", "", "100", NULL,                            \
-      1, 10000, "", "connections", "Most channels of one connection beside the automatic rooms.")
+      1, 10000, "", "connections", "Most channels of one connection beside the automatic rooms.")         \
+    X(text, allowed_origins, "ALLOWED_ORIGINS", "", "", "", NULL,                                        \
+      0, 65536, "", "connections",                                                                        \
+      "Origins of web pages that may connect, separated by commas; empty or *: all.")                     \
+    X(text, address_allow, "ADDRESS_ALLOW", "", "", "", NULL,                                            \
+      0, 65536, "", "connections",                                                                        \
+      "Addresses and networks that may open WebSockets, separated by commas; empty: all.")                \
+    X(text, address_deny, "ADDRESS_DENY", "", "", "", NULL,                                              \
+      0, 65536, "", "connections",                                                                        \
+      "Addresses and networks that may not, even where ADDRESS_ALLOW has them.")                          \
+    X(text, trusted_proxies, "TRUSTED_PROXIES", "", "", "", NULL,                                        \
+      0, 65536, "", "connections",                                                                        \
+      "Proxies whose Forwarded and X-Forwarded-For name the client; separated by commas.")
 /* clang-format on */
 
 #endif

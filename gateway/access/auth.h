@@ -1,5 +1,5 @@
-/* Verifying tokens. One verifier now: shared secret (HS256/384/512). Owned by a worker for as long as it
- * lives; the `token` subcommand makes one of its own. */
+/* Verifying tokens, whatever they are verified with: a shared secret, a public key, a set of keys. Owned by a
+ * worker for as long as it lives; the `token` subcommand makes one of its own. */
 #ifndef MOONX_GATEWAY_ACCESS_AUTH_H
 #define MOONX_GATEWAY_ACCESS_AUTH_H
 
@@ -10,8 +10,8 @@
 
 struct auth;
 
-/* Takes the secret from the options (text, file, or in --dev the file in dev_directory); a failure has one
- * line in `error` that names the option and what to do. Call before privileges are dropped. */
+/* Takes secret and keys from the options (in --dev without a secret: the file in dev_directory); a failure
+ * has one line in `error` that names the option and what to do. Call before privileges are dropped. */
 int auth_new(const struct options *options, bool dev, struct auth **out, char *error,
              size_t error_size) MUST_CHECK;
 void auth_free(struct auth *auth);
@@ -26,9 +26,9 @@ const char *auth_warning(const struct auth *auth);
 int auth_verify(const struct auth *auth, struct span token, int64_t now_wall_ms,
                 struct identity *out, enum error_code *code) MUST_CHECK;
 
-/* Mints a token with the configured secret and first algorithm (the `token` subcommand and --dev's demo
+/* Mints a token with the configured secret and its first algorithm (the `token` subcommand and --dev's demo
  * token), with `iss` and `aud` as this gateway wants them. *out is malloc'd and NUL-terminated. -EINVAL when
- * auth_verify() would refuse the user id; -ENOSPC, -ENOMEM. identity->expires_ms does not count. */
+ * auth_verify() would refuse the user id; -ENOKEY without a secret; -ENOSPC, -ENOMEM. identity->expires_ms does not count. */
 int auth_mint(const struct auth *auth, const struct identity *identity, int64_t now_wall_ms,
               long long ttl_s, char **out) MUST_CHECK;
 

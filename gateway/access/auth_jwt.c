@@ -21,11 +21,22 @@ struct segments {
     struct span signed_text; /* header, dot, claims */
 };
 
+/* What of a token's header counts. */
+struct header {
+    enum jwt_algorithm algorithm;
+    struct span kid; /* in id[]; data NULL: none, or nobody asks for it */
+    char id[JWT_KEY_ID_MAX];
+};
+
 static bool split(struct span token, struct segments *out);
-static bool header_algorithm(const struct auth_jwt *jwt, struct span header,
-                             enum jwt_algorithm *out);
-static bool signature_good(const struct jwt_hmac *hmac, enum jwt_algorithm algorithm,
+static bool read_header(const struct auth_jwt *jwt, struct span segment, struct header *out);
+static bool read_kid(struct json_value object, struct header *out);
+static bool signature_good(const struct auth_jwt *jwt, const struct header *header,
                            const struct segments *segments);
+static bool hmac_good(const struct jwt_hmac *hmac, enum jwt_algorithm algorithm,
+                      const struct segments *segments);
+static bool public_key_good(const struct jwt_key_set *keys, const struct header *header,
+                            const struct segments *segments);
 static bool decode_object(struct span segment, unsigned char *bytes, size_t size,
                           unsigned most_members, struct json_value *out);
 static bool keys_differ(struct json_value object, unsigned most_members);
@@ -33,15 +44,20 @@ static bool add_claims(cJSON *claims, const struct auth_jwt *jwt, const struct i
 static int sign_text(const struct auth_jwt *jwt, const char *claims, char **out);
 static bool append_segment(char *token, size_t *used, const char *bytes, size_t length);
 
+void auth_jwt_done(struct auth_jwt *jwt) {
+    jwt_hmac_free(jwt->hmac);
+    jwt_key_set_free(jwt->keys);
+}
+
 int auth_jwt_verify(const struct auth_jwt *jwt, struct span token, int64_t now_wall_ms,
                     struct identity *out, enum error_code *code) {
     unsigned char bytes[DECODED_MAX_BYTES];
     struct segments segments;
     struct json_value claims;
-    enum jwt_algorithm algorithm;
+    struct header header;
 
-    if (split(token, &segments) && header_algorithm(jwt, segments.header, &algorithm) &&
-        signature_good(jwt->hmac, algorithm, &segments) &&
+    if (split(token, &segments) && read_header(jwt, segments.header, &header) &&
+        signature_good(jwt, &header, &segments) &&
         decode_object(segments.claims, bytes, sizeof(bytes), CLAIMS_MEMBERS, &claims)) {
         return jwt_claims_read(claims, &jwt->rules, now_wall_ms, out, code);
     }
@@ -56,6 +72,9 @@ int auth_jwt_mint(const struct auth_jwt *jwt, const struct identity *identity, i
     char *text = NULL;
     int error = -ENOMEM;
 
+    if (jwt->hmac == NULL) {
+        return -ENOKEY;
+    }
     if (!jwt_claims_user_id_valid(span_of(identity->user_id))) {
         return -EINVAL;
     }
@@ -95,14 +114,13 @@ static bool split(struct span token, struct segments *out) {
     return out->header.length > 0 && out->claims.length > 0 && out->signature.length > 0;
 }
 
-/* `typ`, `kid`, `jwk`, `jku`, `x5u` and the rest are not looked at: nothing here chooses by them. */
-static bool header_algorithm(const struct auth_jwt *jwt, struct span header,
-                             enum jwt_algorithm *out) {
+/* `typ`, `jwk`, `jku`, `x5u` and the rest are not looked at: nothing here chooses by them. */
+static bool read_header(const struct auth_jwt *jwt, struct span segment, struct header *out) {
     unsigned char bytes[HEADER_MAX_BYTES];
     struct json_value object, value;
     int algorithm;
 
-    if (!decode_object(header, bytes, sizeof(bytes), HEADER_MEMBERS, &object)) {
+    if (!decode_object(segment, bytes, sizeof(bytes), HEADER_MEMBERS, &object)) {
         return false;
     }
     /* `crit` lists extensions that must be understood (RFC 7515 section 4.1.11); this one knows none. */
@@ -110,22 +128,58 @@ static bool header_algorithm(const struct auth_jwt *jwt, struct span header,
         value.type != JSON_STRING) {
         return false;
     }
-    algorithm = jwt_hmac_find(value.text);
-    if (algorithm < 0 || !jwt->accepted[algorithm]) {
+    algorithm = jwt_algorithm_find(value.text);
+    if (algorithm < 0 || (jwt->accepted & JWT_ALGORITHM_BIT(algorithm)) == 0) {
         return false;
     }
-    *out = (enum jwt_algorithm)algorithm;
+    out->algorithm = (enum jwt_algorithm)algorithm;
+    out->kid = (struct span){NULL, 0};
+    return algorithm < JWT_HMAC_COUNT || jwt->keys == NULL || !jwt_key_set_by_id(jwt->keys) ||
+           read_kid(object, out);
+}
+
+static bool read_kid(struct json_value object, struct header *out) {
+    struct json_value value;
+    long length;
+
+    if (json_get(object, "kid", &value) == 0) {
+        return true;
+    }
+    length = json_unescape(value, out->id, sizeof(out->id));
+    if (length < 0) {
+        return false; /* no text, or longer than any key's */
+    }
+    out->kid = (struct span){out->id, (size_t)length};
     return true;
 }
 
-static bool signature_good(const struct jwt_hmac *hmac, enum jwt_algorithm algorithm,
+static bool signature_good(const struct auth_jwt *jwt, const struct header *header,
                            const struct segments *segments) {
+    if (header->algorithm < JWT_HMAC_COUNT) {
+        return jwt->hmac != NULL && hmac_good(jwt->hmac, header->algorithm, segments);
+    }
+    return jwt->keys != NULL && public_key_good(jwt->keys, header, segments);
+}
+
+static bool hmac_good(const struct jwt_hmac *hmac, enum jwt_algorithm algorithm,
+                      const struct segments *segments) {
     unsigned char given[JWT_HMAC_MAX_BYTES], expected[JWT_HMAC_MAX_BYTES];
     size_t length = jwt_hmac_bytes(algorithm);
 
     return base64url_decode(segments->signature, given, sizeof(given)) == (long)length &&
            jwt_hmac_sign(hmac, algorithm, segments->signed_text, expected) == 0 &&
            CRYPTO_memcmp(given, expected, length) == 0;
+}
+
+static bool public_key_good(const struct jwt_key_set *keys, const struct header *header,
+                            const struct segments *segments) {
+    unsigned char given[JWT_KEY_SIGNATURE_MAX_BYTES];
+    long length = base64url_decode(segments->signature, given, sizeof(given));
+    const struct jwt_key *key = jwt_key_set_find(keys, header->kid, header->algorithm);
+
+    return length > 0 && key != NULL &&
+           jwt_key_verify(key, header->algorithm, segments->signed_text,
+                          (struct span){(const char *)given, (size_t)length});
 }
 
 static bool decode_object(struct span segment, unsigned char *bytes, size_t size,
@@ -182,7 +236,7 @@ static int sign_text(const struct auth_jwt *jwt, const char *claims, char **out)
     size_t used = 0, signed_bytes;
 
     (void)snprintf(header, sizeof(header), "{\"alg\":\"%s\",\"typ\":\"JWT\"}",
-                   jwt_hmac_name(jwt->minted));
+                   jwt_algorithm_row(jwt->minted)->name);
     if (!append_segment(token, &used, header, strlen(header)) ||
         !append_segment(token, &used, claims, strlen(claims))) {
         return -ENOSPC;

@@ -1,6 +1,7 @@
 /* JSON web tokens in compact form (RFC 7519, RFC 7515), checked as RFC 8725 asks: the algorithm is one of
- * those configured, whatever the token says; nothing in the header chooses a key; the claims are not even
- * parsed before the signature is found good. Part of `struct auth`. */
+ * those configured, whatever the token says; a key verifies algorithms of its own kind only; `kid` chooses
+ * among the configured keys and nothing else in the header chooses anything; the claims are not even parsed
+ * before the signature is found good. Part of `struct auth`. */
 #ifndef MOONX_GATEWAY_ACCESS_AUTH_JWT_H
 #define MOONX_GATEWAY_ACCESS_AUTH_JWT_H
 
@@ -8,15 +9,20 @@
 #include "gateway/access/identity.h"
 #include "gateway/access/jwt_claims.h"
 #include "gateway/access/jwt_hmac.h"
+#include "gateway/access/jwt_key_set.h"
 
 #define AUTH_JWT_MAX_BYTES 8192
 
 struct auth_jwt {
-    struct jwt_hmac *hmac; /* owned */
-    bool accepted[JWT_ALGORITHM_COUNT];
-    enum jwt_algorithm minted; /* what auth_jwt_mint() signs with */
+    struct jwt_hmac *hmac;     /* owned; NULL without a shared secret */
+    struct jwt_key_set *keys;  /* owned; NULL without public keys */
+    unsigned accepted;         /* set of JWT_ALGORITHM_BIT()s */
+    enum jwt_algorithm minted; /* what auth_jwt_mint() signs with, where there is a secret */
     struct jwt_rules rules;
 };
+
+/* Frees what it owns, not itself. */
+void auth_jwt_done(struct auth_jwt *jwt);
 
 /* As auth_verify() and auth_mint() of auth.h. */
 int auth_jwt_verify(const struct auth_jwt *jwt, struct span token, int64_t now_wall_ms,

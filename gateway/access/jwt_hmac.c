@@ -3,25 +3,19 @@
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-struct algorithm {
-    const char *name;
-    char digest[8];
-    size_t bytes;
-};
+#define DIGEST_NAME_BYTES 8
 
-static const struct algorithm algorithms[JWT_ALGORITHM_COUNT] = {
-    [JWT_HS256] = {"HS256", "SHA256", 32},
-    [JWT_HS384] = {"HS384", "SHA384", 48},
-    [JWT_HS512] = {"HS512", "SHA512", 64},
-};
+static const size_t signature_bytes[JWT_HMAC_COUNT] = {
+    [JWT_HS256] = 32, [JWT_HS384] = 48, [JWT_HS512] = 64};
 
 struct jwt_hmac {
-    EVP_MAC_CTX *keyed[JWT_ALGORITHM_COUNT];
+    EVP_MAC_CTX *keyed[JWT_HMAC_COUNT];
 };
 
-static EVP_MAC_CTX *keyed_new(EVP_MAC *mac, const struct algorithm *algorithm, struct span secret);
+static EVP_MAC_CTX *keyed_new(EVP_MAC *mac, const char *digest, struct span secret);
 
 int jwt_hmac_new(struct span secret, struct jwt_hmac **out) {
     struct jwt_hmac *hmac = NULL;
@@ -36,8 +30,8 @@ int jwt_hmac_new(struct span secret, struct jwt_hmac **out) {
     if (hmac == NULL || mac == NULL) {
         goto out;
     }
-    for (size_t i = 0; i < JWT_ALGORITHM_COUNT; i++) {
-        hmac->keyed[i] = keyed_new(mac, &algorithms[i], secret);
+    for (size_t i = 0; i < JWT_HMAC_COUNT; i++) {
+        hmac->keyed[i] = keyed_new(mac, jwt_algorithm_row((enum jwt_algorithm)i)->digest, secret);
         if (hmac->keyed[i] == NULL) {
             goto out;
         }
@@ -55,27 +49,14 @@ void jwt_hmac_free(struct jwt_hmac *hmac) {
     if (hmac == NULL) {
         return;
     }
-    for (size_t i = 0; i < JWT_ALGORITHM_COUNT; i++) {
+    for (size_t i = 0; i < JWT_HMAC_COUNT; i++) {
         EVP_MAC_CTX_free(hmac->keyed[i]);
     }
     free(hmac);
 }
 
-const char *jwt_hmac_name(enum jwt_algorithm algorithm) {
-    return algorithms[algorithm].name;
-}
-
-int jwt_hmac_find(struct span name) {
-    for (int i = 0; i < JWT_ALGORITHM_COUNT; i++) {
-        if (span_is(name, algorithms[i].name)) {
-            return i;
-        }
-    }
-    return -ENOENT;
-}
-
 size_t jwt_hmac_bytes(enum jwt_algorithm algorithm) {
-    return algorithms[algorithm].bytes;
+    return signature_bytes[algorithm];
 }
 
 int jwt_hmac_sign(const struct jwt_hmac *hmac, enum jwt_algorithm algorithm, struct span text,
@@ -88,7 +69,7 @@ int jwt_hmac_sign(const struct jwt_hmac *hmac, enum jwt_algorithm algorithm, str
     if (context == NULL ||
         EVP_MAC_update(context, (const unsigned char *)text.data, text.length) != 1 ||
         EVP_MAC_final(context, digest, &length, sizeof(digest)) != 1 ||
-        length != algorithms[algorithm].bytes) {
+        length != signature_bytes[algorithm]) {
         goto out;
     }
     memcpy(signature, digest, length);
@@ -98,16 +79,16 @@ out:
     return error;
 }
 
-static EVP_MAC_CTX *keyed_new(EVP_MAC *mac, const struct algorithm *algorithm, struct span secret) {
-    char digest[sizeof(algorithm->digest)]; /* OSSL_PARAM takes no const text */
+static EVP_MAC_CTX *keyed_new(EVP_MAC *mac, const char *digest, struct span secret) {
+    char name[DIGEST_NAME_BYTES]; /* OSSL_PARAM takes no const text */
     EVP_MAC_CTX *context = EVP_MAC_CTX_new(mac);
     OSSL_PARAM parameters[2];
 
     if (context == NULL) {
         return NULL;
     }
-    memcpy(digest, algorithm->digest, sizeof(digest));
-    parameters[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0);
+    (void)snprintf(name, sizeof(name), "%s", digest);
+    parameters[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0);
     parameters[1] = OSSL_PARAM_construct_end();
     if (EVP_MAC_init(context, (const unsigned char *)secret.data, secret.length, parameters) != 1) {
         EVP_MAC_CTX_free(context);

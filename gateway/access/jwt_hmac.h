@@ -4,11 +4,9 @@
 #ifndef MOONX_GATEWAY_ACCESS_JWT_HMAC_H
 #define MOONX_GATEWAY_ACCESS_JWT_HMAC_H
 
-#include "common/base.h"
+#include "gateway/access/jwt_algorithm.h"
 
 #define JWT_HMAC_MAX_BYTES 64
-
-enum jwt_algorithm { JWT_HS256, JWT_HS384, JWT_HS512, JWT_ALGORITHM_COUNT };
 
 struct jwt_hmac;
 
@@ -16,10 +14,7 @@ struct jwt_hmac;
 int jwt_hmac_new(struct span secret, struct jwt_hmac **out) MUST_CHECK;
 void jwt_hmac_free(struct jwt_hmac *hmac);
 
-/* "HS256" …, and back: -ENOENT for any other name; case counts. */
-const char *jwt_hmac_name(enum jwt_algorithm algorithm);
-int jwt_hmac_find(struct span name) MUST_CHECK;
-/* Bytes of a signature; RFC 7518 wants a secret at least as long. */
+/* Bytes of a signature; RFC 7518 wants a secret at least as long. `algorithm` is one of JWT_HMAC_COUNT. */
 size_t jwt_hmac_bytes(enum jwt_algorithm algorithm);
 
 /* jwt_hmac_bytes(algorithm) bytes into signature; -ENOMEM. */
