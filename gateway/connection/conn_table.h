@@ -5,8 +5,8 @@
  *   FREE       none                                               HEAD
  *   HEAD       wheel: 10 s after accept, absolute                 PENDING, REPLYING, DEAD
  *   PENDING    wheel: AUTH_TIMEOUT, ping and pong                 LIVE, CLOSING, DEAD
- *   LIVE       wheel: token expiry, ping and pong; user's list,   CLOSING, DEAD
- *              rooms' listener arrays
+ *   LIVE       wheel: token expiry, ping and pong, the end of a   CLOSING, DEAD
+ *              message begun; user's list, rooms' listeners
  *   CLOSING    wheel: close deadline; Close is queued or sent,    LINGER, DEAD
  *              still in its rooms but skipped by the fan-out
  *   REPLYING   wheel: reply deadline; an HTTP answer is queued    LINGER, DEAD
@@ -68,7 +68,7 @@ struct conn {
     uint8_t flags;       /* enum conn_flag */
     uint8_t personal;    /* ROOM_KIND_BIT()s of the personal rooms joined */
     uint8_t failures;    /* refused tokens */
-    uint16_t reserved;
+    uint16_t refresh_lead_s; /* a new token is asked for so long before expires_s; 0: no more */
 };
 static_assert(sizeof(struct conn) <= 128, "an idle connection must stay small");
 

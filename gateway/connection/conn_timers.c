@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "gateway/connection/conn_head.h"
 #include "gateway/connection/conn_table.h"
+#include "gateway/message/notice.h"
 #include "gateway/message/reply.h"
 
 #include <stdlib.h>
@@ -21,8 +22,13 @@ static bool is_open(const struct conn *conn) {
     return conn->state == CONN_PENDING || conn->state == CONN_LIVE;
 }
 
-static uint64_t expiry_due_ms(const struct conn *conn) {
-    int64_t left_ms = (int64_t)conn->expires_s * 1000 - clock_wall_ms();
+/* The token's next date: the request for a new one, then its end. */
+static int64_t token_due_s(const struct conn *conn) {
+    return (int64_t)conn->expires_s - conn->refresh_lead_s;
+}
+
+static uint64_t token_due_ms(const struct conn *conn) {
+    int64_t left_ms = token_due_s(conn) * 1000 - clock_wall_ms();
     return clock_mono_ms() + (left_ms > 0 ? (uint64_t)left_ms : 0);
 }
 
@@ -36,8 +42,8 @@ static void reschedule(struct worker *worker, struct conn *conn) {
         due = ping < due ? ping : due;
     }
     if (conn->state == CONN_LIVE) {
-        uint64_t expiry = expiry_due_ms(conn);
-        due = expiry < due ? expiry : due;
+        uint64_t token = token_due_ms(conn);
+        due = token < due ? token : due;
     }
     if (due == UINT64_MAX) {
         wheel_cancel(&worker->wheel, conn->self);
@@ -57,9 +63,13 @@ void conn_timers_start_pings(struct worker *worker, struct conn *conn) {
     reschedule(worker, conn);
 }
 
-void conn_timers_set_expiry(struct worker *worker, struct conn *conn, int64_t expires_wall_ms) {
+void conn_timers_set_expiry(struct worker *worker, struct conn *conn, int64_t expires_wall_ms,
+                            bool refreshed) {
     int64_t seconds = expires_wall_ms / 1000;
+    int64_t lead_s = (worker->options->auth_refresh_lead + 999) / 1000;
+    int64_t left_s = seconds - clock_wall_ms() / 1000;
     conn->expires_s = seconds > UINT32_MAX ? UINT32_MAX : (uint32_t)seconds;
+    conn->refresh_lead_s = (uint16_t)(refreshed && left_s < lead_s ? left_s / 2 : lead_s);
     reschedule(worker, conn);
 }
 
@@ -70,7 +80,13 @@ void conn_timers_alive(struct worker *worker, struct conn *conn) {
     }
 }
 
-static void token_expired(struct worker *worker, struct conn *conn) {
+static void token_due(struct worker *worker, struct conn *conn) {
+    int64_t left_ms = (int64_t)conn->expires_s * 1000 - clock_wall_ms();
+    if (left_ms > 0) {
+        conn->refresh_lead_s = 0;
+        notice_refresh(worker, conn, left_ms);
+        return;
+    }
     reply_auth_failed(worker, conn, ERROR_TOKEN_EXPIRED, NULL);
     conn_close(worker, conn, CLOSE_POLICY, "Token expired");
 }
@@ -80,9 +96,13 @@ static void pending_ended(struct worker *worker, struct conn *conn) {
     conn_close(worker, conn, CLOSE_POLICY, "Authentication timeout");
 }
 
+static void message_too_slow(struct worker *worker, struct conn *conn) {
+    conn_close(worker, conn, CLOSE_POLICY, "Message not finished in time");
+}
+
 static void (*const on_deadline[CONN_STATE_COUNT])(struct worker *, struct conn *) = {
-    [CONN_HEAD] = conn_head_timeout, [CONN_PENDING] = pending_ended, [CONN_CLOSING] = conn_kill,
-    [CONN_REPLYING] = conn_kill,     [CONN_LINGER] = conn_kill,
+    [CONN_HEAD] = conn_head_timeout, [CONN_PENDING] = pending_ended, [CONN_LIVE] = message_too_slow,
+    [CONN_CLOSING] = conn_kill,      [CONN_REPLYING] = conn_kill,    [CONN_LINGER] = conn_kill,
 };
 
 static void send_ping(struct worker *worker, struct conn *conn) {
@@ -112,8 +132,8 @@ static void fire(void *context, uint32_t index) {
         if (on_deadline[conn->state] != NULL) {
             on_deadline[conn->state](worker, conn);
         }
-    } else if (conn->state == CONN_LIVE && clock_wall_ms() / 1000 >= conn->expires_s) {
-        token_expired(worker, conn);
+    } else if (conn->state == CONN_LIVE && clock_wall_ms() / 1000 >= token_due_s(conn)) {
+        token_due(worker, conn);
     } else if (is_open(conn) && conn->ping_tick != 0 && now >= conn->ping_tick) {
         if (conn->flags & CONN_AWAITING_PONG) {
             pong_missing(worker, conn);

@@ -2,6 +2,7 @@
 
 #include "common/json.h"
 #include "gateway/connection/conn_table.h"
+#include "gateway/connection/conn_timers.h"
 #include "gateway/message/message.h"
 
 /* wslay checks the reason of a Close from the third byte of each piece on, so that what it says depends on where the
@@ -201,5 +202,9 @@ void ws_events_feed(struct worker *worker, struct conn *conn, const unsigned cha
     }
     if (ws_pool_at_rest(input) || stopped) {
         ws_pool_give(worker, conn);
+    }
+    if (conn->state == CONN_LIVE && (conn->input != NULL) != (conn->deadline_tick != 0)) {
+        /* a message that does not end holds a context that others may need */
+        conn_timers_set_deadline(worker, conn, conn->input != NULL ? CONN_MESSAGE_TIMEOUT_MS : 0);
     }
 }

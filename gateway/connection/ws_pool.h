@@ -10,9 +10,9 @@
 #include <wslay/wslay.h>
 
 #define WS_POOL_KEEP 64u /* free contexts kept for the next frame */
-#define WS_POOL_MOST_LENT                                                                          \
-    16384u /* 200 MB: frames begun and not finished, by so many clients at once */
-#define WS_MAX_FRAGMENTS 1024u /* of one message */
+/* Messages begun and not finished: 200 MB, and up to WS_MAX_MESSAGE_BYTES each. */
+#define WS_POOL_MOST_LENT 16384u
+#define WS_MAX_FRAGMENTS  1024u /* of one message */
 
 struct ws_input {
     wslay_event_context_ptr context;

@@ -259,6 +259,26 @@ START_TEST(a_token_that_expires_closes_with_1008_after_saying_why) {
 }
 END_TEST
 
+START_TEST(a_message_that_is_never_finished_closes_with_1008_and_one_that_is_does_not) {
+    options.ws_ping_interval = 3600000;
+    struct conn *conn = open_websocket(true);
+    static const unsigned char begun[] = {0x81, 0x85, 0, 0, 0, 0, 'h', 'e'},
+                               rest[] = {'l', 'l', 'o'};
+    say(begun, sizeof begun);
+    turns(2);
+    pass_ms(20000);
+    say(rest, sizeof rest);
+    turns(2);
+    ck_assert_uint_eq(conn->deadline_tick, 0);
+    say(begun, sizeof begun);
+    turns(2);
+    pass_ms(29000);
+    ck_assert_int_eq(conn->state, CONN_LIVE);
+    pass_ms(1200);
+    ck_assert_int_eq(conn->state, CONN_CLOSING);
+}
+END_TEST
+
 /* --- reading --- */
 
 START_TEST(the_rest_of_a_long_frame_is_read_in_one_go_but_not_what_follows) {
@@ -425,6 +445,8 @@ int main(void) {
     tcase_add_test(tests, a_client_that_reads_nothing_at_all_is_left);
     tcase_add_test(tests, a_blocked_client_that_goes_away_is_buried_at_once);
     tcase_add_test(tests, a_token_that_expires_closes_with_1008_after_saying_why);
+    tcase_add_test(tests,
+                   a_message_that_is_never_finished_closes_with_1008_and_one_that_is_does_not);
     tcase_add_test(tests, the_rest_of_a_long_frame_is_read_in_one_go_but_not_what_follows);
     tcase_add_test(tests, a_client_that_does_not_read_its_pongs_is_read_no_more);
     tcase_add_test(tests,
