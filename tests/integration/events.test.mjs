@@ -269,11 +269,13 @@ for (const flush of ['io_uring', 'sendmsg'])
             const good = await signedIn(own, { user: 'good' });
             const slow = await signedIn(own, { user: 'slow' });
             slow.ws.pause();
-            const filler = 'x'.repeat(8000);
-            const results = await produceMany(kafka.bootstrap, {
-                count: 4000, rate: 2000, partitions: 1, templates: [['trade.updates', `{"tradeId":"{n}","filler":"${filler}"}`]],
-            });
-            await good.next(isEvent(`trade.updates:0:${results.at(-1).offset}`), 30_000);
+            // In portions that even a busy machine reads in time, until the slow one's socket and queue are full.
+            const template = `{"tradeId":"{n}","filler":"${'x'.repeat(8000)}"}`;
+            const results = [];
+            for (let portion = 0; portion < 100 && await own.metric('slow_clients_closed_total') === 0; portion++) {
+                results.push(...await produceMany(kafka.bootstrap, { count: 100, rate: 10_000, partitions: 1, templates: [['trade.updates', template]] }));
+                await good.next(isEvent(`trade.updates:0:${Math.max(...results.map(({ offset }) => offset))}`), 30_000);
+            }
             assert.equal(await own.metric('slow_clients_closed_total'), 1);
             slow.ws.resume();
             assert.equal((await slow.closes()).code, 1013);

@@ -114,7 +114,8 @@ class Gateway {
             { env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env }, stdio: ['ignore', 'pipe', 'pipe'], cwd: root,
                 detached: true }); // a process group of its own, as under a terminal
         for (const stream of [this.#child.stdout, this.#child.stderr])
-            stream.setEncoding('utf8').on('data', text => this.#take(text));
+            stream.setEncoding('utf8').on('data', text => this.#take(text)).unref();
+        this.#child.unref(); // a test that failed before stop() must not keep the test process waiting
         this.#exit = new Promise(resolve => this.#child.once('close', (code, signal) => resolve({ code, signal })));
         this.#exit.then(() => this.#take('')); // whoever waits for a line looks a last time
         started.push(code => this.#farewell(code));
@@ -298,6 +299,7 @@ class Client {
             this.#waiters.forEach(waiter => waiter());
         });
         this.ws.on('error', error => (this.error = error));
+        this.ws.once('open', () => this.ws._socket.unref()); // as above
         this.closed = new Promise(resolve => this.ws.once('close', (code, reason) => {
             this.ended = { code, reason: reason.toString('utf8') };
             this.#waiters.forEach(waiter => waiter());
