@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/secret.h"
+#include "gateway/access/middleware.h"
 #include "gateway/access/policy.h"
 #include "gateway/connection/conn_accept.h"
 #include "gateway/connection/conn_poll.h"
@@ -13,6 +14,7 @@
 #include "gateway/delivery/conn_flush.h"
 #include "gateway/delivery/event_receive.h"
 #include "gateway/delivery/fanout.h"
+#include "gateway/http/admin_rule.h"
 #include "shm/wake.h"
 
 #include <event2/event.h>
@@ -133,7 +135,9 @@ static void turn(struct worker *worker) {
 static int become_unprivileged(struct worker *worker, bool dev) {
     char error[512];
     if (auth_new(worker->options, dev, &worker->auth, error, sizeof error) != 0 ||
-        policy_new(worker->options->rooms_file, &worker->policy, error, sizeof error) != 0) {
+        policy_new(worker->options->rooms_file, &worker->policy, error, sizeof error) != 0 ||
+        middleware_new(worker->options, &worker->middleware, error, sizeof error) != 0 ||
+        admin_rule_new(worker->options, &worker->admin, error, sizeof error) != 0) {
         log_error("%s", error);
         return -EINVAL;
     }
@@ -216,6 +220,8 @@ static void tear_down(struct worker *worker) {
     }
     auth_free(worker->auth);
     policy_free(worker->policy);
+    middleware_free(worker->middleware);
+    admin_rule_free(worker->admin);
 }
 
 static void name_process(const struct heritage *heritage, const struct options *options) {

@@ -10,11 +10,13 @@
 #include "shm/host_view.h"
 #include "shm/ring_read.h"
 
+struct admin_rule;
 struct conn;
 struct conn_table;
 struct event_base;
 struct fanout;
 struct policy;
+struct middleware;
 struct ws_pool;
 
 struct worker {
@@ -25,6 +27,8 @@ struct worker {
     struct stats *stats;        /* block->stats */
     struct auth *auth;
     struct policy *policy; /* NULL: the built-in table */
+    struct middleware *middleware; /* NULL: nothing is configured */
+    struct admin_rule *admin;      /* NULL: nobody is an administrator */
     struct ring_read reader;
     struct conn_table *conns;
     struct fanout *fanout; /* rooms, users, frames, flush schedule */

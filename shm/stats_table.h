@@ -30,7 +30,9 @@
     X(ROOMS, "rooms", gauge, worker, "Rooms with a member on the worker, personal rooms not counted")        \
     X(ACCEPTED, "accepted_total", counter, worker, "Sockets accepted")                                       \
     X(ACCEPT_ERRORS, "accept_errors_total", counter, worker, "Accepts that failed (descriptors, memory)")    \
-    X(REFUSED_FULL, "refused_full_total", counter, worker, "Upgrades refused because the host is full")      \
+    X(REFUSED_FULL, "refused_full_total", counter, worker, "Upgrades refused because the host is full or draining") \
+    X(REFUSED_ADDRESS, "refused_address_total", counter, worker, "Upgrades refused for their address")       \
+    X(REFUSED_ORIGIN, "refused_origin_total", counter, worker, "Upgrades refused for their origin")          \
     X(HTTP_REQUESTS, "http_requests_total", counter, worker, "HTTP requests answered, upgrades included")    \
     X(HTTP_BAD_REQUESTS, "http_bad_requests_total", counter, worker, "HTTP requests refused by the gate")    \
     X(UPGRADES, "upgrades_total", counter, worker, "WebSocket connections opened")                           \

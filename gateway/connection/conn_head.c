@@ -1,6 +1,7 @@
 #include "gateway/connection/conn_head.h"
 
 #include "common/log.h"
+#include "gateway/access/middleware.h"
 #include "gateway/connection/conn_table.h"
 #include "gateway/connection/conn_timers.h"
 #include "gateway/connection/ws_events.h"
@@ -13,7 +14,6 @@
 #include <sys/socket.h>
 
 #define HEAD_READ_BYTES 4096u
-#define RETRY_AFTER_S   5
 
 static void answer(struct worker *worker, struct conn *conn, const struct http_response *response,
                    bool head_only) {
@@ -47,23 +47,6 @@ void conn_head_timeout(struct worker *worker, struct conn *conn) {
     refuse(worker, conn, 408, "The request did not come in time", "");
 }
 
-static bool host_full(const struct worker *worker) {
-    return host_view_sum(&worker->view, STAT_CONNECTIONS) >=
-           (uint64_t)worker->options->ws_max_connections;
-}
-
-/* The handshake is right, but no newcomer is welcome now: why, or NULL. */
-static const char *not_welcome(struct worker *worker) {
-    if (worker->draining || load_relaxed(&worker->view.host->draining) != 0) {
-        return "The server is draining";
-    }
-    if (host_full(worker)) {
-        stats_add(worker->stats, STAT_REFUSED_FULL, 1);
-        return "The host is full";
-    }
-    return NULL;
-}
-
 static void become_websocket(struct worker *worker, struct conn *conn, struct span response) {
     head_gate_free(conn->input);
     conn->input = NULL;
@@ -81,35 +64,37 @@ static void become_websocket(struct worker *worker, struct conn *conn, struct sp
     log_write(LOG_LEVEL_DEBUG, conn->id, "connection opened");
 }
 
-static void upgrade(struct worker *worker, struct conn *conn, const struct http_request *request) {
+/* The checks come first: whoever is refused costs no cryptography. */
+static void upgrade(struct worker *worker, struct conn *conn, const struct http_request *request,
+                    const struct sockaddr *peer) {
     char response[WS_UPGRADE_RESPONSE_MAX];
     size_t length = 0;
     const char *reason = "", *extra_header = "";
+    struct middleware_refusal refusal = {0};
+    if (!middleware_handshake(worker, conn, peer, request, &refusal)) {
+        char retry[32] = "";
+        if (refusal.retry_after_s > 0) {
+            snprintf(retry, sizeof retry, "Retry-After: %u\r\n", refusal.retry_after_s);
+        }
+        refuse(worker, conn, refusal.status, refusal.reason, retry);
+        return;
+    }
     unsigned status = ws_upgrade_check(request, response, &length, &reason, &extra_header);
     if (status != 101) {
         refuse(worker, conn, status, reason, extra_header);
         return;
     }
-    const char *why = not_welcome(worker);
-    if (why != NULL) {
-        char retry[32];
-        snprintf(retry, sizeof retry, "Retry-After: %d\r\n", RETRY_AFTER_S);
-        refuse(worker, conn, 503, why, retry);
-        return;
-    }
     become_websocket(worker, conn, (struct span){response, length});
 }
 
-static void serve(struct worker *worker, struct conn *conn, const struct http_request *request) {
-    struct sockaddr_storage peer = {0};
-    socklen_t peer_length = sizeof peer;
-    if (getpeername(conn->fd, (struct sockaddr *)&peer, &peer_length) != 0) {
-        conn_kill(worker, conn);
-        return;
-    }
+static void serve(struct worker *worker, struct conn *conn, const struct http_request *request,
+                  const struct sockaddr *peer) {
+    struct address_client client;
+    middleware_client(worker, peer, request, &client);
     const struct server_context context = {
         .view = &worker->view,
-        .peer = (const struct sockaddr *)&peer,
+        .client = &client,
+        .admin = worker->admin,
         .instance_id = worker->options->instance_id,
     };
     struct http_response response = {0};
@@ -121,11 +106,17 @@ static void serve(struct worker *worker, struct conn *conn, const struct http_re
 static void head_done(struct worker *worker, struct conn *conn, const unsigned char *rest,
                       size_t rest_length) {
     const struct http_request *request = head_gate_request(conn->input);
-    if (!server_is_websocket_path(request)) {
-        serve(worker, conn, request);
+    struct sockaddr_storage peer = {0};
+    socklen_t peer_length = sizeof peer;
+    if (getpeername(conn->fd, (struct sockaddr *)&peer, &peer_length) != 0) {
+        conn_kill(worker, conn); /* it has gone */
         return;
     }
-    upgrade(worker, conn, request);
+    if (!server_is_websocket_path(request)) {
+        serve(worker, conn, request, (const struct sockaddr *)&peer);
+        return;
+    }
+    upgrade(worker, conn, request, (const struct sockaddr *)&peer);
     if (conn->state == CONN_PENDING && rest_length > 0) {
         ws_events_feed(worker, conn, rest, rest_length);
     }

@@ -5,8 +5,6 @@
 #include "gateway/http/health.h"
 #include "gateway/http/metrics.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 
 /* Each answers GET and, without the body, HEAD. */
@@ -19,8 +17,6 @@ static const struct path_row {
     {"/metrics", false, metrics_answer},        {"/connections", true, connections_answer},
     {"/debug/kafka", true, debug_kafka_answer},
 };
-
-static bool admin_allowed(const struct server_context *context, const struct http_request *request);
 
 bool server_is_websocket_path(const struct http_request *request) {
     return span_is(request->path, "/ws");
@@ -48,7 +44,7 @@ void server_answer(const struct server_context *context, const struct http_reque
         return;
     }
     /* Before the method: who may not come in learns nothing. */
-    if (row->admin && !admin_allowed(context, request)) {
+    if (row->admin && !admin_rule_allows(context->admin, request, context->client)) {
         http_response_error(response, 403, "This path answers to administrators only");
         return;
     }
@@ -58,43 +54,4 @@ void server_answer(const struct server_context *context, const struct http_reque
         return;
     }
     row->answer(context, response);
-}
-
-static bool is_ipv4_loopback(uint32_t address) {
-    return (address >> 24) == 127;
-}
-
-static bool is_ipv6_loopback(const struct in6_addr *address) {
-    if (IN6_IS_ADDR_V4MAPPED(address)) {
-        uint32_t mapped;
-        memcpy(&mapped, &address->s6_addr[12], sizeof(mapped));
-        return is_ipv4_loopback(ntohl(mapped));
-    }
-    return IN6_IS_ADDR_LOOPBACK(address);
-}
-
-static bool is_loopback(const struct sockaddr *peer) {
-    if (peer && peer->sa_family == AF_INET) {
-        struct sockaddr_in address;
-        memcpy(&address, peer, sizeof(address));
-        return is_ipv4_loopback(ntohl(address.sin_addr.s_addr));
-    }
-    if (peer && peer->sa_family == AF_INET6) {
-        struct sockaddr_in6 address;
-        memcpy(&address, peer, sizeof(address));
-        return is_ipv6_loopback(&address.sin6_addr);
-    }
-    return false;
-}
-
-/* A proxy on this host makes every client look local: its headers give it away. */
-static bool is_forwarded(const struct http_request *request) {
-    struct span value;
-    return http_request_header(request, "forwarded", &value) != 0 ||
-           http_request_header(request, "x-forwarded-for", &value) != 0;
-}
-
-static bool admin_allowed(const struct server_context *context,
-                          const struct http_request *request) {
-    return is_loopback(context->peer) && !is_forwarded(request);
 }

@@ -3,15 +3,15 @@
 #ifndef MOONX_GATEWAY_HTTP_SERVER_H
 #define MOONX_GATEWAY_HTTP_SERVER_H
 
+#include "gateway/http/admin_rule.h"
 #include "gateway/http/head_gate.h"
 #include "gateway/http/http_response.h"
 #include "shm/host_view.h"
 
-#include <sys/socket.h>
-
 struct server_context {
     const struct host_view *view;
-    const struct sockaddr *peer; /* the client's address: admin paths answer to loopback only */
+    const struct address_client *client; /* who asks, and who may see admin paths */
+    const struct admin_rule *admin;
     const char *instance_id;
 };
 

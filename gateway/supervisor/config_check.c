@@ -1,7 +1,9 @@
 #include "gateway/supervisor/config_check.h"
 
 #include "gateway/access/auth.h"
+#include "gateway/access/middleware.h"
 #include "gateway/access/policy.h"
+#include "gateway/http/admin_rule.h"
 #include "gateway/message/auto_join.h"
 #include "gateway/supervisor/listeners.h"
 #include "gateway/supervisor/run_as.h"
@@ -53,6 +55,18 @@ static int check_rooms(const struct options *options, char *error, size_t size) 
     return result;
 }
 
+static int check_doors(const struct options *options, char *error, size_t size) {
+    struct middleware *middleware = NULL;
+    struct admin_rule *admin = NULL;
+    int result = middleware_new(options, &middleware, error, size);
+    if (result == 0) {
+        result = admin_rule_new(options, &admin, error, size);
+    }
+    middleware_free(middleware);
+    admin_rule_free(admin);
+    return result;
+}
+
 static int check_here(const struct options *options, bool dev, char *error, size_t size) {
     struct run_as run_as;
     if (listeners_check_host(options->websocket_service_host) < 0) {
@@ -73,6 +87,9 @@ static int check_here(const struct options *options, bool dev, char *error, size
     int result = auto_join_check(options->auto_join_rooms, error, size);
     if (result == 0) {
         result = check_rooms(options, error, size);
+    }
+    if (result == 0) {
+        result = check_doors(options, error, size);
     }
     if (result == 0) {
         result = run_as_find(options, &run_as, error, size);

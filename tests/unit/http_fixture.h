@@ -23,6 +23,9 @@
 struct http_fixture {
     struct host_view view;
     struct sockaddr_storage peer;
+    struct address_list *trusted; /* a test's own, or NULL */
+    struct options options;
+    struct admin_rule *admin;
     struct server_context context;
 };
 
@@ -68,11 +71,16 @@ static inline void fixture_start(struct http_fixture *fixture) {
     store_relaxed(&view->segment.ingest->heartbeat_ns, FIXTURE_NOW_NS - 1000000000);
     store_relaxed(&view->segment.ingest->flags, INGEST_KAFKA_UP | INGEST_CAUGHT_UP);
     fixture_peer(fixture, "127.0.0.1");
-    fixture->context = (struct server_context){
-        .view = view, .peer = (struct sockaddr *)&fixture->peer, .instance_id = "host-1"};
+    char error[256];
+    fixture->options = (struct options){.admin_allow = "127.0.0.0/8,::1", .admin_token_file = ""};
+    ck_assert_int_eq(admin_rule_new(&fixture->options, &fixture->admin, error, sizeof(error)), 0);
+    fixture->context =
+        (struct server_context){.view = view, .admin = fixture->admin, .instance_id = "host-1"};
 }
 
 static inline void fixture_stop(struct http_fixture *fixture) {
+    admin_rule_free(fixture->admin);
+    address_list_free(fixture->trusted);
     for (unsigned i = 0; i < FIXTURE_WORKERS; i++) {
         worker_block_unmap(fixture->view.workers[i]);
     }
@@ -98,6 +106,9 @@ static inline void fixture_answer(struct http_fixture *fixture, const char *line
     struct head_gate *gate;
     snprintf(head, sizeof(head), "%s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", line, headers);
     const struct http_request *request = fixture_request(&gate, head);
+    struct address_client client;
+    address_client_find((struct sockaddr *)&fixture->peer, request, fixture->trusted, &client);
+    fixture->context.client = &client;
     server_answer(&fixture->context, request, response);
     head_gate_free(gate);
 }

@@ -100,10 +100,11 @@ START_TEST(a_stranger_learns_nothing_about_methods_of_admin_paths) {
 }
 END_TEST
 
-START_TEST(a_peer_without_an_internet_address_is_no_admin) {
+START_TEST(a_peer_without_an_internet_address_is_no_admin_and_without_a_rule_nobody_is) {
     fixture.peer.ss_family = AF_UNIX;
     ck_assert_uint_eq(status_of("GET /connections", ""), 403);
-    fixture.context.peer = NULL;
+    fixture.context.admin = NULL;
+    fixture_peer(&fixture, "127.0.0.1");
     ck_assert_uint_eq(status_of("GET /connections", ""), 403);
 }
 END_TEST
@@ -117,6 +118,117 @@ START_TEST(a_request_that_a_proxy_has_forwarded_is_not_local) {
         ck_assert_uint_eq(status_of("GET /health", headers[i]), 200);
     }
     ck_assert_uint_eq(status_of("GET /connections", "X-Forwarded: 1\r\n"), 200);
+}
+END_TEST
+
+#define TOKEN "correct-horse-battery"
+
+/* The rule anew, with these networks and a token file that holds `token` (NULL: none). */
+static int rule(const char *allow, const char *token, char *error, size_t error_size) {
+    char path[] = "/tmp/moonx-admin-XXXXXX";
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    if (token != NULL) {
+        ck_assert_int_eq(write(fd, token, strlen(token)), (ssize_t)strlen(token));
+    }
+    fixture.options.admin_allow = allow;
+    fixture.options.admin_token_file = token != NULL ? path : "";
+    admin_rule_free(fixture.admin);
+    fixture.admin = NULL;
+    int result = admin_rule_new(&fixture.options, &fixture.admin, error, error_size);
+    fixture.context.admin = fixture.admin;
+    close(fd);
+    unlink(path);
+    return result;
+}
+
+START_TEST(administrators_come_from_the_networks_that_were_named) {
+    char error[256];
+    ck_assert_int_eq(rule("192.0.2.0/24,2001:db8::/32", NULL, error, sizeof(error)), 0);
+    ck_assert_uint_eq(status_of("GET /connections", ""), 403); /* loopback is not among them */
+    fixture_peer(&fixture, "192.0.2.77");
+    ck_assert_uint_eq(status_of("GET /connections", ""), 200);
+    ck_assert_uint_eq(status_of("GET /connections", "X-Forwarded-For: 192.0.2.1\r\n"), 403);
+    fixture_peer(&fixture, "2001:db8:1::9");
+    ck_assert_uint_eq(status_of("GET /connections", ""), 200);
+    fixture_peer(&fixture, "192.0.3.1");
+    ck_assert_uint_eq(status_of("GET /connections", ""), 403);
+    ck_assert_int_eq(rule("", NULL, error, sizeof(error)), 0);
+    fixture_peer(&fixture, "127.0.0.1");
+    ck_assert_uint_eq(status_of("GET /connections", ""), 403);
+}
+END_TEST
+
+START_TEST(a_trusted_proxy_says_whether_an_administrator_asks) {
+    char error[256];
+    ck_assert_int_eq(rule("127.0.0.0/8,192.0.2.0/24", NULL, error, sizeof(error)), 0);
+    ck_assert_int_eq(address_list_new("X", "127.0.0.1", &fixture.trusted, error, sizeof(error)), 0);
+    static const struct {
+        const char *headers;
+        unsigned status;
+    } rows[] = {
+        {"", 200},
+        {"X-Forwarded-For: 192.0.2.7\r\n", 200},
+        {"X-Forwarded-For: 203.0.113.7\r\n", 403},
+        {"X-Forwarded-For: 192.0.2.7, 203.0.113.7\r\n", 403},
+        {"X-Forwarded-For: 127.0.0.1\r\n", 403},
+        {"X-Forwarded-For: 127.0.0.5\r\n", 403},
+        {"X-Forwarded-For: unknown\r\n", 403},
+        {"Forwarded: for=192.0.2.7\r\n", 200},
+        {"Forwarded: for=192.0.2.7\r\nX-Forwarded-For: 203.0.113.7\r\n", 403},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        ck_assert_msg(status_of("GET /connections", rows[i].headers) == rows[i].status, "%s",
+                      rows[i].headers);
+    }
+}
+END_TEST
+
+START_TEST(the_bearer_of_the_token_is_an_administrator_from_anywhere) {
+    static const struct {
+        const char *headers;
+        unsigned status;
+    } rows[] = {
+        {"Authorization: Bearer " TOKEN "\r\n", 200},
+        {"authorization: bearer " TOKEN "\r\n", 200},
+        {"Authorization: Bearer " TOKEN "\r\nX-Forwarded-For: unknown\r\n", 200},
+        {"Authorization: Bearer " TOKEN "x\r\n", 403},
+        {"Authorization: Bearer correct-horse-batter\r\n", 403},
+        {"Authorization: Bearer Correct-horse-battery\r\n", 403},
+        {"Authorization: Bearer  " TOKEN "\r\n", 403},
+        {"Authorization: Bearer\r\n", 403},
+        {"Authorization: Bearer \r\n", 403},
+        {"Authorization: Basic " TOKEN "\r\n", 403},
+        {"Authorization: " TOKEN "\r\n", 403},
+        {"Authorization: Bearer " TOKEN "\r\nAuthorization: Bearer " TOKEN "\r\n", 403},
+        {"", 403},
+    };
+    char error[256];
+    ck_assert_int_eq(rule("", TOKEN "\n", error, sizeof(error)), 0);
+    fixture_peer(&fixture, "203.0.113.9");
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        ck_assert_msg(status_of("GET /connections", rows[i].headers) == rows[i].status, "%s",
+                      rows[i].headers);
+    }
+    ck_assert_int_eq(rule("", NULL, error, sizeof(error)), 0);
+    ck_assert_uint_eq(status_of("GET /connections", rows[0].headers), 403);
+}
+END_TEST
+
+START_TEST(a_token_file_without_a_good_token_is_refused) {
+    static const char *const texts[] = {"", "\n", "short-token-15b", "has blanks in it, alas",
+                                        "two-lines-of-text\nof-tokens-here\n"};
+    for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
+        char error[256] = "";
+        ck_assert_int_eq(rule("", texts[i], error, sizeof(error)), -EINVAL);
+        ck_assert_msg(strncmp(error, "ADMIN_TOKEN_FILE: \"/tmp/", 24) == 0, "%s", error);
+    }
+    char error[256] = "";
+    fixture.options.admin_token_file = "/nonexistent";
+    ck_assert_int_eq(admin_rule_new(&fixture.options, &fixture.admin, error, sizeof(error)),
+                     -ENOENT);
+    ck_assert_str_eq(
+        error, "ADMIN_TOKEN_FILE: \"/nonexistent\": cannot be read: No such file or directory");
 }
 END_TEST
 
@@ -276,8 +388,13 @@ int main(void) {
     tcase_add_loop_test(tests, each_path_and_method_gets_its_status, 0, (int)ARRAY_LENGTH(paths));
     tcase_add_loop_test(tests, admin_paths_answer_to_loopback_only, 0, (int)ARRAY_LENGTH(peers));
     tcase_add_test(tests, a_stranger_learns_nothing_about_methods_of_admin_paths);
-    tcase_add_test(tests, a_peer_without_an_internet_address_is_no_admin);
+    tcase_add_test(tests,
+                   a_peer_without_an_internet_address_is_no_admin_and_without_a_rule_nobody_is);
     tcase_add_test(tests, a_request_that_a_proxy_has_forwarded_is_not_local);
+    tcase_add_test(tests, administrators_come_from_the_networks_that_were_named);
+    tcase_add_test(tests, a_trusted_proxy_says_whether_an_administrator_asks);
+    tcase_add_test(tests, the_bearer_of_the_token_is_an_administrator_from_anywhere);
+    tcase_add_test(tests, a_token_file_without_a_good_token_is_refused);
     tcase_add_test(tests, the_websocket_path_is_told_apart);
     tcase_add_test(tests, connections_are_told_in_total_and_per_worker);
     tcase_add_test(tests, connections_of_a_lost_worker_are_not_counted);

@@ -1,0 +1,216 @@
+#include "gateway/access/address_client.h"
+
+#include <strings.h>
+
+/* The addresses of one header's chain, in the order in which they stand. */
+struct chain {
+    unsigned count;
+    bool broken;
+    struct address hops[ADDRESS_CLIENT_MAX_HOPS];
+};
+
+typedef void read_line(struct span value, struct chain *chain);
+
+static bool read_header(const struct http_request *request, const char *name, read_line *read,
+                        struct chain *chain);
+static void read_forwarded_for(struct span value, struct chain *chain);
+static void read_forwarded(struct span value, struct chain *chain);
+static struct address right_most_stranger(const struct chain *chain,
+                                          const struct address_list *trusted);
+static void believe(const struct http_request *request, const struct address_list *trusted,
+                    struct address_client *client);
+
+static bool named(const struct http_header *header, const char *name) {
+    return header->name.length == strlen(name) &&
+           strncasecmp(header->name.data, name, header->name.length) == 0;
+}
+
+static bool has_header(const struct http_request *request, const char *name) {
+    for (unsigned i = 0; i < request->header_count; i++) {
+        if (named(&request->headers[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void address_client_find(const struct sockaddr *peer, const struct http_request *request,
+                         const struct address_list *trusted, struct address_client *out) {
+    struct address_client client = {.known = false};
+
+    client.known = address_of_socket(peer, &client.address);
+    client.forwarded = has_header(request, "forwarded") || has_header(request, "x-forwarded-for");
+    client.vouched = !client.forwarded;
+    if (client.known && client.forwarded && address_list_has(trusted, &client.address)) {
+        believe(request, trusted, &client);
+    }
+    *out = client;
+}
+
+static void believe(const struct http_request *request, const struct address_list *trusted,
+                    struct address_client *client) {
+    struct chain old_style = {0}, new_style = {0};
+    bool has_old = read_header(request, "x-forwarded-for", read_forwarded_for, &old_style);
+    bool has_new = read_header(request, "forwarded", read_forwarded, &new_style);
+    struct address old_says = {{0}}, new_says = {{0}};
+
+    client->known = false;
+    client->unreadable = true;
+    if ((has_old && (old_style.broken || old_style.count == 0)) ||
+        (has_new && (new_style.broken || new_style.count == 0))) {
+        return;
+    }
+    old_says = has_old ? right_most_stranger(&old_style, trusted) : old_says;
+    new_says = has_new ? right_most_stranger(&new_style, trusted) : new_says;
+    if (has_old && has_new && !address_equal(&old_says, &new_says)) {
+        return;
+    }
+    client->address = has_old ? old_says : new_says;
+    client->unreadable = false;
+    client->known = client->vouched = true;
+}
+
+/* All lines of that name, in order: they are one list (RFC 9110 section 5.3). */
+static bool read_header(const struct http_request *request, const char *name, read_line *read,
+                        struct chain *chain) {
+    bool found = false;
+
+    for (unsigned i = 0; i < request->header_count; i++) {
+        if (named(&request->headers[i], name)) {
+            found = true;
+            read(request->headers[i].value, chain);
+        }
+    }
+    return found;
+}
+
+static struct address right_most_stranger(const struct chain *chain,
+                                          const struct address_list *trusted) {
+    unsigned at = chain->count - 1;
+
+    while (at > 0 && address_list_has(trusted, &chain->hops[at])) {
+        at--;
+    }
+    return chain->hops[at];
+}
+
+/* "192.0.2.1", "192.0.2.1:4711", "2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:4711". */
+static bool parse_hop(struct span text, struct address *out) {
+    const char *colon = text.length > 0 ? memchr(text.data, ':', text.length) : NULL;
+    const char *last = text.length > 0 ? memrchr(text.data, ':', text.length) : NULL;
+
+    if (text.length > 0 && text.data[0] == '[') {
+        const char *end = memchr(text.data, ']', text.length);
+        size_t behind = end != NULL ? text.length - (size_t)(end + 1 - text.data) : 0;
+        return end != NULL && (behind == 0 || end[1] == ':') &&
+               memchr(text.data, ':', (size_t)(end - text.data)) != NULL &&
+               address_of_text((struct span){text.data + 1, (size_t)(end - text.data) - 1}, out);
+    }
+    if (colon != NULL && colon == last) {
+        text.length = (size_t)(colon - text.data);
+    }
+    return address_of_text(text, out);
+}
+
+static void add_hop(struct chain *chain, struct span text) {
+    if (chain->count == ADDRESS_CLIENT_MAX_HOPS || !parse_hop(text, &chain->hops[chain->count])) {
+        chain->broken = true;
+        return;
+    }
+    chain->count++;
+}
+
+static void read_forwarded_for(struct span value, struct chain *chain) {
+    struct span element;
+
+    while (http_request_next_token(&value, &element)) {
+        add_hop(chain, element);
+    }
+}
+
+static bool is_blank(char c) {
+    return c == ' ' || c == '\t';
+}
+
+static void skip_blanks(struct span *text) {
+    while (text->length > 0 && is_blank(text->data[0])) {
+        *text = (struct span){text->data + 1, text->length - 1};
+    }
+}
+
+/* A token (RFC 9110 section 5.6.2), and what stands in node names beside it; stops at a separator. */
+static struct span take_word(struct span *text) {
+    size_t length = 0;
+
+    while (length < text->length && !is_blank(text->data[length]) &&
+           strchr("=;,\"", text->data[length]) == NULL) {
+        length++;
+    }
+    struct span word = {text->data, length};
+    *text = (struct span){text->data + length, text->length - length};
+    return word;
+}
+
+/* A quoted string without escapes: no address needs one. False when it does not end. */
+static bool take_quoted(struct span *text, struct span *out) {
+    const char *end = text->length > 1 ? memchr(text->data + 1, '"', text->length - 1) : NULL;
+
+    if (end == NULL) {
+        return false;
+    }
+    *out = (struct span){text->data + 1, (size_t)(end - text->data) - 1};
+    *text = (struct span){end + 1, text->length - (size_t)(end + 1 - text->data)};
+    return memchr(out->data, '\\', out->length) == NULL;
+}
+
+/* NAME=VALUE. False when it is something else. */
+static bool take_pair(struct span *text, struct span *name, struct span *value) {
+    skip_blanks(text);
+    *name = take_word(text);
+    if (name->length == 0 || text->length == 0 || text->data[0] != '=') {
+        return false;
+    }
+    *text = (struct span){text->data + 1, text->length - 1};
+    if (text->length > 0 && text->data[0] == '"') {
+        return take_quoted(text, value);
+    }
+    *value = take_word(text);
+    return value->length > 0;
+}
+
+/* One element: pairs separated by `;`, exactly one of them `for`. Stops behind its comma. */
+static bool take_element(struct span *text, struct span *hop) {
+    unsigned found = 0;
+
+    for (;;) {
+        struct span name, value;
+        if (!take_pair(text, &name, &value)) {
+            return false;
+        }
+        if (name.length == 3 && strncasecmp(name.data, "for", 3) == 0) {
+            *hop = value;
+            found++;
+        }
+        skip_blanks(text);
+        if (text->length == 0) {
+            return found == 1;
+        }
+        char separator = text->data[0];
+        *text = (struct span){text->data + 1, text->length - 1};
+        if (separator != ';') {
+            return separator == ',' && found == 1;
+        }
+    }
+}
+
+static void read_forwarded(struct span value, struct chain *chain) {
+    struct span hop;
+
+    while (value.length > 0) {
+        if (!take_element(&value, &hop)) {
+            chain->broken = true;
+            return;
+        }
+        add_hop(chain, hop);
+    }
+}

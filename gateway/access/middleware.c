@@ -1,0 +1,87 @@
+#include "gateway/access/middleware.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+const struct middleware_handshake_row middleware_handshake_table[] = {
+    {"capacity", "503", STAT_REFUSED_FULL, middleware_capacity},
+    {"address", "400, 403", STAT_REFUSED_ADDRESS, middleware_address},
+    {"origin", "403", STAT_REFUSED_ORIGIN, middleware_origin},
+    {NULL, NULL, STAT_COUNT, NULL},
+};
+
+static const struct middleware nothing_configured;
+
+static int read_options(const struct options *options, struct middleware *middleware, char *error,
+                        size_t error_size);
+
+int middleware_new(const struct options *options, struct middleware **out, char *error,
+                   size_t error_size) {
+    struct middleware *middleware = calloc(1, sizeof(*middleware));
+    int result;
+
+    if (middleware == NULL) {
+        snprintf(error, error_size, "ALLOWED_ORIGINS: out of memory");
+        return -ENOMEM;
+    }
+    result = read_options(options, middleware, error, error_size);
+    if (result != 0) {
+        middleware_free(middleware);
+        return result;
+    }
+    *out = middleware;
+    return 0;
+}
+
+static int read_options(const struct options *options, struct middleware *middleware, char *error,
+                        size_t error_size) {
+    const struct {
+        const char *option, *text;
+        struct address_list **list;
+    } lists[] = {
+        {"ADDRESS_ALLOW", options->address_allow, &middleware->allow},
+        {"ADDRESS_DENY", options->address_deny, &middleware->deny},
+        {"TRUSTED_PROXIES", options->trusted_proxies, &middleware->trusted},
+    };
+    int result = origin_list_new(options->allowed_origins, &middleware->origins, error, error_size);
+
+    for (size_t i = 0; i < ARRAY_LENGTH(lists) && result == 0; i++) {
+        result = address_list_new(lists[i].option, lists[i].text, lists[i].list, error, error_size);
+    }
+    return result;
+}
+
+void middleware_free(struct middleware *middleware) {
+    if (middleware != NULL) {
+        origin_list_free(middleware->origins);
+        address_list_free(middleware->allow);
+        address_list_free(middleware->deny);
+        address_list_free(middleware->trusted);
+        free(middleware);
+    }
+}
+
+static const struct middleware *rules_of(const struct worker *worker) {
+    return worker->middleware != NULL ? worker->middleware : &nothing_configured;
+}
+
+void middleware_client(const struct worker *worker, const struct sockaddr *peer,
+                       const struct http_request *request, struct address_client *out) {
+    address_client_find(peer, request, rules_of(worker)->trusted, out);
+}
+
+bool middleware_handshake(struct worker *worker, struct conn *conn, const struct sockaddr *peer,
+                          const struct http_request *request, struct middleware_refusal *refusal) {
+    struct middleware_handshake handshake = {
+        .worker = worker, .conn = conn, .rules = rules_of(worker), .request = request};
+
+    middleware_client(worker, peer, request, &handshake.client);
+    for (const struct middleware_handshake_row *row = middleware_handshake_table; row->name != NULL;
+         row++) {
+        if (!row->check(&handshake, refusal)) {
+            stats_add(worker->stats, row->refused, 1);
+            return false;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,24 @@
+/* Whether the host takes anybody: not while it drains, and not beyond WS_MAX_CONNECTIONS. */
+#include "gateway/access/middleware.h"
+
+#define RETRY_AFTER_S 5
+
+static bool host_full(const struct worker *worker) {
+    return host_view_sum(&worker->view, STAT_CONNECTIONS) >=
+           (uint64_t)worker->options->ws_max_connections;
+}
+
+bool middleware_capacity(const struct middleware_handshake *handshake,
+                         struct middleware_refusal *refusal) {
+    const struct worker *worker = handshake->worker;
+
+    if (worker->draining || load_relaxed(&worker->view.host->draining) != 0) {
+        *refusal = (struct middleware_refusal){503, "The server is draining", RETRY_AFTER_S};
+        return false;
+    }
+    if (host_full(worker)) {
+        *refusal = (struct middleware_refusal){503, "The host is full", RETRY_AFTER_S};
+        return false;
+    }
+    return true;
+}
