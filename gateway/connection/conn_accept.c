@@ -38,7 +38,7 @@ static void pause_accepting(struct worker *worker, int error) {
         log_warn("accepting paused for %d ms: %s", PAUSE_MS, strerror(error));
     }
     set_listening(worker, false);
-    const struct timeval pause = {.tv_usec = PAUSE_MS * 1000};
+    const struct timeval pause = {.tv_usec = PAUSE_MS * 1000L};
     event_add(acceptor.resume, &pause);
 }
 

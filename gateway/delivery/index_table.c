@@ -47,20 +47,20 @@ static void place(struct index_table *table, uint64_t hash, uint32_t index) {
 }
 
 static int grow(struct index_table *table) {
-    struct index_table larger = *table;
-    larger.capacity = table->capacity == 0 ? INDEX_TABLE_FIRST_CAPACITY : table->capacity * 2;
-    larger.slots = calloc(larger.capacity, sizeof *larger.slots);
-    if (larger.slots == NULL) {
+    uint32_t *old = table->slots, old_capacity = table->capacity;
+    uint32_t capacity = old_capacity == 0 ? INDEX_TABLE_FIRST_CAPACITY : old_capacity * 2;
+    uint32_t *slots = calloc(capacity, sizeof *slots);
+    if (slots == NULL) {
         return -ENOMEM;
     }
-    for (uint32_t slot = 0; slot < table->capacity; slot++) {
-        if (table->slots[slot] != 0) {
-            place(&larger, table->calls->hash_of(table->owner, table->slots[slot]),
-                  table->slots[slot]);
+    table->slots = slots;
+    table->capacity = capacity;
+    for (uint32_t slot = 0; slot < old_capacity; slot++) {
+        if (old[slot] != 0) {
+            place(table, table->calls->hash_of(table->owner, old[slot]), old[slot]);
         }
     }
-    free(table->slots);
-    *table = larger;
+    free(old);
     return 0;
 }
 
