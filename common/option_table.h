@@ -75,6 +75,9 @@
       0, 600, "s", "authentication", "Clock difference allowed for `exp` and `nbf`.")                     \
     X(int, auth_timeout, "AUTH_TIMEOUT", "", "", "10000", NULL,                                          \
       100, 600000, "ms", "authentication", "Time for a new connection to authenticate.")                  \
+    X(int, auth_refresh_lead, "AUTH_REFRESH_LEAD", "", "", "300000", NULL,                               \
+      0, 3600000, "ms", "authentication",                                                                 \
+      "How long before its token expires a client is asked for a new one; in whole seconds, 0: never.")   \
     /* Kafka */                                                                                           \
     X(text, kafka_brokers, "KAFKA_BROKERS", "", "--kafka", "", NULL,                                     \
       0, 4096, "", "Kafka", "Bootstrap brokers, HOST:PORT separated by commas.")                          \

@@ -63,8 +63,8 @@ void conn_timers_start_pings(struct worker *worker, struct conn *conn) {
     reschedule(worker, conn);
 }
 
-void conn_timers_set_expiry(struct worker *worker, struct conn *conn, int64_t expires_wall_ms,
-                            bool refreshed) {
+void conn_timers_set_expiry(struct worker *worker, struct conn *conn, int64_t expires_wall_ms) {
+    bool refreshed = conn->expires_s != 0;
     int64_t seconds = expires_wall_ms / 1000;
     int64_t lead_s = (worker->options->auth_refresh_lead + 999) / 1000;
     int64_t left_s = seconds - clock_wall_ms() / 1000;

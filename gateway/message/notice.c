@@ -12,6 +12,14 @@ void notice_reconnect(struct worker *worker, struct conn *conn, long after_ms, c
     reply_send(worker, conn, "reconnect", data, NULL);
 }
 
+void notice_refresh(struct worker *worker, struct conn *conn, int64_t expires_in_ms) {
+    cJSON *data = cJSON_CreateObject();
+
+    data =
+        reply_data(data, cJSON_AddNumberToObject(data, "expiresIn", (double)expires_in_ms) != NULL);
+    reply_send(worker, conn, "token_refresh_required", data, NULL);
+}
+
 void notice_skipped(struct worker *worker, uint64_t count, const char *reason) {
     cJSON *data = cJSON_CreateObject();
     struct span text;

@@ -1,5 +1,5 @@
-/* What the server says of its own accord, beside events and replies: that a stop is planned, that events were
- * passed over. */
+/* What the server says of its own accord, beside events and replies: that a stop is planned, that a token
+ * ends soon, that events were passed over. */
 #ifndef MOONX_GATEWAY_MESSAGE_NOTICE_H
 #define MOONX_GATEWAY_MESSAGE_NOTICE_H
 
@@ -9,6 +9,8 @@ struct conn;
 
 /* `reconnect` {afterMs, reason}: a Close 1012 follows. */
 void notice_reconnect(struct worker *worker, struct conn *conn, long after_ms, const char *reason);
+/* `token_refresh_required` {expiresIn}: the client's token ends soon. */
+void notice_refresh(struct worker *worker, struct conn *conn, int64_t expires_in_ms);
 /* `skipped` {count, reason} to every authenticated connection; `count` is the most it can have missed. */
 void notice_skipped(struct worker *worker, uint64_t count, const char *reason);
 
