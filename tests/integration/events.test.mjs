@@ -264,6 +264,12 @@ for (const flush of ['io_uring', 'sendmsg'])
             }
         });
 
+        test('no worker was woken late, and none was lapped', async () => {
+            assert.ok(await gateway.metric('records_matched_total') > 0);
+            assert.equal(await gateway.metric('late_wakes_total'), 0);
+            assert.equal(await gateway.metric('records_lapped_total'), 0);
+        });
+
         test('a client that does not read is closed with 1013; the others see every event', async () => {
             const own = await startGateway({ kafka: kafka.bootstrap, flush, env: { WS_MAX_QUEUE_BYTES: '1048576' } });
             const good = await signedIn(own, { user: 'good' });
