@@ -75,6 +75,9 @@
       0, 600, "s", "authentication", "Clock difference allowed for `exp` and `nbf`.")                     \
     X(int, auth_timeout, "AUTH_TIMEOUT", "", "", "10000", NULL,                                          \
       100, 600000, "ms", "authentication", "Time for a new connection to authenticate.")                  \
+    X(bool, ws_query_token, "WS_QUERY_TOKEN", "", "", "false", NULL,                                     \
+      0, 0, "", "authentication",                                                                         \
+      "Accept a token in the address (?token=); addresses end up in logs of proxies and browsers.")       \
     X(int, auth_refresh_lead, "AUTH_REFRESH_LEAD", "", "", "300000", NULL,                               \
       0, 3600000, "ms", "authentication",                                                                 \
       "How long before its token expires a client is asked for a new one; in whole seconds, 0: never.")   \

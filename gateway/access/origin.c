@@ -59,6 +59,10 @@ static bool listed(const struct origin_list *list, struct span origin) {
     return false;
 }
 
+bool origin_list_restricts(const struct origin_list *list) {
+    return list != NULL && !list->any;
+}
+
 bool origin_allowed(const struct origin_list *list, const struct http_request *request) {
     struct span origin;
 

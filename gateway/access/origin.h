@@ -23,6 +23,9 @@ int origin_list_new(const char *text, struct origin_list **out, char *error,
                     size_t error_size) MUST_CHECK;
 void origin_list_free(struct origin_list *list);
 
+/* Whether there are origins that it refuses: only then is a cookie worth anything. `list` may be NULL. */
+bool origin_list_restricts(const struct origin_list *list);
+
 /* `list` NULL: every origin passes. */
 bool origin_allowed(const struct origin_list *list, const struct http_request *request);
 

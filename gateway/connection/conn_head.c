@@ -1,12 +1,15 @@
 #include "gateway/connection/conn_head.h"
 
+#include "common/clock.h"
 #include "common/log.h"
+#include "gateway/access/handshake_token.h"
 #include "gateway/access/middleware.h"
 #include "gateway/connection/conn_table.h"
 #include "gateway/connection/conn_timers.h"
 #include "gateway/connection/ws_events.h"
 #include "gateway/connection/ws_upgrade.h"
 #include "gateway/http/server.h"
+#include "gateway/message/authenticate.h"
 #include "gateway/message/reply.h"
 
 #include <stdio.h>
@@ -47,7 +50,20 @@ void conn_head_timeout(struct worker *worker, struct conn *conn) {
     refuse(worker, conn, 408, "The request did not come in time", "");
 }
 
-static void become_websocket(struct worker *worker, struct conn *conn, struct span response) {
+/* RFC 6750 section 3. The client learns the code, as `auth_failed` would tell it, and no more. */
+static void refuse_token(struct worker *worker, struct conn *conn, enum error_code code) {
+    struct http_response response = {0};
+    authenticate_count_refusal(worker, conn, code);
+    http_response_error_code(&response, 401, error_code_name(code), error_code_message(code));
+    snprintf(response.extra_headers, sizeof response.extra_headers,
+             "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n");
+    answer(worker, conn, &response, false);
+    http_response_done(&response);
+}
+
+/* `identity` NULL: it has brought no token. */
+static void become_websocket(struct worker *worker, struct conn *conn, struct span response,
+                             const struct identity *identity) {
     head_gate_free(conn->input);
     conn->input = NULL;
     conn->flags &= (uint8_t)~CONN_INPUT_IS_HEAD;
@@ -60,8 +76,29 @@ static void become_websocket(struct worker *worker, struct conn *conn, struct sp
         conn_kill(worker, conn);
         return;
     }
-    reply_auth_required(worker, conn);
     log_write(LOG_LEVEL_DEBUG, conn->id, "connection opened");
+    if (identity == NULL || !authenticate_accept(worker, conn, identity, NULL)) {
+        reply_auth_required(worker, conn);
+    }
+}
+
+/* 1: the token that has come along is good; 0: none has; -EACCES with *code. */
+static int handshake_identity(const struct worker *worker, const struct http_request *request,
+                              struct identity *identity, enum error_code *code) {
+    const struct origin_list *origins =
+        worker->middleware != NULL ? worker->middleware->origins : NULL;
+    const struct handshake_token_sources sources = {.cookie = origin_list_restricts(origins),
+                                                    .query = worker->options->ws_query_token};
+    struct span token;
+    int found = handshake_token_find(request, &sources, &token);
+    if (found == 0) {
+        return 0;
+    }
+    *code = ERROR_INVALID_TOKEN;
+    if (found < 0 || auth_verify(worker->auth, token, clock_wall_ms(), identity, code) != 0) {
+        return -EACCES;
+    }
+    return 1;
 }
 
 /* The checks come first: whoever is refused costs no cryptography. */
@@ -84,7 +121,14 @@ static void upgrade(struct worker *worker, struct conn *conn, const struct http_
         refuse(worker, conn, status, reason, extra_header);
         return;
     }
-    become_websocket(worker, conn, (struct span){response, length});
+    struct identity identity;
+    enum error_code code;
+    int found = handshake_identity(worker, request, &identity, &code);
+    if (found < 0) {
+        refuse_token(worker, conn, code);
+        return;
+    }
+    become_websocket(worker, conn, (struct span){response, length}, found == 1 ? &identity : NULL);
 }
 
 static void serve(struct worker *worker, struct conn *conn, const struct http_request *request,
@@ -117,7 +161,8 @@ static void head_done(struct worker *worker, struct conn *conn, const unsigned c
         return;
     }
     upgrade(worker, conn, request, (const struct sockaddr *)&peer);
-    if (conn->state == CONN_PENDING && rest_length > 0) {
+    bool open = conn->state == CONN_PENDING || conn->state == CONN_LIVE;
+    if (open && rest_length > 0) {
         ws_events_feed(worker, conn, rest, rest_length);
     }
 }

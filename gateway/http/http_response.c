@@ -40,10 +40,15 @@ void http_response_done(struct http_response *response) {
 }
 
 void http_response_error(struct http_response *response, unsigned status, const char *message) {
+    http_response_error_code(response, status, status_find(status)->code, message);
+}
+
+void http_response_error_code(struct http_response *response, unsigned status, const char *code,
+                              const char *message) {
     free(response->body);
     response->status = status;
     response->content_type = "application/json";
-    response->body = error_body(status_find(status)->code, message);
+    response->body = error_body(code, message);
     response->body_length = response->body ? strlen(response->body) : 0;
 }
 

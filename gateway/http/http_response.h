@@ -19,6 +19,9 @@ void http_response_done(struct http_response *response);
 
 /* {"error":{"code","message"}} with that status; code is derived from the status (NOT_FOUND …). */
 void http_response_error(struct http_response *response, unsigned status, const char *message);
+/* The same with a code of its own, where the status says too little (INVALID_TOKEN …). */
+void http_response_error_code(struct http_response *response, unsigned status, const char *code,
+                              const char *message);
 
 /* Status line, headers and body in one malloc'd block (`head_only`: without the body, for HEAD). */
 int http_response_write(const struct http_response *response, bool head_only, char **out,

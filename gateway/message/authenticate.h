@@ -1,0 +1,23 @@
+/* What happens with a token, whether it came in a message or with the handshake: the identity becomes the
+ * connection's, the client is told, the automatic rooms are joined. Used by workers; keeps nothing. */
+#ifndef MOONX_GATEWAY_MESSAGE_AUTHENTICATE_H
+#define MOONX_GATEWAY_MESSAGE_AUTHENTICATE_H
+
+#include "common/code_table.h"
+#include "gateway/access/identity.h"
+#include "gateway/worker.h"
+
+struct conn;
+
+/* The token is good: `auth_success`, and on the first one `auto_subscribed`. On a connection that already is
+ * somebody's it only moves the expiry; another user's is refused. False: there was a refusal instead. */
+bool authenticate_accept(struct worker *worker, struct conn *conn, const struct identity *identity,
+                         const char *ref) MUST_CHECK;
+/* The token is not: `auth_failed`; the third closes. AUTH_UNAVAILABLE counts as none. */
+void authenticate_refuse(struct worker *worker, struct conn *conn, enum error_code code,
+                         const char *ref);
+/* For a refusal that is told in another way: counts and logs it. */
+void authenticate_count_refusal(struct worker *worker, const struct conn *conn,
+                                enum error_code code);
+
+#endif
