@@ -123,6 +123,8 @@
       125, 16777216, "bytes", "connections", "Longest message accepted from a client.")                   \
     X(int, ws_max_queue_bytes, "WS_MAX_QUEUE_BYTES", "", "", "262144", NULL,                             \
       4096, 1073741824, "bytes", "connections", "Most bytes that wait for one slow client.")              \
+    X(bool, ws_deflate, "WS_DEFLATE", "", "", "false", NULL,                                             \
+      0, 0, "", "connections", "permessage-deflate for clients that offer it; an event is deflated once.") \
     X(int, ws_max_subscriptions, "WS_MAX_SUBSCRIPTIONS", "", "", "100", NULL,                            \
       1, 10000, "", "connections", "Most channels of one connection beside the automatic rooms.")         \
     X(text, allowed_origins, "ALLOWED_ORIGINS", "", "", "", NULL,                                        \

@@ -10,6 +10,7 @@
 #include "gateway/connection/conn_table.h"
 #include "gateway/connection/conn_timers.h"
 #include "gateway/connection/drain.h"
+#include "gateway/connection/ws_inflate.h"
 #include "gateway/connection/ws_pool.h"
 #include "gateway/delivery/conn_flush.h"
 #include "gateway/delivery/event_receive.h"
@@ -176,6 +177,9 @@ static int build_parts(struct worker *worker) {
     error = error != 0 ? error : conn_table_new(worker, &worker->conns);
     error = error != 0 ? error : fanout_new(worker, &worker->fanout);
     error = error != 0 ? error : ws_pool_new(worker, &worker->ws_pool);
+    if (error == 0 && worker->options->ws_deflate) {
+        error = ws_inflate_new((size_t)worker->options->ws_max_message_bytes, &worker->inflate);
+    }
     error = error != 0 ? error : conn_poll_init(worker);
     if (error != 0) {
         return error;
@@ -210,6 +214,7 @@ static void tear_down(struct worker *worker) {
     }
     fanout_free(worker->fanout);
     ws_pool_free(worker->ws_pool);
+    ws_inflate_free(worker->inflate);
     stop_events();
     if (worker->base != NULL) {
         event_base_free(worker->base);

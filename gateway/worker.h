@@ -17,6 +17,7 @@ struct event_base;
 struct fanout;
 struct policy;
 struct middleware;
+struct ws_inflate;
 struct ws_pool;
 
 struct worker {
@@ -33,6 +34,7 @@ struct worker {
     struct conn_table *conns;
     struct fanout *fanout; /* rooms, users, frames, flush schedule */
     struct ws_pool *ws_pool;
+    struct ws_inflate *inflate; /* NULL: WS_DEFLATE is off */
     struct wheel wheel;
     struct event_base *base;
     bool draining;

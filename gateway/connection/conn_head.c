@@ -7,6 +7,7 @@
 #include "gateway/connection/conn_table.h"
 #include "gateway/connection/conn_timers.h"
 #include "gateway/connection/ws_events.h"
+#include "gateway/connection/ws_extension.h"
 #include "gateway/connection/ws_upgrade.h"
 #include "gateway/http/server.h"
 #include "gateway/message/authenticate.h"
@@ -116,7 +117,9 @@ static void upgrade(struct worker *worker, struct conn *conn, const struct http_
         refuse(worker, conn, refusal.status, refusal.reason, retry);
         return;
     }
-    unsigned status = ws_upgrade_check(request, response, &length, &reason, &extra_header);
+    bool deflate = worker->options->ws_deflate && ws_extension_takes_deflate(request);
+    unsigned status = ws_upgrade_check(request, deflate ? WS_EXTENSION_DEFLATE : NULL, response,
+                                       &length, &reason, &extra_header);
     if (status != 101) {
         refuse(worker, conn, status, reason, extra_header);
         return;
@@ -128,6 +131,7 @@ static void upgrade(struct worker *worker, struct conn *conn, const struct http_
         refuse_token(worker, conn, code);
         return;
     }
+    conn->flags |= (uint8_t)(deflate ? CONN_DEFLATE : 0u);
     become_websocket(worker, conn, (struct span){response, length}, found == 1 ? &identity : NULL);
 }
 

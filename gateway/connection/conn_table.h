@@ -44,6 +44,7 @@ enum conn_flag {
     CONN_FLUSH_FIRST = 1u << 4,    /* on the first flush list (else, if on one, on the second) */
     CONN_FLUSH_LISTED = 1u << 5,
     CONN_INPUT_IS_HEAD = 1u << 6, /* `input` is a struct head_gate, else a struct ws_input */
+    CONN_DEFLATE = 1u << 7,       /* permessage-deflate was negotiated */
 };
 
 struct conn {

@@ -3,6 +3,7 @@
 #include "common/json.h"
 #include "gateway/connection/conn_table.h"
 #include "gateway/connection/conn_timers.h"
+#include "gateway/connection/ws_inflate.h"
 #include "gateway/message/message.h"
 
 /* wslay checks the reason of a Close from the third byte of each piece on, so that what it says depends on where the
@@ -70,8 +71,17 @@ static void on_frame_start(wslay_event_context_ptr context,
     struct ws_input *input = user_data;
     input->frame_bytes = frame_size(frame->payload_length);
     input->frame_is_close = frame->opcode == WSLAY_CONNECTION_CLOSE;
+    bool first = !wslay_is_ctrl_frame(frame->opcode) && input->fragments == 0;
+    if (frame->rsv != WSLAY_RSV_NONE && !first) {
+        fail(input, CLOSE_PROTOCOL_ERROR,
+             ""); /* RFC 7692 section 6: only a message's first frame has RSV1 */
+        return;
+    }
     if (wslay_is_ctrl_frame(frame->opcode)) {
         return;
+    }
+    if (first) {
+        input->deflated = frame->rsv != WSLAY_RSV_NONE;
     }
     if (++input->fragments > WS_MAX_FRAGMENTS) {
         fail(input, CLOSE_POLICY, "Too many fragments");
@@ -115,6 +125,30 @@ static void take_control(struct ws_input *input) {
     }
 }
 
+/* RFC 7692; wslay does not look at the UTF-8 of what it can't read. False: the connection has failed. */
+static bool inflate_text(struct ws_input *input, struct span *text) {
+    int error = ws_inflate_message(input->worker->inflate, *text, text);
+    if (error == 0 && !json_utf8_valid(*text)) {
+        error = -EILSEQ;
+    }
+    if (error == -EMSGSIZE) {
+        fail(input, CLOSE_TOO_BIG, "");
+    } else if (error == -ENOMEM) {
+        fail(input, CLOSE_SERVER_ERROR, "Out of memory");
+    } else if (error != 0) {
+        fail(input, CLOSE_BAD_UTF8, ""); /* "not consistent with the type of the message" */
+    }
+    stats_add(input->worker->stats, STAT_MESSAGES_INFLATED, 1);
+    return error == 0;
+}
+
+static void on_text(struct ws_input *input, const struct wslay_event_on_msg_recv_arg *message) {
+    struct span text = {(const char *)message->msg, message->msg_length};
+    if (!input->deflated || inflate_text(input, &text)) {
+        message_receive(input->worker, input->conn, text);
+    }
+}
+
 static void on_message(wslay_event_context_ptr context,
                        const struct wslay_event_on_msg_recv_arg *message, void *user_data) {
     struct ws_input *input = user_data;
@@ -129,8 +163,7 @@ static void on_message(wslay_event_context_ptr context,
     } else if (message->opcode == WSLAY_PING) {
         take_control(input);
     } else if (open && message->opcode == WSLAY_TEXT_FRAME) {
-        message_receive(input->worker, conn,
-                        (struct span){(const char *)message->msg, message->msg_length});
+        on_text(input, message);
     } else if (open && message->opcode == WSLAY_BINARY_FRAME) {
         conn_close(input->worker, conn, CLOSE_UNSUPPORTED, "Binary messages are not accepted");
     }

@@ -71,6 +71,9 @@ int ws_pool_lend(struct worker *worker, struct conn *conn) {
     input->worker = worker;
     input->conn = conn;
     input->fed = input->framed = 0;
+    input->deflated = false;
+    wslay_event_config_set_allowed_rsv_bits(
+        input->context, (conn->flags & CONN_DEFLATE) ? WSLAY_RSV1_BIT : WSLAY_RSV_NONE);
     conn->input = input;
     pool->lent++;
     return 0;

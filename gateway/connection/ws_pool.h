@@ -25,6 +25,7 @@ struct ws_input {
     uint64_t frame_bytes; /* of the frame in flight, header included; 0: none begun */
     bool frame_is_close;
     unsigned fragments; /* of the message in flight; 0: none open */
+    bool deflated;      /* the message in flight (RSV1 of its first frame) */
     unsigned failure;   /* close code that our own checks ask for, 0: none */
     const char *reason;
     unsigned char out[256]; /* control frames wslay wants to send (pong, Close) */

@@ -42,8 +42,9 @@ static const struct rule {
 static bool offers_subprotocol(const struct http_request *request);
 static bool accept_key(struct span key, char accept[ACCEPT_BYTES + 1]);
 
-unsigned ws_upgrade_check(const struct http_request *request, char *response, size_t *length,
-                          const char **reason, const char **extra_header) {
+unsigned ws_upgrade_check(const struct http_request *request, const char *extensions,
+                          char *response, size_t *length, const char **reason,
+                          const char **extra_header) {
     for (size_t i = 0; i < ARRAY_LENGTH(rules); i++) {
         if (!rules[i].holds(request)) {
             *reason = rules[i].reason;
@@ -64,8 +65,10 @@ unsigned ws_upgrade_check(const struct http_request *request, char *response, si
         "Upgrade: websocket\r\n"
         "Connection: Upgrade\r\n"
         "Sec-WebSocket-Accept: %s\r\n"
-        "%s\r\n",
-        accept, offers_subprotocol(request) ? "Sec-WebSocket-Protocol: " SUBPROTOCOL "\r\n" : "");
+        "%s%s%s%s\r\n",
+        accept, offers_subprotocol(request) ? "Sec-WebSocket-Protocol: " SUBPROTOCOL "\r\n" : "",
+        extensions != NULL ? "Sec-WebSocket-Extensions: " : "",
+        extensions != NULL ? extensions : "", extensions != NULL ? "\r\n" : "");
     *length = (size_t)written; /* far below the limit: everything in it is ours */
     return 101;
 }

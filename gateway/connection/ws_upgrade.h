@@ -11,8 +11,10 @@
  * HTTP status of the refusal (400, 405, 426; 500 when OpenSSL fails) with a sentence in *reason (static) and
  * the headers that must go along in *extra_header (static, "Name: value\r\n" each, "" if none; made for
  * http_response's extra_headers).
- * Echoes `moonx.v1` if offered in Sec-WebSocket-Protocol; accepts no extension. */
-unsigned ws_upgrade_check(const struct http_request *request, char *response, size_t *length,
-                          const char **reason, const char **extra_header);
+ * Echoes `moonx.v1` if offered in Sec-WebSocket-Protocol. `extensions` is what the answer says in
+ * Sec-WebSocket-Extensions, NULL: nothing (ws_extension.h). */
+unsigned ws_upgrade_check(const struct http_request *request, const char *extensions,
+                          char *response, size_t *length, const char **reason,
+                          const char **extra_header);
 
 #endif

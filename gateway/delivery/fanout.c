@@ -9,6 +9,8 @@
  * the ring, where it is seen and paced. */
 #define FANOUT_MAX_FRAME_BYTES (256ull << 20)
 #define FANOUT_MAX_ENTRIES     (8u << 20)
+/* From here on nothing is deflated: who is behind must not cost CPU too. */
+#define FANOUT_DEFLATE_FRAME_BYTES (FANOUT_MAX_FRAME_BYTES / 4)
 
 /* Listeners' connections lie anywhere in memory: ask for them some steps ahead. */
 #define PREFETCH_AHEAD 6u
@@ -19,7 +21,11 @@ int fanout_new(struct worker *worker, struct fanout **out) {
         return -ENOMEM;
     }
     int error = frame_arena_init(&fanout->arena);
+    if (error == 0 && worker->options->ws_deflate) {
+        error = frame_deflate_new(&fanout->deflater);
+    }
     if (error != 0) {
+        frame_arena_done(&fanout->arena);
         free(fanout);
         return error;
     }
@@ -44,6 +50,7 @@ void fanout_free(struct fanout *fanout) {
     user_table_done(&fanout->users);
     outq_pool_done(&fanout->queues);
     frame_arena_done(&fanout->arena);
+    frame_deflate_free(fanout->deflater);
     free(fanout);
 }
 
@@ -52,8 +59,10 @@ struct delivery {
     struct worker *worker;
     const struct record *record; /* NULL: `payload` goes to everyone */
     struct span payload;
-    struct frame_piece piece; /* block 0: not made yet */
-    bool first;               /* written before the rest */
+    struct frame_piece piece;    /* block 0: not made yet */
+    struct frame_piece deflated; /* its twin, block 0: not made, or not worth it */
+    bool deflate_tried;
+    bool first; /* written before the rest */
     bool failed;
     long count;
 };
@@ -62,6 +71,25 @@ struct delivery {
 static bool over_limit(const struct worker *worker, const struct conn *conn, uint32_t length) {
     return conn->queue.bytes != 0 &&
            conn->queue.bytes + length > worker->options->ws_max_queue_bytes;
+}
+
+/* Made for the first listener who has negotiated it; under memory pressure the plain frame serves all. */
+static const struct frame_piece *deflated_twin(struct delivery *delivery) {
+    struct fanout *fanout = delivery->worker->fanout;
+    if (!delivery->deflate_tried) {
+        delivery->deflate_tried = true;
+        if (fanout->deflater != NULL && fanout->arena.bytes < FANOUT_DEFLATE_FRAME_BYTES &&
+            frame_deflate_make(fanout->deflater, &fanout->arena, delivery->payload,
+                               &delivery->deflated) == 0) {
+            frame_ref(&fanout->arena, delivery->deflated.block);
+            stats_add(delivery->worker->stats, STAT_FRAMES_DEFLATED, 1);
+        }
+    }
+    return delivery->deflated.block != 0 ? &delivery->deflated : &delivery->piece;
+}
+
+static const struct frame_piece *piece_for(struct delivery *delivery, const struct conn *conn) {
+    return (conn->flags & CONN_DEFLATE) ? deflated_twin(delivery) : &delivery->piece;
 }
 
 static void deliver(struct delivery *delivery, struct conn *conn) {
@@ -74,15 +102,16 @@ static void deliver(struct delivery *delivery, struct conn *conn) {
     if (delivery->record != NULL && delivery->record->sender == conn->id) {
         return;
     }
-    if (over_limit(worker, conn, delivery->piece.length)) {
+    const struct frame_piece *piece = piece_for(delivery, conn);
+    if (over_limit(worker, conn, piece->length)) {
         /* only its socket can tell whether it is slow: in a burst it may not have had its write yet */
         conn_flush_now(worker, conn);
         if (conn->state == CONN_DEAD) {
             return;
         }
     }
-    if (over_limit(worker, conn, delivery->piece.length) ||
-        outq_append(&fanout->queues, &conn->queue, delivery->piece) != 0) {
+    if (over_limit(worker, conn, piece->length) ||
+        outq_append(&fanout->queues, &conn->queue, *piece) != 0) {
         conn_too_slow(worker, conn);
         return;
     }
@@ -104,8 +133,12 @@ static bool make_frame(struct delivery *delivery) {
 }
 
 static void delivery_end(struct delivery *delivery) {
-    if (delivery->piece.block != 0) {
-        frame_unref(&delivery->worker->fanout->arena, delivery->piece.block);
+    struct frame_arena *arena = &delivery->worker->fanout->arena;
+    const struct frame_piece *made[] = {&delivery->piece, &delivery->deflated};
+    for (unsigned i = 0; i < ARRAY_LENGTH(made); i++) {
+        if (made[i]->block != 0) {
+            frame_unref(arena, made[i]->block);
+        }
     }
     stats_add(delivery->worker->stats, STAT_MESSAGES_OUT, (uint64_t)delivery->count);
 }

@@ -8,6 +8,7 @@
 #include "gateway/delivery/flush_backend.h"
 #include "gateway/delivery/flush_schedule.h"
 #include "gateway/delivery/frame.h"
+#include "gateway/delivery/frame_deflate.h"
 #include "gateway/delivery/interest.h"
 #include "gateway/delivery/outq.h"
 #include "gateway/delivery/room.h"
@@ -24,6 +25,7 @@ struct fanout {
     struct frame_arena arena;
     struct outq_pool queues;
     struct flush_schedule schedule;
+    struct frame_deflate *deflater; /* NULL: WS_DEFLATE is off */
     const struct flush_backend_calls *backend_calls;
     struct flush_backend *backend;
     uint32_t

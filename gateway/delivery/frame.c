@@ -9,7 +9,7 @@
 static ssize_t append_to_open(const uint8_t *data, size_t length, int flags, void *user_data) {
     (void)flags;
     struct frame_arena *arena = user_data;
-    struct frame_block *block = arena->blocks[arena->open];
+    struct frame_block *block = arena->blocks[*arena->open];
     memcpy(block->bytes + block->used, data, length);
     block->used += (uint32_t)length;
     return (ssize_t)length;
@@ -90,8 +90,8 @@ static int open_block(struct frame_arena *arena, uint32_t size) {
     if (block == NULL) {
         return -ENOMEM;
     }
-    if (arena->open != 0) {
-        frame_unref(arena, arena->open);
+    if (*arena->open != 0) {
+        frame_unref(arena, *arena->open);
     }
     if (arena->block_count == 0) {
         arena->block_count = 1; /* index 0 means none */
@@ -103,13 +103,14 @@ static int open_block(struct frame_arena *arena, uint32_t size) {
     block->used = 0;
     arena->blocks[index] = block;
     arena->bytes += block->size;
-    arena->open = index;
+    *arena->open = index;
     return 0;
 }
 
 /* Makes room for `length` contiguous bytes in the open block. */
-static int make_room(struct frame_arena *arena, size_t length) {
-    struct frame_block *block = arena->open != 0 ? arena->blocks[arena->open] : NULL;
+static int make_room(struct frame_arena *arena, uint32_t *open, size_t length) {
+    arena->open = open;
+    struct frame_block *block = *arena->open != 0 ? arena->blocks[*arena->open] : NULL;
     if (block != NULL && block->refs == 1) {
         block->used = 0; /* nobody waits for what lies there */
     }
@@ -120,42 +121,52 @@ static int make_room(struct frame_arena *arena, size_t length) {
     return open_block(arena, length > FRAME_BLOCK_BYTES ? (uint32_t)length : FRAME_BLOCK_BYTES);
 }
 
-int frame_make(struct frame_arena *arena, uint8_t opcode, struct span payload,
-               struct frame_piece *out) {
+static int make(struct frame_arena *arena, uint32_t *open, const struct wslay_frame_iocb *shape,
+                struct span payload, struct frame_piece *out) {
     if (payload.length > FRAME_PAYLOAD_MAX) {
         return -EMSGSIZE;
     }
-    int error = make_room(arena, payload.length + FRAME_HEADER_MAX);
+    int error = make_room(arena, open, payload.length + FRAME_HEADER_MAX);
     if (error != 0) {
         return error;
     }
-    struct frame_block *block = arena->blocks[arena->open];
+    struct frame_block *block = arena->blocks[*open];
     uint32_t at = block->used;
-    struct wslay_frame_iocb frame = {
-        .fin = 1,
-        .opcode = opcode,
-        .payload_length = payload.length,
-        .data = (const uint8_t *)payload.data,
-        .data_length = payload.length,
-    };
+    struct wslay_frame_iocb frame = *shape;
+    frame.fin = 1;
+    frame.payload_length = payload.length;
+    frame.data = (const uint8_t *)payload.data;
+    frame.data_length = payload.length;
     if (wslay_frame_send(arena->framer, &frame) < 0) {
         block->used = at;
         return -EINVAL;
     }
-    *out = (struct frame_piece){arena->open, at, block->used - at};
+    *out = (struct frame_piece){*open, at, block->used - at};
     return 0;
+}
+
+int frame_make(struct frame_arena *arena, uint8_t opcode, struct span payload,
+               struct frame_piece *out) {
+    const struct wslay_frame_iocb shape = {.opcode = opcode};
+    return make(arena, &arena->open_plain, &shape, payload, out);
+}
+
+int frame_make_deflated(struct frame_arena *arena, struct span payload, struct frame_piece *out) {
+    static const struct wslay_frame_iocb shape = {.opcode = WSLAY_TEXT_FRAME,
+                                                  .rsv = WSLAY_RSV1_BIT};
+    return make(arena, &arena->open_deflated, &shape, payload, out);
 }
 
 int frame_raw(struct frame_arena *arena, struct span bytes, struct frame_piece *out) {
     if (bytes.length > FRAME_PAYLOAD_MAX) {
         return -EMSGSIZE;
     }
-    int error = make_room(arena, bytes.length + 1);
+    int error = make_room(arena, &arena->open_plain, bytes.length + 1);
     if (error != 0) {
         return error;
     }
-    struct frame_block *block = arena->blocks[arena->open];
-    *out = (struct frame_piece){arena->open, block->used, (uint32_t)bytes.length};
+    struct frame_block *block = arena->blocks[*arena->open];
+    *out = (struct frame_piece){*arena->open, block->used, (uint32_t)bytes.length};
     append_to_open((const uint8_t *)bytes.data, bytes.length, 0, arena);
     block
         ->used++; /* a gap: the frames behind it are no neighbours, so they stay pieces of their own */

@@ -38,7 +38,10 @@ struct frame_arena {
     uint32_t free_count, block_count, block_capacity;
     struct frame_block *spare[FRAME_SPARE_BLOCKS];
     uint32_t spare_count;
-    uint32_t open;  /* index of the block that is being filled, 0: none */
+    /* Blocks being filled, 0: none. Plain and deflated frames lie apart, so that those of one connection stay
+     * neighbours. */
+    uint32_t open_plain, open_deflated;
+    uint32_t *open; /* the one that is written to now */
     uint64_t bytes; /* memory of all blocks in use */
     wslay_frame_context_ptr framer;
 };
@@ -49,6 +52,9 @@ void frame_arena_done(struct frame_arena *arena);
 /* One unfragmented frame: WSLAY_TEXT_FRAME, WSLAY_PING … -ENOMEM, -EMSGSIZE past 1 GiB. */
 int frame_make(struct frame_arena *arena, uint8_t opcode, struct span payload,
                struct frame_piece *out) MUST_CHECK;
+/* A text frame of a payload that has been deflated (RSV1). */
+int frame_make_deflated(struct frame_arena *arena, struct span payload,
+                        struct frame_piece *out) MUST_CHECK;
 /* The bytes as they are (HTTP): ASCII, never merged with what follows. */
 int frame_raw(struct frame_arena *arena, struct span bytes, struct frame_piece *out) MUST_CHECK;
 

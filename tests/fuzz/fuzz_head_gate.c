@@ -65,7 +65,7 @@ static void check_upgrade(const struct http_request *request) {
     size_t length = 0;
     const char *reason = NULL;
     const char *extra_header = NULL;
-    unsigned status = ws_upgrade_check(request, response, &length, &reason, &extra_header);
+    unsigned status = ws_upgrade_check(request, NULL, response, &length, &reason, &extra_header);
     if (status == 101) {
         REQUIRE(length > 4 && length <= sizeof(response));
         REQUIRE(memcmp(response + length - 4, "\r\n\r\n", 4) == 0);

@@ -1,0 +1,112 @@
+#include "gateway/connection/ws_extension.h"
+
+#include <strings.h>
+
+#define LARGEST_WINDOW_BITS 15
+
+static bool next_part(struct span *list, char separator, struct span *part);
+static struct span trimmed(struct span text);
+static bool takes_offer(struct span offer);
+static bool is_name(struct span text, const char *name);
+static int window_bits(struct span value);
+static bool takes_parameter(struct span parameter, unsigned *seen);
+
+bool ws_extension_takes_deflate(const struct http_request *request) {
+    struct span list, offer;
+    if (http_request_header(request, "sec-websocket-extensions", &list) != 1) {
+        return false;
+    }
+    while (next_part(&list, ',', &offer)) {
+        if (takes_offer(offer)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool takes_offer(struct span offer) {
+    struct span part;
+    unsigned seen = 0;
+    if (!next_part(&offer, ';', &part) || !is_name(part, "permessage-deflate")) {
+        return false;
+    }
+    while (next_part(&offer, ';', &part)) {
+        if (!takes_parameter(part, &seen)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Section 7.1: the four parameters, and what value each may have. */
+static const struct parameter {
+    const char *name;
+    bool may_be_bare, may_have_bits;
+    int least_bits;
+} parameters[] = {
+    {"server_no_context_takeover", true, false, 0},
+    {"client_no_context_takeover", true, false, 0},
+    {"server_max_window_bits", false, true, LARGEST_WINDOW_BITS},
+    {"client_max_window_bits", true, true, 8},
+};
+
+static bool takes_parameter(struct span parameter, unsigned *seen) {
+    struct span name, value = parameter;
+    next_part(&value, '=', &name);
+    bool bare = name.length == parameter.length;
+    for (unsigned i = 0; i < ARRAY_LENGTH(parameters); i++) {
+        const struct parameter *known = &parameters[i];
+        if (!is_name(name, known->name)) {
+            continue;
+        }
+        bool repeated = (*seen & (1u << i)) != 0;
+        *seen |= 1u << i;
+        if (bare || repeated) {
+            return !repeated && known->may_be_bare;
+        }
+        return known->may_have_bits && window_bits(trimmed(value)) >= known->least_bits;
+    }
+    return false;
+}
+
+/* 8 to 15 without leading zeros, may be quoted; -1: nothing of that kind. */
+static int window_bits(struct span value) {
+    if (value.length >= 2 && value.data[0] == '"' && value.data[value.length - 1] == '"') {
+        value = (struct span){value.data + 1, value.length - 2};
+    }
+    static const char *const allowed[] = {"8", "9", "10", "11", "12", "13", "14", "15"};
+    for (unsigned i = 0; i < ARRAY_LENGTH(allowed); i++) {
+        if (span_is(value, allowed[i])) {
+            return 8 + (int)i;
+        }
+    }
+    return -1;
+}
+
+static bool is_name(struct span text, const char *name) {
+    return text.length == strlen(name) && strncasecmp(text.data, name, text.length) == 0;
+}
+
+/* Takes the part up to the separator (or the end) off the list; false when nothing is left. */
+static bool next_part(struct span *list, char separator, struct span *part) {
+    if (list->length == 0) {
+        return false;
+    }
+    const char *end = memchr(list->data, separator, list->length);
+    size_t length = end != NULL ? (size_t)(end - list->data) : list->length;
+    *part = trimmed((struct span){list->data, length});
+    size_t taken = end != NULL ? length + 1 : length;
+    *list = (struct span){list->data + taken, list->length - taken};
+    return true;
+}
+
+static struct span trimmed(struct span text) {
+    while (text.length > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) {
+        text = (struct span){text.data + 1, text.length - 1};
+    }
+    while (text.length > 0 &&
+           (text.data[text.length - 1] == ' ' || text.data[text.length - 1] == '\t')) {
+        text.length--;
+    }
+    return text;
+}
