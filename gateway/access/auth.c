@@ -21,6 +21,12 @@ int auth_new(const struct options *options, bool dev, struct auth **out, char *e
     }
     result = jwt_config_read(options, dev, &auth->jwt, auth->warning, sizeof(auth->warning), error,
                              error_size);
+    if (result == 0 && auth->jwt.keys != NULL) {
+        result = auth_cache_new(&auth->jwt.cache);
+        if (result != 0) {
+            (void)snprintf(error, error_size, "Not enough memory");
+        }
+    }
     if (result != 0) {
         auth_free(auth);
         return result;

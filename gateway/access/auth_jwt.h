@@ -6,6 +6,7 @@
 #define MOONX_GATEWAY_ACCESS_AUTH_JWT_H
 
 #include "common/code_table.h"
+#include "gateway/access/auth_cache.h"
 #include "gateway/access/identity.h"
 #include "gateway/access/jwt_claims.h"
 #include "gateway/access/jwt_hmac.h"
@@ -16,6 +17,7 @@
 struct auth_jwt {
     struct jwt_hmac *hmac;     /* owned; NULL without a shared secret */
     struct jwt_key_set *keys;  /* owned; NULL without public keys */
+    struct auth_cache *cache;  /* owned; of what the public keys have verified; may be NULL */
     unsigned accepted;         /* set of JWT_ALGORITHM_BIT()s */
     enum jwt_algorithm minted; /* what auth_jwt_mint() signs with, where there is a secret */
     struct jwt_rules rules;

@@ -259,6 +259,31 @@ START_TEST(a_signature_of_a_wrong_length_or_content_is_refused) {
 }
 END_TEST
 
+/* --- tokens that are remembered --- */
+
+START_TEST(a_remembered_token_ends_in_its_time_and_vouches_for_no_other) {
+    struct auth *auth = auth_by_pem(JWT_P256, "");
+    struct identity identity;
+    enum error_code code;
+    struct span text = jwt_sign(token, keys[JWT_P256], JWT_ES256, jwt_header(JWT_ES256, NULL));
+    const int64_t end_ms = (JWT_NOW_S + 3600 + 30) * 1000; /* leeway and all */
+    for (int round = 0; round < 3; round++) {
+        ck_assert_int_eq(judge(auth, text), JWT_ACCEPTED);
+    }
+    for (size_t i = 0; i < text.length; i++) {
+        char kept = token[i];
+        token[i] = kept == 'A' ? 'B' : 'A';
+        ck_assert_int_eq(judge(auth, text), BAD);
+        token[i] = kept;
+    }
+    ck_assert_int_eq(auth_verify(auth, text, end_ms - 1, &identity, &code), 0);
+    ck_assert_int_eq(identity.expires_ms, (JWT_NOW_S + 3600) * 1000);
+    ck_assert_int_eq(auth_verify(auth, text, end_ms, &identity, &code), -EACCES);
+    ck_assert_int_eq(code, ERROR_TOKEN_EXPIRED);
+    auth_free(auth);
+}
+END_TEST
+
 /* --- what the header offers --- */
 
 START_TEST(keys_that_a_token_brings_along_are_ignored) {
@@ -648,6 +673,7 @@ int main(void) {
     tcase_add_test(tests, an_ecdsa_signature_has_one_form_and_no_trivial_numbers);
     tcase_add_loop_test(tests, an_ecdsa_signature_in_der_is_refused, JWT_P256, JWT_P521 + 1);
     tcase_add_test(tests, a_signature_of_a_wrong_length_or_content_is_refused);
+    tcase_add_test(tests, a_remembered_token_ends_in_its_time_and_vouches_for_no_other);
     tcase_add_test(tests, keys_that_a_token_brings_along_are_ignored);
     tcase_add_test(tests, none_and_its_relatives_are_refused);
     tcase_add_test(tests, kid_says_which_key_and_nothing_else_does);

@@ -1,0 +1,165 @@
+#include "gateway/access/auth_cache.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+
+/* Each digest has one set of a few entries, where it replaces the one that ends first. */
+#define WAYS 4
+#define SETS (AUTH_CACHE_ENTRIES / WAYS)
+
+/* An identity without its empty space: the texts one after the other, each with its NUL. */
+struct packed {
+    int64_t expires_ms;
+    unsigned role_count;
+    char texts[]; /* user id, email, roles */
+};
+
+struct entry {
+    unsigned char digest[AUTH_CACHE_DIGEST_BYTES];
+    int64_t until_ms;
+    struct packed *packed; /* NULL: free */
+};
+
+struct auth_cache {
+    struct entry entries[AUTH_CACHE_ENTRIES];
+};
+
+static struct entry *set_of(struct auth_cache *cache, const unsigned char *digest);
+static struct entry *find(struct auth_cache *cache, const unsigned char *digest);
+static void forget(struct entry *entry);
+static struct packed *pack(const struct identity *identity);
+static void unpack(const struct packed *packed, struct identity *out);
+static char *put_text(char *at, const char *text);
+static const char *take_text(const char *at, char *text);
+
+int auth_cache_new(struct auth_cache **out) {
+    struct auth_cache *cache = calloc(1, sizeof(*cache)); /* pages come when they are touched */
+
+    if (cache == NULL) {
+        return -ENOMEM;
+    }
+    *out = cache;
+    return 0;
+}
+
+void auth_cache_free(struct auth_cache *cache) {
+    if (cache != NULL) {
+        auth_cache_clear(cache);
+        free(cache);
+    }
+}
+
+int auth_cache_digest(struct span token, unsigned char digest[AUTH_CACHE_DIGEST_BYTES]) {
+    return EVP_Digest(token.data, token.length, digest, NULL, EVP_sha256(), NULL) == 1 ? 0
+                                                                                       : -ENOMEM;
+}
+
+bool auth_cache_find(struct auth_cache *cache, const unsigned char digest[AUTH_CACHE_DIGEST_BYTES],
+                     int64_t now_wall_ms, struct identity *out) {
+    struct entry *entry = find(cache, digest);
+
+    if (entry == NULL) {
+        return false;
+    }
+    if (now_wall_ms >= entry->until_ms) {
+        forget(entry);
+        return false;
+    }
+    unpack(entry->packed, out);
+    return true;
+}
+
+void auth_cache_put(struct auth_cache *cache, const unsigned char digest[AUTH_CACHE_DIGEST_BYTES],
+                    const struct identity *identity, int64_t until_wall_ms) {
+    struct entry *entry = find(cache, digest), *set = set_of(cache, digest);
+    struct packed *packed = pack(identity);
+
+    if (packed == NULL) {
+        return;
+    }
+    if (entry == NULL) {
+        entry = set;
+        for (unsigned i = 1; i < WAYS && entry->packed != NULL; i++) {
+            entry = set[i].packed == NULL || set[i].until_ms < entry->until_ms ? &set[i] : entry;
+        }
+    }
+    forget(entry);
+    memcpy(entry->digest, digest, sizeof(entry->digest));
+    entry->until_ms = until_wall_ms;
+    entry->packed = packed;
+}
+
+void auth_cache_clear(struct auth_cache *cache) {
+    for (size_t i = 0; i < AUTH_CACHE_ENTRIES; i++) {
+        forget(&cache->entries[i]);
+    }
+}
+
+static struct entry *set_of(struct auth_cache *cache, const unsigned char *digest) {
+    uint64_t number;
+
+    memcpy(&number, digest, sizeof(number)); /* a digest is random enough as it is */
+    return &cache->entries[number % SETS * WAYS];
+}
+
+static struct entry *find(struct auth_cache *cache, const unsigned char *digest) {
+    struct entry *set = set_of(cache, digest);
+
+    for (unsigned i = 0; i < WAYS; i++) {
+        if (set[i].packed != NULL && memcmp(set[i].digest, digest, sizeof(set[i].digest)) == 0) {
+            return &set[i];
+        }
+    }
+    return NULL;
+}
+
+static void forget(struct entry *entry) {
+    free(entry->packed);
+    entry->packed = NULL;
+}
+
+static struct packed *pack(const struct identity *identity) {
+    size_t length = strlen(identity->user_id) + 1 + strlen(identity->email) + 1;
+    struct packed *packed;
+    char *at;
+
+    for (unsigned i = 0; i < identity->role_count; i++) {
+        length += strlen(identity->roles[i]) + 1;
+    }
+    packed = malloc(sizeof(*packed) + length);
+    if (packed == NULL) {
+        return NULL;
+    }
+    packed->expires_ms = identity->expires_ms;
+    packed->role_count = identity->role_count;
+    at = put_text(put_text(packed->texts, identity->user_id), identity->email);
+    for (unsigned i = 0; i < identity->role_count; i++) {
+        at = put_text(at, identity->roles[i]);
+    }
+    return packed;
+}
+
+static void unpack(const struct packed *packed, struct identity *out) {
+    const char *at = take_text(take_text(packed->texts, out->user_id), out->email);
+
+    out->expires_ms = packed->expires_ms;
+    out->role_count = packed->role_count;
+    for (unsigned i = 0; i < packed->role_count; i++) {
+        at = take_text(at, out->roles[i]);
+    }
+}
+
+/* Both return where the next text begins. */
+static char *put_text(char *at, const char *text) {
+    size_t size = strlen(text) + 1;
+
+    memcpy(at, text, size);
+    return at + size;
+}
+
+static const char *take_text(const char *at, char *text) {
+    size_t size = strlen(at) + 1; /* pack() has it from an identity, so it fits one */
+
+    memcpy(text, at, size);
+    return at + size;
+}
