@@ -130,6 +130,7 @@ check-tsan: ## the ring in threads under the thread sanitizer
 
 integration: ## the whole product against real Kafka, foreign clients, kill -9
 integration: all $(HELPERS)
+	$(OUT)/tests/integration/ingest_harness build/moonx-ingest
 	tests/run-integration
 
 test: ## everything that CI runs, with what it needs installed: under 10 minutes

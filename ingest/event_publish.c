@@ -18,6 +18,7 @@ void event_publish_init(struct event_publish *publish, struct ring_append *write
     *publish = (struct event_publish){.writer = writer,
                                       .stats = &writer->segment->ingest->stats,
                                       .flushed = writer->head,
+                                      .flushed_sequence = writer->sequence,
                                       .workers = workers,
                                       .wake_fd = wake_fd,
                                       .worker_count = worker_count};
@@ -47,6 +48,10 @@ void event_publish_flush(struct event_publish *publish) {
         return;
     }
     publish->flushed = publish->writer->head;
+    /* counted when they are visible: what a killed predecessor had only appended is appended again */
+    stats_add(publish->stats, STAT_RING_RECORDS,
+              publish->writer->sequence - publish->flushed_sequence);
+    publish->flushed_sequence = publish->writer->sequence;
     stats_add(publish->stats, STAT_RING_BYTES, bytes);
     stats_add(publish->stats, STAT_RING_PUBLISHES, 1);
     stats_add(
@@ -102,7 +107,6 @@ static enum event_fault append(struct event_publish *publish, const struct route
     event_wrap_write(wrap, (char *)record + envelope_at);
     ring_append_commit(publish->writer);
     add_to_wake(publish, route);
-    stats_add(publish->stats, STAT_RING_RECORDS, 1);
     return EVENT_OK;
 }
 

@@ -14,7 +14,8 @@ struct event_publish {
     struct worker_block *const *workers; /* worker_count of each; entries may be absent */
     const int *wake_fd;
     unsigned worker_count;
-    uint64_t flushed; /* ring position up to which workers have been told */
+    uint64_t flushed;          /* ring position up to which workers have been told */
+    uint64_t flushed_sequence; /* of the last record before it */
     struct wake_set wake;
     struct event_rooms rooms; /* of the event in hand */
 };

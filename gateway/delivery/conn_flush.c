@@ -8,6 +8,18 @@
 /* One write's most: what a socket can take at once anyway; the rest goes next turn. */
 #define FLUSH_MAX_BYTES (1u << 20)
 
+int conn_flush_check(const char *choice) {
+    struct flush_backend *backend;
+    if (strcmp(choice, flush_uring_calls.name) != 0) {
+        return 0;
+    }
+    int error = flush_uring_calls.create(&backend);
+    if (error == 0) {
+        flush_uring_calls.destroy(backend);
+    }
+    return error;
+}
+
 static int use(struct fanout *fanout, const struct flush_backend_calls *calls) {
     int error = calls->create(&fanout->backend);
     if (error == 0) {

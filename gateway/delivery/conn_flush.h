@@ -11,6 +11,9 @@ struct conn;
  * (static text, else NULL). -errno when a forced one is not to be had. */
 int conn_flush_init(struct worker *worker, const char *choice, const char **note) MUST_CHECK;
 
+/* For --check-config: whether a back end that is asked for by name is to be had. -errno. */
+int conn_flush_check(const char *choice) MUST_CHECK;
+
 /* Writes one slice. True: there are more connections to flush. */
 bool conn_flush_slice(struct worker *worker);
 

@@ -3,6 +3,7 @@
 #include "gateway/access/auth.h"
 #include "gateway/access/middleware.h"
 #include "gateway/access/policy.h"
+#include "gateway/delivery/conn_flush.h"
 #include "gateway/http/admin_rule.h"
 #include "gateway/message/auto_join.h"
 #include "gateway/supervisor/listeners.h"
@@ -67,6 +68,17 @@ static int check_doors(const struct options *options, char *error, size_t size) 
     return result;
 }
 
+static int check_flush(const struct options *options, char *error, size_t size) {
+    int result = conn_flush_check(options->flush_backend);
+    if (result < 0) {
+        snprintf(error, size,
+                 "FLUSH_BACKEND (--flush-backend): %s is not to be had here (%s); auto takes "
+                 "sendmsg then",
+                 options->flush_backend, strerror(-result));
+    }
+    return result;
+}
+
 static int check_here(const struct options *options, bool dev, char *error, size_t size) {
     struct run_as run_as;
     if (listeners_check_host(options->websocket_service_host) < 0) {
@@ -90,6 +102,9 @@ static int check_here(const struct options *options, bool dev, char *error, size
     }
     if (result == 0) {
         result = check_doors(options, error, size);
+    }
+    if (result == 0) {
+        result = check_flush(options, error, size);
     }
     if (result == 0) {
         result = run_as_find(options, &run_as, error, size);
