@@ -138,7 +138,21 @@
       "Addresses and networks that may not, even where ADDRESS_ALLOW has them.")                          \
     X(text, trusted_proxies, "TRUSTED_PROXIES", "", "", "", NULL,                                        \
       0, 65536, "", "connections",                                                                        \
-      "Proxies whose Forwarded and X-Forwarded-For name the client; separated by commas.")
+      "Proxies whose Forwarded and X-Forwarded-For name the client; separated by commas.")                \
+    /* limits */                                                                                          \
+    X(bool, rate_limit_enabled, "RATE_LIMIT_ENABLED", "RATE_LIMITING_ENABLED", "", "true", "false",      \
+      0, 0, "", "limits", "Whether any of the following limits holds.")                                   \
+    X(int, rate_limit_max_connections_per_ip, "RATE_LIMIT_MAX_CONNECTIONS_PER_IP", "", "", "100", NULL,  \
+      0, 100000000, "", "limits",                                                                         \
+      "Most WebSockets from one IPv4 address or IPv6 /64; 0: any number.")                                \
+    X(int, rate_limit_max_connections_per_user, "RATE_LIMIT_MAX_CONNECTIONS_PER_USER", "", "", "0", NULL, \
+      0, 100000000, "", "limits", "Most WebSockets of one user; 0: any number.")                          \
+    X(int, rate_limit_max_handshakes_per_second, "RATE_LIMIT_MAX_HANDSHAKES_PER_SECOND", "", "",         \
+      "10000", NULL, 0, 10000000, "", "limits",                                                           \
+      "Most handshakes begun on this host in a second; 0: any number.")                                   \
+    X(text, rate_limit_max_messages_per_minute, "RATE_LIMIT_MAX_MESSAGES_PER_MINUTE", "", "", "120", NULL, \
+      1, 1024, "", "limits",                                                                              \
+      "Most messages of one user; TYPE=NUMBER after a comma limits one type as well.")
 /* clang-format on */
 
 #endif

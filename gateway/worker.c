@@ -168,7 +168,8 @@ static int open_shared_memory(struct worker *worker) {
     store_relaxed(&worker->block->pid, (uint32_t)getpid());
     store_relaxed(&worker->block->state, WORKER_STARTING);
     store_relaxed(&worker->block->started_ms, (uint64_t)clock_wall_ms());
-    return ring_read_init(&worker->reader, &worker->view.segment);
+    error = middleware_attach(worker);
+    return error != 0 ? error : ring_read_init(&worker->reader, &worker->view.segment);
 }
 
 static int build_parts(struct worker *worker) {

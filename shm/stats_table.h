@@ -33,6 +33,11 @@
     X(REFUSED_FULL, "refused_full_total", counter, worker, "Upgrades refused because the host is full or draining") \
     X(REFUSED_ADDRESS, "refused_address_total", counter, worker, "Upgrades refused for their address")       \
     X(REFUSED_ORIGIN, "refused_origin_total", counter, worker, "Upgrades refused for their origin")          \
+    X(REFUSED_RATE, "refused_handshake_rate_total", counter, worker, "Upgrades refused because there were too many in a second") \
+    X(REFUSED_PER_ADDRESS, "refused_address_limit_total", counter, worker, "Upgrades refused because the address has too many connections") \
+    X(REFUSED_PER_USER, "refused_user_limit_total", counter, worker, "Connections closed because the user has too many") \
+    X(MESSAGES_LIMITED, "messages_limited_total", counter, worker, "Messages refused because there were too many in a minute") \
+    X(ABUSERS_CLOSED, "abusers_closed_total", counter, worker, "Connections closed because they went on in spite of refusals") \
     X(HTTP_REQUESTS, "http_requests_total", counter, worker, "HTTP requests answered, upgrades included")    \
     X(HTTP_BAD_REQUESTS, "http_bad_requests_total", counter, worker, "HTTP requests refused by the gate")    \
     X(UPGRADES, "upgrades_total", counter, worker, "WebSocket connections opened")                           \

@@ -5,8 +5,15 @@
 
 const struct middleware_handshake_row middleware_handshake_table[] = {
     {"capacity", "503", STAT_REFUSED_FULL, middleware_capacity},
+    {"handshakes", "503", STAT_REFUSED_RATE, middleware_handshakes},
     {"address", "400, 403", STAT_REFUSED_ADDRESS, middleware_address},
     {"origin", "403", STAT_REFUSED_ORIGIN, middleware_origin},
+    {"connections", "429", STAT_REFUSED_PER_ADDRESS, middleware_connections},
+    {NULL, NULL, STAT_COUNT, NULL},
+};
+
+const struct middleware_message_row middleware_message_table[] = {
+    {"messages", "RATE_LIMIT_EXCEEDED", STAT_MESSAGES_LIMITED, middleware_messages},
     {NULL, NULL, STAT_COUNT, NULL},
 };
 
@@ -48,6 +55,9 @@ static int read_options(const struct options *options, struct middleware *middle
     for (size_t i = 0; i < ARRAY_LENGTH(lists) && result == 0; i++) {
         result = address_list_new(lists[i].option, lists[i].text, lists[i].list, error, error_size);
     }
+    if (result == 0 && options->rate_limit_enabled) {
+        result = limit_new(options, &middleware->limit, error, error_size);
+    }
     return result;
 }
 
@@ -57,6 +67,7 @@ void middleware_free(struct middleware *middleware) {
         address_list_free(middleware->allow);
         address_list_free(middleware->deny);
         address_list_free(middleware->trusted);
+        limit_free(middleware->limit);
         free(middleware);
     }
 }
@@ -79,6 +90,29 @@ bool middleware_handshake(struct worker *worker, struct conn *conn, const struct
     for (const struct middleware_handshake_row *row = middleware_handshake_table; row->name != NULL;
          row++) {
         if (!row->check(&handshake, refusal)) {
+            stats_add(worker->stats, row->refused, 1);
+            return false;
+        }
+    }
+    return true;
+}
+
+int middleware_attach(struct worker *worker) {
+    struct limit *limit = rules_of(worker)->limit;
+
+    return limit == NULL ? 0
+                         : limit_attach(limit, worker->heritage.limit_fd, worker->heritage.index,
+                                        &worker->view.segment.header->hash_key);
+}
+
+bool middleware_message(struct worker *worker, struct conn *conn, const char *type,
+                        const char *ref) {
+    const struct middleware_message message = {
+        .worker = worker, .conn = conn, .rules = rules_of(worker), .type = type, .ref = ref};
+
+    for (const struct middleware_message_row *row = middleware_message_table; row->name != NULL;
+         row++) {
+        if (!row->check(&message)) {
             stats_add(worker->stats, row->refused, 1);
             return false;
         }

@@ -3,11 +3,14 @@
  * --check-config makes one too.
  *
  * The handshake's chain runs before anything is computed for the client; its first refusal is the answer, an HTTP
- * status before the 101. In the order of what a refusal costs, and of what it may tell a stranger. */
+ * status before the 101. In the order of what a refusal costs, and of what it may tell a stranger; what counts the
+ * connection comes last, since it is given back only when the connection is gone. The messages' chain runs before
+ * anything is done about a message; a refusal is an error reply, and close 1008 for who goes on and on. */
 #ifndef MOONX_GATEWAY_ACCESS_MIDDLEWARE_H
 #define MOONX_GATEWAY_ACCESS_MIDDLEWARE_H
 
 #include "gateway/access/address_client.h"
+#include "gateway/access/limit.h"
 #include "gateway/access/origin.h"
 #include "gateway/worker.h"
 
@@ -15,6 +18,7 @@
 struct middleware {
     struct origin_list *origins;
     struct address_list *allow, *deny, *trusted;
+    struct limit *limit; /* NULL: off */
 };
 
 struct middleware_handshake {
@@ -39,8 +43,25 @@ struct middleware_handshake_row {
     bool (*check)(const struct middleware_handshake *handshake, struct middleware_refusal *refusal);
 };
 
-/* Ends with a row whose name is NULL. */
+struct middleware_message {
+    struct worker *worker;
+    struct conn *conn;
+    const struct middleware *rules;
+    const char *type; /* "" : of no known type, or no message at all */
+    const char *ref;
+};
+
+struct middleware_message_row {
+    const char *name;
+    const char *refuses; /* which error codes */
+    enum stat_id refused;
+    /* False: the client has been told. */
+    bool (*check)(const struct middleware_message *message);
+};
+
+/* Each ends with a row whose name is NULL. */
 extern const struct middleware_handshake_row middleware_handshake_table[];
+extern const struct middleware_message_row middleware_message_table[];
 
 /* `error` gets one line that names the option, the value and what is allowed. */
 int middleware_new(const struct options *options, struct middleware **out, char *error,
@@ -56,6 +77,18 @@ bool middleware_handshake(struct worker *worker, struct conn *conn, const struct
                           const struct http_request *request,
                           struct middleware_refusal *refusal) MUST_CHECK;
 
+/* Once the worker has its heritage: the host's table of limits, which limits need. -EPROTO without one. */
+int middleware_attach(struct worker *worker) MUST_CHECK;
+
+/* Between the two chains, when a connection becomes this user's: false when he has as many as he may. */
+bool middleware_user(struct worker *worker, struct conn *conn, struct span user_id) MUST_CHECK;
+/* The connection is gone: it counts for nobody any more. */
+void middleware_leave(struct worker *worker, struct conn *conn);
+
+/* Each message's chain, before anything is done about it. False: the client has been told. */
+bool middleware_message(struct worker *worker, struct conn *conn, const char *type,
+                        const char *ref) MUST_CHECK;
+
 /* The checks. */
 bool middleware_capacity(const struct middleware_handshake *handshake,
                          struct middleware_refusal *refusal);
@@ -63,5 +96,10 @@ bool middleware_address(const struct middleware_handshake *handshake,
                         struct middleware_refusal *refusal);
 bool middleware_origin(const struct middleware_handshake *handshake,
                        struct middleware_refusal *refusal);
+bool middleware_handshakes(const struct middleware_handshake *handshake,
+                           struct middleware_refusal *refusal);
+bool middleware_connections(const struct middleware_handshake *handshake,
+                            struct middleware_refusal *refusal);
+bool middleware_messages(const struct middleware_message *message);
 
 #endif

@@ -1,6 +1,7 @@
 #include "gateway/connection/conn.h"
 
 #include "common/clock.h"
+#include "gateway/access/middleware.h"
 #include "gateway/connection/conn_table.h"
 #include "gateway/connection/conn_timers.h"
 #include "gateway/delivery/fanout.h"
@@ -42,6 +43,9 @@ static int64_t expiry_of(const struct worker *worker, const struct identity *ide
 }
 
 static int become_user(struct worker *worker, struct conn *conn, struct span id) {
+    if (!middleware_user(worker, conn, id)) {
+        return -EDQUOT;
+    }
     int error = user_add_conn(&worker->fanout->users, conn, hash_of(worker, id), id);
     if (error == 0) {
         conn_set_state(worker, conn, CONN_LIVE);

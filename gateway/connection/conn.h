@@ -21,7 +21,7 @@ unsigned conn_roles(const struct worker *worker, const struct conn *conn, struct
 
 /* Makes the connection the user's: PENDING becomes LIVE, the deadline becomes the token's expiry.
  * Calling it on an authenticated connection is a refresh: -EPERM when the user is another.
- * -ENOMEM. */
+ * -EDQUOT when the user has as many connections as he may. -ENOMEM. */
 int conn_set_identity(struct worker *worker, struct conn *conn,
                       const struct identity *identity) MUST_CHECK;
 

@@ -1,6 +1,7 @@
 #include "gateway/connection/conn_table.h"
 
 #include "common/clock.h"
+#include "gateway/access/middleware.h"
 #include "gateway/connection/conn_poll.h"
 #include "gateway/connection/conn_timers.h"
 #include "gateway/connection/ws_pool.h"
@@ -135,6 +136,7 @@ static void bury(struct worker *worker, struct conn *conn) {
         user_remove_conn(&fanout->users, conn);
     }
     role_set_unref(&worker->conns->roles, conn->roles);
+    middleware_leave(worker, conn);
     outq_clear(&fanout->queues, &conn->queue);
     if (conn->flags & CONN_INPUT_IS_HEAD) {
         head_gate_free(conn->input);

@@ -64,11 +64,16 @@ struct conn {
     uint32_t expires_s;     /* token expiry, wall seconds */
     uint32_t roles;         /* role_set index, 0: none */
     uint32_t dead_next;
-    uint16_t room_count; /* rooms joined, personal ones counted */
-    uint8_t state;       /* enum conn_state */
-    uint8_t flags;       /* enum conn_flag */
-    uint8_t personal;    /* ROOM_KIND_BIT()s of the personal rooms joined */
-    uint8_t failures;    /* refused tokens */
+    /* What it counts for in the limits, 0: nothing (shm/limit_table.h). An index has 21 bits. */
+    uint32_t limit_address : 24;
+    uint32_t limit_refusals : 8; /* messages refused, less those accepted since */
+    uint32_t limit_user : 24;
+    uint32_t limit_early : 8; /* messages before authentication */
+    uint16_t room_count;     /* rooms joined, personal ones counted */
+    uint8_t state;           /* enum conn_state */
+    uint8_t flags;           /* enum conn_flag */
+    uint8_t personal;        /* ROOM_KIND_BIT()s of the personal rooms joined */
+    uint8_t failures;        /* refused tokens */
     uint16_t refresh_lead_s; /* a new token is asked for so long before expires_s; 0: no more */
 };
 static_assert(sizeof(struct conn) <= 128, "an idle connection must stay small");

@@ -18,6 +18,12 @@ bool authenticate_accept(struct worker *worker, struct conn *conn, const struct 
         authenticate_refuse(worker, conn, ERROR_INVALID_TOKEN, ref); /* another user's token */
         return false;
     }
+    if (error == -EDQUOT) {
+        reply_error(worker, conn, ERROR_RATE_LIMIT_EXCEEDED, "Too many connections of this user",
+                    ref);
+        conn_close(worker, conn, CLOSE_POLICY, "Too many connections");
+        return false;
+    }
     if (error != 0) {
         /* The token is good and we are at fault: the client may try again. */
         authenticate_refuse(worker, conn, ERROR_AUTH_UNAVAILABLE, ref);

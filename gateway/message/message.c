@@ -1,6 +1,7 @@
 #include "gateway/message/message.h"
 
 #include "common/json.h"
+#include "gateway/access/middleware.h"
 #include "gateway/connection/conn.h"
 #include "gateway/message/reply.h"
 
@@ -36,13 +37,17 @@ void message_receive(struct worker *worker, struct conn *conn, struct span text)
     const struct message_row *row;
     const char *ref;
 
-    if (json_check(text, &object, NULL) != JSON_OK) {
-        reply_error(worker, conn, ERROR_INVALID_JSON, NULL, NULL);
+    bool is_json = json_check(text, &object, NULL) == JSON_OK;
+    bool is_message = is_json && read_envelope(object, &envelope);
+
+    ref = envelope.has_id ? envelope.id : NULL;
+    row = find_row(envelope.type);
+    /* Before anything is said about it: rubbish counts like any other message. */
+    if (!middleware_message(worker, conn, row != NULL ? row->type : "", ref)) {
         return;
     }
-    if (!read_envelope(object, &envelope)) {
-        ref = envelope.has_id ? envelope.id : NULL;
-        reply_error(worker, conn, ERROR_INVALID_MESSAGE, NULL, ref);
+    if (!is_message) {
+        reply_error(worker, conn, is_json ? ERROR_INVALID_MESSAGE : ERROR_INVALID_JSON, NULL, ref);
         return;
     }
     ref = envelope.has_id ? envelope.id : NULL;

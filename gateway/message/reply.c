@@ -77,6 +77,16 @@ void reply_error(struct worker *worker, struct conn *conn, enum error_code code,
     reply_send(worker, conn, "error", error_data(code, message), ref);
 }
 
+void reply_rate_limited(struct worker *worker, struct conn *conn, unsigned retry_after_s,
+                        const char *ref) {
+    cJSON *data = error_data(ERROR_RATE_LIMIT_EXCEEDED, NULL);
+
+    data = reply_data(data,
+                      cJSON_AddNumberToObject(data, "retryAfter", (double)retry_after_s) != NULL);
+    stats_add(worker->stats, STAT_ERRORS_OUT, 1);
+    reply_send(worker, conn, "error", data, ref);
+}
+
 void reply_channel_error(struct worker *worker, struct conn *conn, enum error_code code,
                          const char *channel, const char *ref) {
     cJSON *data = error_data(code, NULL);

@@ -20,6 +20,9 @@ void reply_auth_failed(struct worker *worker, struct conn *conn, enum error_code
 /* message NULL: the code's own sentence. */
 void reply_error(struct worker *worker, struct conn *conn, enum error_code code,
                  const char *message, const char *ref);
+/* RATE_LIMIT_EXCEEDED with `retryAfter` in seconds. */
+void reply_rate_limited(struct worker *worker, struct conn *conn, unsigned retry_after_s,
+                        const char *ref);
 /* An error about one of several channels of a request: `channel` goes along in the data. */
 void reply_channel_error(struct worker *worker, struct conn *conn, enum error_code code,
                          const char *channel, const char *ref);

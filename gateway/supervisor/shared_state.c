@@ -26,6 +26,15 @@ int shared_state_open(uint64_t ring_bytes, unsigned workers, struct shared_state
     return result;
 }
 
+int shared_state_add_limits(struct shared_state *state, uint64_t clients) {
+    /* an address and a user each, at worst */
+    int result = limit_table_create(2 * clients, state->worker_count, &state->limit_fd);
+    if (result == 0) {
+        result = limit_table_map(state->limit_fd, &state->limits);
+    }
+    return result;
+}
+
 static void close_fd(int *fd) {
     if (*fd >= 0) {
         close(*fd);
@@ -45,6 +54,10 @@ void shared_state_close(struct shared_state *state) {
     if (state->host) {
         host_block_unmap(state->host);
     }
+    if (state->limits.header) {
+        limit_table_unmap(&state->limits);
+    }
+    close_fd(&state->limit_fd);
     close_file(&state->segment_file);
     close_file(&state->host_file);
     for (unsigned i = 0; i < state->worker_count; i++) {
@@ -78,6 +91,7 @@ void shared_state_worker_heritage(const struct shared_state *state, const struct
     }
     out->worker_fd[index] = state->worker_file[index].write_fd;
     out->wake_fd[index] = state->wake_fd[index];
+    out->limit_fd = state->limit_fd;
     out->listen_count = listeners_share(listeners, index, state->worker_count, out->listen_fd);
 }
 
@@ -97,11 +111,14 @@ void shared_state_clear_worker(struct shared_state *state, unsigned index) {
         store_relaxed(&block->interest[i], 0);
     }
     stats_reset_gauges(&block->stats);
+    if (state->limits.header) {
+        limit_table_clear_worker(&state->limits, index);
+    }
 }
 
 static void set_all_closed(struct shared_state *state) {
     const struct shared_file closed = {-1, -1};
-    *state = (struct shared_state){.segment_file = closed, .host_file = closed};
+    *state = (struct shared_state){.segment_file = closed, .host_file = closed, .limit_fd = -1};
     for (unsigned i = 0; i < HERITAGE_MAX_WORKERS; i++) {
         state->worker_file[i] = closed;
         state->wake_fd[i] = -1;
@@ -172,6 +189,7 @@ static void heritage_for(const struct shared_state *state, enum heritage_role ro
         .run_as_uid = user->uid,
         .run_as_gid = user->gid,
         .segment_fd = -1,
+        .limit_fd = -1,
         .host_fd = state->host_file.read_fd,
     };
     for (unsigned i = 0; i < HERITAGE_MAX_WORKERS; i++) {

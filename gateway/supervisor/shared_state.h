@@ -9,6 +9,7 @@
 #include "gateway/supervisor/listeners.h"
 #include "gateway/supervisor/run_as.h"
 #include "shm/host_block.h"
+#include "shm/limit_table.h"
 #include "shm/segment.h"
 #include "shm/worker_block.h"
 
@@ -23,16 +24,20 @@ struct shared_state {
     struct shared_file host_file;
     struct shared_file worker_file[HERITAGE_MAX_WORKERS];
     int wake_fd[HERITAGE_MAX_WORKERS];
+    int limit_fd; /* all workers write it; -1 without limits */
     unsigned worker_count;
     struct segment segment;
     struct host_block *host;
     struct worker_block *workers[HERITAGE_MAX_WORKERS];
+    struct limit_table limits; /* header NULL without */
 };
 
 /* Makes and maps everything. All of it stays the supervisor's user's, mode 0600: as root, a child that has
  * become another user can open nothing anew and has only the rights of the descriptors it was given.
  * *out can be closed in every case. */
 int shared_state_open(uint64_t ring_bytes, unsigned workers, struct shared_state *out) MUST_CHECK;
+/* The table of limits, for so many clients. After shared_state_open(), before any worker starts. */
+int shared_state_add_limits(struct shared_state *state, uint64_t clients) MUST_CHECK;
 void shared_state_close(struct shared_state *state);
 
 /* What that child inherits. */

@@ -6,7 +6,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { root, SECRET, signedIn, startGateway } from './harness.mjs';
+import { setTimeout } from 'node:timers/promises';
+import { connectClient, mintToken, root, SECRET, signedIn, startGateway, until } from './harness.mjs';
 
 const directory = mkdtempSync(join(tmpdir(), 'moonx-access-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
@@ -143,5 +144,140 @@ describe('origins, addresses, proxies', () => {
             assert.ok(line.startsWith(`moonx-gateway: ${name}: "${value}"`), line);
             assert.ok(!line.includes('\n'), line);
         }
+    });
+});
+
+describe('limits', () => {
+    const limited = (env, more) => start({ RATE_LIMIT_ENABLED: 'true', ...env }, more);
+
+    test('an address has so many connections on all workers together, also after a worker was killed', async () => {
+        const gateway = await limited({ RATE_LIMIT_MAX_CONNECTIONS_PER_IP: '6' }, { workers: 2 });
+        const sockets = [];
+        const fill = async () => {
+            for (;;) {
+                const { status, socket, error } = await handshake(gateway);
+                if (status !== 101) {
+                    assert.equal(status, 429);
+                    assert.equal(error.code, 'TOO_MANY_REQUESTS');
+                    return;
+                }
+                sockets.push(socket);
+                socket.once('close', () => sockets.splice(sockets.indexOf(socket), 1));
+                socket.resume();
+            }
+        };
+        await fill();
+        assert.equal(sockets.length, 6);
+        sockets[0].destroy();
+        await until('a place is free again', async () => (await statusOf(gateway)) === 101);
+        await until('all that were tried are gone', async () => (await gateway.metric('connections')) <= 5);
+        await fill();
+        assert.equal(sockets.length, 6);
+        await gateway.kill('worker');
+        await gateway.started();
+        await fill();
+        await until('what the dead worker held is free again, and no more', () => sockets.length === 6);
+        assert.ok(await gateway.metric('refused_address_limit_total') >= 2);
+        sockets.slice().forEach(socket => socket.destroy());
+        await gateway.stop();
+    });
+
+    test('behind a trusted proxy each client has its own limit', async () => {
+        const gateway = await limited({ RATE_LIMIT_MAX_CONNECTIONS_PER_IP: '1', TRUSTED_PROXIES: '127.0.0.1' });
+        const first = await handshake(gateway, { 'X-Forwarded-For': '192.0.2.1' });
+        assert.equal(first.status, 101);
+        assert.equal(await statusOf(gateway, { 'X-Forwarded-For': '192.0.2.1' }), 429);
+        assert.equal(await statusOf(gateway, { 'X-Forwarded-For': '192.0.2.2' }), 101);
+        first.socket.destroy();
+        await gateway.stop();
+    });
+
+    test('too many handshakes in a second get 503 with Retry-After, and later ones come in again', async () => {
+        const gateway = await limited({ RATE_LIMIT_MAX_HANDSHAKES_PER_SECOND: '2' });
+        const answers = await Promise.all(Array.from({ length: 8 }, () => handshake(gateway)));
+        const refused = answers.filter(({ status }) => status === 503);
+        assert.ok(refused.length >= 4 && refused.length <= 6, `${refused.length} refused`);
+        assert.ok(answers.every(({ status }) => status === 503 || status === 101));
+        assert.equal(refused[0].headers['retry-after'], '1');
+        assert.equal((await gateway.get('/health')).status, 200);
+        await until('a handshake succeeds again', async () => (await statusOf(gateway)) === 101);
+        answers.forEach(({ socket }) => socket?.destroy());
+        await gateway.stop();
+    });
+
+    test('a user has so many connections; one more is told and closed with 1008', async () => {
+        const gateway = await limited({ RATE_LIMIT_MAX_CONNECTIONS_PER_USER: '2' }, { workers: 2 });
+        const clients = [await signedIn(gateway, { user: 'ann' }), await signedIn(gateway, { user: 'ann' })];
+        const third = await connectClient(gateway);
+        await third.next('auth_required');
+        third.send('authenticate', { token: mintToken({ sub: 'ann' }) });
+        assert.equal((await third.next('error')).data.code, 'RATE_LIMIT_EXCEEDED');
+        assert.deepEqual(await third.closes(), { code: 1008, reason: 'Too many connections' });
+        const other = await signedIn(gateway, { user: 'bob' });
+        await clients[0].close();
+        await until('a place is free again', async () => {
+            const next = await connectClient(gateway);
+            await next.next('auth_required');
+            next.send('authenticate', { token: mintToken({ sub: 'ann' }) });
+            const answer = await next.next(message => message.type === 'auth_success' || message.type === 'error');
+            await next.close();
+            return answer.type === 'auth_success';
+        });
+        await Promise.all([clients[1].close(), other.close()]);
+        await gateway.stop();
+    });
+
+    test('a user says so much in a minute on all sockets together; retryAfter tells when to go on', async () => {
+        const gateway = await limited({ RATE_LIMIT_MAX_MESSAGES_PER_MINUTE: '60,subscribe=2' }, { workers: 2 });
+        const clients = [await signedIn(gateway, { user: 'ann' }), await signedIn(gateway, { user: 'ann' })];
+        const bob = await signedIn(gateway, { user: 'bob' });
+        const answers = [];
+        for (let i = 0; i < 66; i++)
+            answers.push(await clients[i % 2].request('ping', {}));
+        const refused = answers.filter(({ type }) => type === 'error');
+        assert.ok(refused.length >= 4 && refused.length <= 6, `${refused.length} refused`);
+        for (const answer of refused) {
+            assert.equal(answer.data.code, 'RATE_LIMIT_EXCEEDED');
+            assert.equal(answer.data.retryAfter, 1);
+        }
+        await setTimeout(refused.at(-1).data.retryAfter * 1000); // as the server says, no longer
+        assert.equal((await clients[0].request('ping', {})).type, 'pong');
+        assert.equal((await bob.request('ping', {})).type, 'pong');
+        for (const type of ['subscribed', 'subscribed', 'error'])
+            assert.equal((await bob.request('subscribe', { channel: 'prices' })).type, type);
+        const { data: { retryAfter } } = await bob.request('subscribe', { channel: 'prices' });
+        assert.ok(retryAfter > 20 && retryAfter <= 30, `${retryAfter}`);
+        assert.equal(clients[0].ended, undefined);
+        assert.equal(await gateway.metric('messages_limited_total'), refused.length + 2);
+        await Promise.all([...clients, bob].map(client => client.close()));
+        await gateway.stop();
+    });
+
+    test('who goes on in spite of all refusals is closed with 1008, also one that has not authenticated', async () => {
+        const gateway = await limited({ RATE_LIMIT_MAX_MESSAGES_PER_MINUTE: '20' });
+        const known = await signedIn(gateway, { user: 'ann' });
+        const stranger = await connectClient(gateway);
+        for (let i = 0; i < 200; i++) {
+            known.send('ping', {});
+            stranger.sendText('rubbish');
+        }
+        for (const client of [known, stranger]) {
+            assert.deepEqual(await client.closes(), { code: 1008, reason: 'Rate limit exceeded' });
+            assert.equal(client.all('error').filter(({ data }) => data.code === 'RATE_LIMIT_EXCEEDED').length, 50);
+        }
+        assert.equal(await gateway.metric('abusers_closed_total'), 2);
+        await gateway.stop();
+    });
+
+    test('switched off, nothing is limited; a wrong list stops the start', async () => {
+        const gateway = await start({ RATE_LIMIT_ENABLED: 'false', RATE_LIMIT_MAX_CONNECTIONS_PER_IP: '1', RATE_LIMIT_MAX_MESSAGES_PER_MINUTE: '1' });
+        const clients = [await signedIn(gateway), await signedIn(gateway)];
+        for (let i = 0; i < 10; i++)
+            assert.equal((await clients[0].request('ping', {})).type, 'pong');
+        await Promise.all(clients.map(client => client.close()));
+        await gateway.stop();
+        const { status, line } = checkConfig([], { RATE_LIMIT_MAX_MESSAGES_PER_MINUTE: '120,ping=x' });
+        assert.equal(status, 2);
+        assert.match(line, /^moonx-gateway: RATE_LIMIT_MAX_MESSAGES_PER_MINUTE: "120,ping=x": /);
     });
 });

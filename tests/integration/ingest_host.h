@@ -79,6 +79,7 @@ static inline void host_open(struct host *host, const char *program, uint64_t ri
 static inline int host_heritage(const struct host *host) {
     struct heritage heritage = {.magic = HERITAGE_MAGIC,
                                 .version = HERITAGE_VERSION,
+                                .limit_fd = -1,
                                 .size = sizeof(heritage),
                                 .role = HERITAGE_INGEST,
                                 .worker_count = 1,

@@ -1,0 +1,188 @@
+#include "gateway/access/limit.h"
+
+#include "common/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MINUTE_NS 60000000000ull
+#define SECOND_NS 1000000000ull
+
+/* What a key stands for; types of messages follow. */
+enum key_kind { KEY_ADDRESS, KEY_USER, KEY_FIRST_TYPE };
+
+static const struct address mapped_net = {{[10] = 0xff, [11] = 0xff}};
+
+static int parse_messages(const char *text, struct limit *limit, char *error, size_t error_size);
+static bool parse_element(struct span text, struct limit *limit);
+
+int limit_new(const struct options *options, struct limit **out, char *error, size_t error_size) {
+    struct limit *limit = calloc(1, sizeof(*limit));
+    uint64_t handshakes = (uint64_t)options->rate_limit_max_handshakes_per_second;
+    int result;
+
+    if (limit == NULL) {
+        snprintf(error, error_size, "RATE_LIMIT_ENABLED: out of memory");
+        return -ENOMEM;
+    }
+    limit->per_address = (uint64_t)options->rate_limit_max_connections_per_ip;
+    limit->per_user = (uint64_t)options->rate_limit_max_connections_per_user;
+    if (handshakes > 0) {
+        limit->handshakes = (struct limit_rate){handshakes, SECOND_NS / handshakes};
+    }
+    result = parse_messages(options->rate_limit_max_messages_per_minute, limit, error, error_size);
+    if (result != 0) {
+        limit_free(limit);
+        return result;
+    }
+    *out = limit;
+    return 0;
+}
+
+int limit_attach(struct limit *limit, int fd, uint32_t worker, const struct siphash_key *hash_key) {
+    struct limit_table table;
+    int result = limit_table_map(fd, &table);
+
+    if (result == 0 && worker >= table.workers) {
+        limit_table_unmap(&table);
+        result = -EPROTO;
+    }
+    if (result == 0) {
+        limit->table = table;
+        limit->worker = worker;
+        limit->hash_key = *hash_key;
+    }
+    return result;
+}
+
+void limit_free(struct limit *limit) {
+    if (limit != NULL && limit->table.header != NULL) {
+        limit_table_unmap(&limit->table);
+    }
+    free(limit);
+}
+
+/* The same bytes mean another key for each kind: the finishing steps of SplitMix64 (Steele and others, 2014). */
+static uint64_t key_of(const struct limit *limit, unsigned kind, struct span bytes) {
+    uint64_t key = siphash(&limit->hash_key, bytes) + kind * 0x9e3779b97f4a7c15ull;
+
+    key = (key ^ key >> 30) * 0xbf58476d1ce4e5b9ull;
+    key = (key ^ key >> 27) * 0x94d049bb133111ebull;
+    return key ^ key >> 31;
+}
+
+static bool enter(const struct limit *limit, uint64_t key, uint64_t most, uint32_t *index) {
+    return limit_table_enter(&limit->table, limit->worker, key, most != 0 ? most : UINT64_MAX,
+                             clock_mono_ns(), index);
+}
+
+bool limit_enter_address(const struct limit *limit, const struct address *address,
+                         uint32_t *index) {
+    bool is_ipv4 = memcmp(address->bytes, mapped_net.bytes, 12) == 0;
+    struct span bytes = {(const char *)address->bytes, is_ipv4 ? 16 : 8};
+
+    return enter(limit, key_of(limit, KEY_ADDRESS, bytes), limit->per_address, index);
+}
+
+bool limit_enter_user(const struct limit *limit, struct span user_id, uint32_t *index) {
+    return enter(limit, key_of(limit, KEY_USER, user_id), limit->per_user, index);
+}
+
+void limit_leave(const struct limit *limit, uint32_t index) {
+    limit_table_leave(&limit->table, limit->worker, index);
+}
+
+static unsigned seconds_of(uint64_t wait_ns) {
+    return (unsigned)((wait_ns + SECOND_NS - 1) / SECOND_NS);
+}
+
+unsigned limit_handshake(const struct limit *limit) {
+    if (limit->handshakes.burst == 0) {
+        return 0;
+    }
+    return seconds_of(limit_table_take_host(&limit->table, &limit->handshakes, clock_mono_ns()));
+}
+
+/* The type's bucket first: a message that is refused for its type costs nothing of the others'. */
+unsigned limit_message(const struct limit *limit, uint32_t user, struct span user_id,
+                       const char *type) {
+    uint64_t now_ns = clock_mono_ns();
+    uint64_t wait_ns = 0;
+
+    for (unsigned i = 0; i < limit->type_count && wait_ns == 0; i++) {
+        if (strcmp(limit->types[i].name, type) == 0) {
+            uint64_t key = key_of(limit, KEY_FIRST_TYPE + i, user_id);
+            uint32_t index = limit_table_find(&limit->table, key, now_ns);
+            wait_ns = limit_table_take(&limit->table, index, &limit->types[i].rate, now_ns);
+        }
+    }
+    if (wait_ns == 0 && limit->messages.burst != 0) {
+        wait_ns = limit_table_take(&limit->table, user, &limit->messages, now_ns);
+    }
+    return seconds_of(wait_ns);
+}
+
+static int parse_messages(const char *text, struct limit *limit, char *error, size_t error_size) {
+    for (const char *at = text;; at++) {
+        at += strspn(at, " ");
+        size_t length = strcspn(at, ",");
+        if (!parse_element((struct span){at, length}, limit)) {
+            snprintf(
+                error, error_size,
+                "RATE_LIMIT_MAX_MESSAGES_PER_MINUTE: \"%s\": allowed is a number from 1 to %d, "
+                "then TYPE=NUMBER for single types of messages, each once, separated by commas",
+                text, LIMIT_PER_MINUTE_MAX);
+            return -EINVAL;
+        }
+        at += length;
+        if (*at == '\0') {
+            return 0;
+        }
+    }
+}
+
+static bool parse_rate(struct span text, struct limit_rate *rate) {
+    uint64_t number = 0;
+
+    if (text.length < 1 || text.length > 7) {
+        return false;
+    }
+    for (size_t i = 0; i < text.length; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9') {
+            return false;
+        }
+        number = number * 10 + (uint64_t)(text.data[i] - '0');
+    }
+    if (number < 1 || number > LIMIT_PER_MINUTE_MAX) {
+        return false;
+    }
+    *rate = (struct limit_rate){number, MINUTE_NS / number};
+    return true;
+}
+
+static bool has_type(const struct limit *limit, struct span name) {
+    for (unsigned i = 0; i < limit->type_count; i++) {
+        if (span_is(name, limit->types[i].name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_element(struct span text, struct limit *limit) {
+    const char *equals = text.length > 0 ? memchr(text.data, '=', text.length) : NULL;
+    struct limit_type type = {.name = ""};
+
+    if (equals == NULL) {
+        return limit->messages.burst == 0 && parse_rate(text, &limit->messages);
+    }
+    struct span name = {text.data, (size_t)(equals - text.data)};
+    struct span number = {equals + 1, text.length - name.length - 1};
+    if (name.length == 0 || name.length > LIMIT_TYPE_BYTES || has_type(limit, name) ||
+        limit->type_count == LIMIT_TYPES_MAX || !parse_rate(number, &type.rate)) {
+        return false;
+    }
+    memcpy(type.name, name.data, name.length);
+    limit->types[limit->type_count++] = type;
+    return true;
+}

@@ -1,0 +1,211 @@
+#include "shm/limit_table.h"
+
+#include "shm/region.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define SLOTS_LEAST (1ull << 12)
+#define SLOTS_MOST  (1ull << 21)
+#define PAGE        4096ull /* blocks of counts begin on one, to be cleared as a whole */
+#define ENTER_TRIES 4
+
+static uint64_t size_for(uint64_t slots, uint64_t workers);
+static uint64_t entries_bytes(uint64_t slots);
+static shm_u32 *counts_of(const struct limit_table *table, uint32_t worker);
+static bool idle(const struct limit_table *table, uint32_t index, uint64_t now_ns);
+
+int limit_table_create(uint64_t keys, uint32_t workers, int *fd) {
+    uint64_t slots = SLOTS_LEAST;
+    while (slots < SLOTS_MOST && slots / 2 < keys)
+        slots *= 2;
+
+    int made = -1;
+    int result = region_create("moonx-limits", size_for(slots, workers), &made);
+    if (result < 0)
+        return result;
+    void *region;
+    size_t size;
+    result = region_map(made, true, sizeof(struct limit_header), &region, &size);
+    if (result < 0) {
+        close(made);
+        return result;
+    }
+    struct limit_header *header = region;
+    header->magic = LIMIT_TABLE_MAGIC;
+    header->version = LIMIT_TABLE_VERSION;
+    header->workers = workers;
+    header->slots = slots;
+    header->size = size;
+    region_unmap(region, size);
+    *fd = made;
+    return 0;
+}
+
+static bool sound(const struct limit_header *header, size_t size) {
+    uint64_t slots = header->slots;
+    return header->magic == LIMIT_TABLE_MAGIC && header->version == LIMIT_TABLE_VERSION &&
+           slots >= SLOTS_LEAST && slots <= SLOTS_MOST && (slots & (slots - 1)) == 0 &&
+           header->workers >= 1 && header->workers <= 64 && header->size == size &&
+           size == size_for(slots, header->workers);
+}
+
+int limit_table_map(int fd, struct limit_table *out) {
+    void *region;
+    size_t size;
+    int result = region_map(fd, true, sizeof(struct limit_header), &region, &size);
+    if (result < 0)
+        return result;
+    struct limit_header *header = region;
+    if (!sound(header, size)) {
+        region_unmap(region, size);
+        return -EPROTO;
+    }
+    /* copies: what lies in the region any worker could change */
+    *out = (struct limit_table){.header = header,
+                                .entries = (struct limit_entry *)((char *)region + PAGE),
+                                .slots = header->slots,
+                                .size = size,
+                                .workers = header->workers};
+    return 0;
+}
+
+void limit_table_unmap(struct limit_table *table) {
+    region_unmap(table->header, table->size);
+    *table = (struct limit_table){.header = NULL};
+}
+
+static bool claim(const struct limit_table *table, uint32_t index, uint64_t key, uint64_t now_ns) {
+    uint64_t before = load_full(&table->entries[index].key);
+    if (before != 0 && !idle(table, index, now_ns))
+        return false;
+    if (!replace_full(&table->entries[index].key, &before, key))
+        return false;
+    if (before == 0 || idle(table, index, now_ns))
+        return true;
+    /* somebody came for the old key in between: give it back (unless it went on to a third) */
+    uint64_t mine = key;
+    (void)replace_full(&table->entries[index].key, &mine, before);
+    return false;
+}
+
+static uint32_t find_in_set(const struct limit_table *table, uint32_t first, uint64_t key) {
+    for (uint32_t i = first; i < first + LIMIT_TABLE_WAYS; i++)
+        if (load_full(&table->entries[i].key) == key)
+            return i;
+    return UINT32_MAX;
+}
+
+/* The first entry of that key counts: when two workers have claimed one each, both look again and the later one
+ * in the set is let go. */
+static uint32_t settle(const struct limit_table *table, uint32_t first, uint32_t mine,
+                       uint64_t key) {
+    uint32_t found = find_in_set(table, first, key);
+    if (found != mine && found != UINT32_MAX) {
+        uint64_t expected = key;
+        (void)replace_full(&table->entries[mine].key, &expected, 0);
+        return found;
+    }
+    return mine;
+}
+
+/* Slot 0 is never given out, so that 0 can stand for none. */
+static uint32_t lookup(const struct limit_table *table, uint64_t key, uint64_t now_ns) {
+    uint64_t sets = table->slots / LIMIT_TABLE_WAYS;
+    uint32_t first = (uint32_t)((key >> 32 & (sets - 1)) * LIMIT_TABLE_WAYS);
+    uint32_t found = find_in_set(table, first, key);
+    if (found != UINT32_MAX)
+        return found;
+    for (uint32_t i = first; i < first + LIMIT_TABLE_WAYS; i++)
+        if (i != 0 && claim(table, i, key, now_ns))
+            return settle(table, first, i, key);
+    return 0;
+}
+
+uint32_t limit_table_find(const struct limit_table *table, uint64_t key, uint64_t now_ns) {
+    return lookup(table, key != 0 ? key : 1, now_ns);
+}
+
+bool limit_table_enter(const struct limit_table *table, uint32_t worker, uint64_t key,
+                       uint64_t most, uint64_t now_ns, uint32_t *index) {
+    key = key != 0 ? key : 1;
+    for (int i = 0; i < ENTER_TRIES; i++) {
+        uint32_t found = lookup(table, key, now_ns);
+        if (found == 0)
+            break;
+        add_full(&counts_of(table, worker)[found], 1u);
+        if (load_full(&table->entries[found].key) != key) {
+            limit_table_leave(table, worker, found); /* taken over just now */
+            continue;
+        }
+        if (limit_table_count(table, found) > most) {
+            limit_table_leave(table, worker, found);
+            return false;
+        }
+        *index = found;
+        return true;
+    }
+    *index = 0;
+    return true;
+}
+
+void limit_table_leave(const struct limit_table *table, uint32_t worker, uint32_t index) {
+    if (index != 0)
+        add_full(&counts_of(table, worker)[index], UINT32_MAX); /* less one */
+}
+
+uint64_t limit_table_count(const struct limit_table *table, uint32_t index) {
+    uint64_t sum = 0;
+    for (uint32_t worker = 0; worker < table->workers; worker++)
+        sum += load_full(&counts_of(table, worker)[index]);
+    return sum;
+}
+
+static uint64_t take(shm_u64 *full_ns, const struct limit_rate *rate, uint64_t now_ns) {
+    uint64_t slack_ns = rate->interval_ns * (rate->burst - 1);
+    uint64_t full = load_full(full_ns);
+    uint64_t next;
+    do {
+        uint64_t from = full > now_ns ? full : now_ns;
+        if (from - now_ns > slack_ns)
+            return from - now_ns - slack_ns;
+        next = from + rate->interval_ns;
+    } while (!replace_full(full_ns, &full, next));
+    return 0;
+}
+
+uint64_t limit_table_take(const struct limit_table *table, uint32_t index,
+                          const struct limit_rate *rate, uint64_t now_ns) {
+    return index == 0 ? 0 : take(&table->entries[index].full_ns, rate, now_ns);
+}
+
+uint64_t limit_table_take_host(const struct limit_table *table, const struct limit_rate *rate,
+                               uint64_t now_ns) {
+    return take(&table->header->host_full_ns, rate, now_ns);
+}
+
+void limit_table_clear_worker(const struct limit_table *table, uint32_t worker) {
+    shm_u32 *counts = counts_of(table, worker);
+    /* gives the pages back as well; where that is not to be had, zeroes will do */
+    if (madvise(counts, table->slots * sizeof(*counts), MADV_REMOVE) != 0)
+        for (uint64_t i = 0; i < table->slots; i++)
+            store_relaxed(&counts[i], 0);
+}
+
+static uint64_t entries_bytes(uint64_t slots) {
+    return slots * sizeof(struct limit_entry); /* whole pages: slots are at least 4096 */
+}
+
+static uint64_t size_for(uint64_t slots, uint64_t workers) {
+    return PAGE + entries_bytes(slots) + workers * slots * sizeof(shm_u32);
+}
+
+static shm_u32 *counts_of(const struct limit_table *table, uint32_t worker) {
+    char *base = (char *)table->entries + entries_bytes(table->slots);
+    return (shm_u32 *)base + worker * table->slots;
+}
+
+static bool idle(const struct limit_table *table, uint32_t index, uint64_t now_ns) {
+    return load_full(&table->entries[index].full_ns) <= now_ns &&
+           limit_table_count(table, index) == 0;
+}

@@ -1,0 +1,89 @@
+/* Who has how much of what on this host: the counters behind the limits, shared by all workers, exact over them.
+ * One region, made by the supervisor when limits are on, mapped writable by every worker, for as long as the
+ * gateway runs. It knows keys (keyed 64-bit hashes, see room_name_hash), not what they stand for.
+ *
+ *   header     magic, version, sizes; one bucket for the whole host
+ *   entries    slots x { key, full_ns }: a set of 16 ways, the key's own bits choose the set
+ *   counts     workers x slots x u32, each worker's block on pages of its own
+ *
+ * No lock, so nothing that a killed worker could hold; every word is one atomic. Two kinds of figures:
+ *
+ * - A token bucket is one word, the time at which it will be full again (the virtual scheduling form of the
+ *   generic cell rate algorithm, ITU-T I.371): taking a token moves it one interval on, by compare-and-swap.
+ *   It refills evenly without anybody refilling it, and a killed worker leaves it right.
+ * - A count of connections is kept by each worker in a block of its own; a key's count is the sum. So the
+ *   supervisor takes back all that a dead worker held by zeroing its block. Entering adds first and sums then:
+ *   never more than allowed are let in. When two workers reach for the last place in the same few nanoseconds,
+ *   both may be refused.
+ *
+ * An entry is idle when nobody counts in it and its bucket is full; the next newcomer of its set takes it over.
+ * (A count or a token that somebody takes in the instant between the look and the take-over goes to the wrong
+ * key; it is given back like any other.) A set without an idle entry refuses nobody: index 0. */
+#ifndef MOONX_SHM_LIMIT_TABLE_H
+#define MOONX_SHM_LIMIT_TABLE_H
+
+#include "shm/order.h"
+
+#define LIMIT_TABLE_MAGIC   0x6d6f6f6e6c696d69ull
+#define LIMIT_TABLE_VERSION 1u
+#define LIMIT_TABLE_WAYS    16u
+
+struct limit_header {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t workers;
+    uint64_t slots; /* a power of two */
+    uint64_t size;  /* of the region */
+    _Alignas(CACHE_LINE) shm_u64 host_full_ns;
+};
+
+struct limit_entry {
+    shm_u64 key;     /* 0: never used */
+    shm_u64 full_ns; /* monotonic time at which its bucket is full; past: it is */
+};
+
+/* A process's own view. */
+struct limit_table {
+    struct limit_header *header;
+    struct limit_entry *entries;
+    uint64_t slots, size;
+    uint32_t workers;
+};
+
+/* So many at once, then one each interval_ns. */
+struct limit_rate {
+    uint64_t burst;
+    uint64_t interval_ns;
+};
+
+/* Room for `keys` busy keys, with as much again to spare, within 4096 and 2^21. Pages cost memory once they are
+ * touched: 16 bytes a slot, 4 more for each worker that counts there. */
+int limit_table_create(uint64_t keys, uint32_t workers, int *fd) MUST_CHECK;
+/* -EPROTO when it is not ours, of another version or of other sizes than it says. */
+int limit_table_map(int fd, struct limit_table *out) MUST_CHECK;
+void limit_table_unmap(struct limit_table *table);
+
+/* The key's entry, made if new; 0 when its set is full of busy ones. Good at once; for longer only while the
+ * caller counts in it. */
+uint32_t limit_table_find(const struct limit_table *table, uint64_t key, uint64_t now_ns);
+
+/* One more for this worker, if with it there are at most `most`. True: *index is what to leave, 0 when there was
+ * no entry to be had. */
+bool limit_table_enter(const struct limit_table *table, uint32_t worker, uint64_t key,
+                       uint64_t most, uint64_t now_ns, uint32_t *index) MUST_CHECK;
+/* Index 0: nothing. */
+void limit_table_leave(const struct limit_table *table, uint32_t worker, uint32_t index);
+/* Over all workers. */
+uint64_t limit_table_count(const struct limit_table *table, uint32_t index);
+
+/* Takes one token. 0: taken (also with index 0); else nothing is taken, and there is one in so many ns. */
+uint64_t limit_table_take(const struct limit_table *table, uint32_t index,
+                          const struct limit_rate *rate, uint64_t now_ns) MUST_CHECK;
+/* The same from the one bucket of the whole host. */
+uint64_t limit_table_take_host(const struct limit_table *table, const struct limit_rate *rate,
+                               uint64_t now_ns) MUST_CHECK;
+
+/* A worker is dead: it holds nothing any more. */
+void limit_table_clear_worker(const struct limit_table *table, uint32_t worker);
+
+#endif
