@@ -50,8 +50,6 @@ void message_receive(struct worker *worker, struct conn *conn, struct span text)
         reply_error(worker, conn, is_json ? ERROR_INVALID_MESSAGE : ERROR_INVALID_JSON, NULL, ref);
         return;
     }
-    ref = envelope.has_id ? envelope.id : NULL;
-    row = find_row(envelope.type);
     if (!conn_authenticated(conn) && (row == NULL || !row->before_authentication)) {
         /* Also for types that do not exist: strangers need not learn which do. */
         reply_error(worker, conn, ERROR_NOT_AUTHENTICATED, NULL, ref);
