@@ -4,17 +4,22 @@
 #include <stdlib.h>
 
 const struct middleware_handshake_row middleware_handshake_table[] = {
-    {"capacity", "503", STAT_REFUSED_FULL, middleware_capacity},
-    {"handshakes", "503", STAT_REFUSED_RATE, middleware_handshakes},
-    {"address", "400, 403", STAT_REFUSED_ADDRESS, middleware_address},
-    {"origin", "403", STAT_REFUSED_ORIGIN, middleware_origin},
-    {"connections", "429", STAT_REFUSED_PER_ADDRESS, middleware_connections},
-    {NULL, NULL, STAT_COUNT, NULL},
+    {{"capacity", "503", STAT_REFUSED_FULL}, middleware_capacity},
+    {{"handshakes", "503", STAT_REFUSED_RATE}, middleware_handshakes},
+    {{"address", "400, 403", STAT_REFUSED_ADDRESS}, middleware_address},
+    {{"origin", "403", STAT_REFUSED_ORIGIN}, middleware_origin},
+    {{"connections", "429", STAT_REFUSED_PER_ADDRESS}, middleware_connections},
+    {{NULL, NULL, STAT_COUNT}, NULL},
+};
+
+const struct middleware_identity_row middleware_identity_table[] = {
+    {{"user", "RATE_LIMIT_EXCEEDED, 1008", STAT_REFUSED_PER_USER}, middleware_user},
+    {{NULL, NULL, STAT_COUNT}, NULL},
 };
 
 const struct middleware_message_row middleware_message_table[] = {
-    {"messages", "RATE_LIMIT_EXCEEDED", STAT_MESSAGES_LIMITED, middleware_messages},
-    {NULL, NULL, STAT_COUNT, NULL},
+    {{"messages", "RATE_LIMIT_EXCEEDED, 1008", STAT_MESSAGES_LIMITED}, middleware_messages},
+    {{NULL, NULL, STAT_COUNT}, NULL},
 };
 
 static const struct middleware nothing_configured;
@@ -87,10 +92,10 @@ bool middleware_handshake(struct worker *worker, struct conn *conn, const struct
         .worker = worker, .conn = conn, .rules = rules_of(worker), .request = request};
 
     middleware_client(worker, peer, request, &handshake.client);
-    for (const struct middleware_handshake_row *row = middleware_handshake_table; row->name != NULL;
-         row++) {
+    for (const struct middleware_handshake_row *row = middleware_handshake_table;
+         row->check != NULL; row++) {
         if (!row->check(&handshake, refusal)) {
-            stats_add(worker->stats, row->refused, 1);
+            stats_add(worker->stats, row->label.refused, 1);
             return false;
         }
     }
@@ -105,15 +110,26 @@ int middleware_attach(struct worker *worker) {
                                         &worker->view.segment.header->hash_key);
 }
 
+bool middleware_identity(struct worker *worker, struct conn *conn, struct span user_id) {
+    for (const struct middleware_identity_row *row = middleware_identity_table; row->check != NULL;
+         row++) {
+        if (!row->check(worker, conn, user_id)) {
+            stats_add(worker->stats, row->label.refused, 1);
+            return false;
+        }
+    }
+    return true;
+}
+
 bool middleware_message(struct worker *worker, struct conn *conn, const char *type,
                         const char *ref) {
     const struct middleware_message message = {
         .worker = worker, .conn = conn, .rules = rules_of(worker), .type = type, .ref = ref};
 
-    for (const struct middleware_message_row *row = middleware_message_table; row->name != NULL;
+    for (const struct middleware_message_row *row = middleware_message_table; row->check != NULL;
          row++) {
         if (!row->check(&message)) {
-            stats_add(worker->stats, row->refused, 1);
+            stats_add(worker->stats, row->label.refused, 1);
             return false;
         }
     }

@@ -35,10 +35,15 @@ struct middleware_refusal {
     unsigned retry_after_s; /* 0: no such header */
 };
 
-struct middleware_handshake_row {
+/* What /debug/handlers tells about a check. */
+struct middleware_label {
     const char *name;
-    const char *refuses; /* which statuses */
+    const char *refuses; /* the HTTP statuses, error codes or close codes that it may refuse with */
     enum stat_id refused;
+};
+
+struct middleware_handshake_row {
+    struct middleware_label label;
     /* False: *refusal says how. */
     bool (*check)(const struct middleware_handshake *handshake, struct middleware_refusal *refusal);
 };
@@ -51,16 +56,20 @@ struct middleware_message {
     const char *ref;
 };
 
+struct middleware_identity_row {
+    struct middleware_label label;
+    bool (*check)(struct worker *worker, struct conn *conn, struct span user_id);
+};
+
 struct middleware_message_row {
-    const char *name;
-    const char *refuses; /* which error codes */
-    enum stat_id refused;
+    struct middleware_label label;
     /* False: the client has been told. */
     bool (*check)(const struct middleware_message *message);
 };
 
-/* Each ends with a row whose name is NULL. */
+/* Each ends with a row whose check is NULL. */
 extern const struct middleware_handshake_row middleware_handshake_table[];
+extern const struct middleware_identity_row middleware_identity_table[];
 extern const struct middleware_message_row middleware_message_table[];
 
 /* `error` gets one line that names the option, the value and what is allowed. */
@@ -80,8 +89,8 @@ bool middleware_handshake(struct worker *worker, struct conn *conn, const struct
 /* Once the worker has its heritage: the host's table of limits, which limits need. -EPROTO without one. */
 int middleware_attach(struct worker *worker) MUST_CHECK;
 
-/* Between the two chains, when a connection becomes this user's: false when he has as many as he may. */
-bool middleware_user(struct worker *worker, struct conn *conn, struct span user_id) MUST_CHECK;
+/* The chain between the other two, when a token has made the connection this user's. False: it is not to be. */
+bool middleware_identity(struct worker *worker, struct conn *conn, struct span user_id) MUST_CHECK;
 /* The connection is gone: it counts for nobody any more. */
 void middleware_leave(struct worker *worker, struct conn *conn);
 
@@ -100,6 +109,7 @@ bool middleware_handshakes(const struct middleware_handshake *handshake,
                            struct middleware_refusal *refusal);
 bool middleware_connections(const struct middleware_handshake *handshake,
                             struct middleware_refusal *refusal);
+bool middleware_user(struct worker *worker, struct conn *conn, struct span user_id);
 bool middleware_messages(const struct middleware_message *message);
 
 #endif

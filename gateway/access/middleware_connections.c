@@ -40,7 +40,6 @@ bool middleware_user(struct worker *worker, struct conn *conn, struct span user_
     }
     leave_user(limit, conn); /* of an attempt that failed later */
     if (!limit_enter_user(limit, user_id, &index)) {
-        stats_add(worker->stats, STAT_REFUSED_PER_USER, 1);
         return false;
     }
     conn->limit_user = index & 0xffffffu;

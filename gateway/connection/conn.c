@@ -43,7 +43,7 @@ static int64_t expiry_of(const struct worker *worker, const struct identity *ide
 }
 
 static int become_user(struct worker *worker, struct conn *conn, struct span id) {
-    if (!middleware_user(worker, conn, id)) {
+    if (!middleware_identity(worker, conn, id)) {
         return -EDQUOT;
     }
     int error = user_add_conn(&worker->fanout->users, conn, hash_of(worker, id), id);

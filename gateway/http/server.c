@@ -1,6 +1,7 @@
 #include "gateway/http/server.h"
 
 #include "gateway/http/connections.h"
+#include "gateway/http/debug_handlers.h"
 #include "gateway/http/debug_kafka.h"
 #include "gateway/http/health.h"
 #include "gateway/http/metrics.h"
@@ -15,7 +16,7 @@ static const struct path_row {
 } path_table[] = {
     {"/health", false, health_answer},          {"/ready", false, health_answer_ready},
     {"/metrics", false, metrics_answer},        {"/connections", true, connections_answer},
-    {"/debug/kafka", true, debug_kafka_answer},
+    {"/debug/kafka", true, debug_kafka_answer}, {"/debug/handlers", true, debug_handlers_answer},
 };
 
 bool server_is_websocket_path(const struct http_request *request) {

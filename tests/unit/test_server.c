@@ -34,6 +34,7 @@ static const struct {
     {200, "GET /connections", ""},
     {200, "HEAD /connections", ""},
     {200, "GET /debug/kafka", ""},
+    {200, "GET /debug/handlers", ""},
     {404, "GET /", ""},
     {404, "GET /health/", ""},
     {404, "GET /healthy", ""},
@@ -334,6 +335,33 @@ START_TEST(a_state_that_is_not_known_here_has_a_name_all_the_same) {
 }
 END_TEST
 
+START_TEST(the_chains_of_checks_and_the_messages_are_told_in_their_order) {
+    stats_set(&fixture.view.workers[0]->stats, STAT_REFUSED_ORIGIN, 2);
+    stats_set(&fixture.view.workers[1]->stats, STAT_REFUSED_ORIGIN, 3);
+    cJSON *json = fixture_json(&fixture, "GET /debug/handlers", 200);
+    static const char *const handshake[] = {"capacity", "handshakes", "address", "origin",
+                                            "connections"};
+    for (size_t i = 0; i < ARRAY_LENGTH(handshake); i++) {
+        char path[64];
+        snprintf(path, sizeof(path), "chains.handshake.%zu.name", i);
+        fixture_check_text(json, path, handshake[i]);
+    }
+    ck_assert_int_eq(cJSON_GetArraySize(fixture_node(json, "chains.handshake")),
+                     (int)ARRAY_LENGTH(handshake));
+    fixture_check_text(json, "chains.handshake.3.refuses", "403");
+    fixture_check_text(json, "chains.handshake.3.counter", "moonx_refused_origin_total");
+    fixture_check_number(json, "chains.handshake.3.refused", 5);
+    fixture_check_text(json, "chains.identity.0.name", "user");
+    fixture_check_text(json, "chains.message.0.name", "messages");
+    fixture_check_number(json, "chains.message.0.refused", 0);
+    fixture_check_text(json, "messages.0.type", "authenticate");
+    fixture_check_bool(json, "messages.0.beforeAuthentication", true);
+    fixture_check_text(json, "messages.1.type", "subscribe");
+    fixture_check_bool(json, "messages.1.beforeAuthentication", false);
+    cJSON_Delete(json);
+}
+END_TEST
+
 static unsigned mallocs_left;
 
 static void *failing_malloc(size_t size) {
@@ -342,7 +370,7 @@ static void *failing_malloc(size_t size) {
 
 START_TEST(memory_that_runs_out_at_any_moment_makes_a_500_without_a_body) {
     static const char *const lines[] = {"GET /health", "GET /ready", "GET /connections",
-                                        "GET /debug/kafka"};
+                                        "GET /debug/kafka", "GET /debug/handlers"};
     cJSON_Hooks hooks = {failing_malloc, free};
     add_position("t", 0);
     for (size_t i = 0; i < ARRAY_LENGTH(lines); i++) {
@@ -401,6 +429,7 @@ int main(void) {
     tcase_add_test(tests, kafka_positions_are_told_per_partition_and_keep_every_digit);
     tcase_add_test(tests, kafka_is_not_called_up_by_an_ingest_that_is_dead);
     tcase_add_test(tests, a_state_that_is_not_known_here_has_a_name_all_the_same);
+    tcase_add_test(tests, the_chains_of_checks_and_the_messages_are_told_in_their_order);
     tcase_add_test(tests, memory_that_runs_out_at_any_moment_makes_a_500_without_a_body);
     tcase_add_test(tests, an_error_keeps_its_status_when_memory_runs_out);
     suite_add_tcase(suite, tests);
