@@ -17,7 +17,7 @@ static void refuse(const struct middleware_message *message, unsigned retry_afte
 
     reply_rate_limited(worker, conn, retry_after_s, message->ref);
     conn->limit_refusals = (conn->limit_refusals + 1u) & 0xffu;
-    if (conn->limit_refusals >= REFUSALS_BORNE) {
+    if (conn->limit_refusals == REFUSALS_BORNE) {
         stats_add(worker->stats, STAT_ABUSERS_CLOSED, 1);
         conn_close(worker, conn, CLOSE_POLICY, "Rate limit exceeded");
     }

@@ -118,7 +118,7 @@ static bool same_pattern(const struct policy_row *a, const struct policy_row *b)
 }
 
 static int grow(struct policy *policy) {
-    unsigned space = policy->space * 2;
+    unsigned space = policy->space < ROWS_FIRST ? ROWS_FIRST : policy->space * 2;
     struct policy_row *rows;
 
     if (policy->count < policy->space) {
