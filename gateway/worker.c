@@ -92,7 +92,7 @@ static void on_quit(evutil_socket_t signal, short what, void *context) {
 }
 
 static int start_events(struct worker *worker) {
-    static const struct timeval tick = {.tv_usec = TICK_MS * 1000};
+    static const struct timeval tick = {.tv_usec = TICK_MS * 1000L};
     int wake_fd = worker->heritage.wake_fd[worker->heritage.index];
     loop.tick = event_new(worker->base, -1, EV_PERSIST, on_tick, worker);
     loop.wake = event_new(worker->base, wake_fd, EV_READ | EV_PERSIST, on_wake, worker);
@@ -231,15 +231,9 @@ static void tear_down(struct worker *worker) {
 }
 
 static void name_process(const struct heritage *heritage, const struct options *options) {
-    static const char *const levels[] = {"error", "warn", "info", "debug"};
     char name[32];
-    unsigned level = 0;
-    while (level < LOG_LEVEL_DEBUG && strcmp(levels[level], options->log_level) != 0) {
-        level++;
-    }
     snprintf(name, sizeof name, "worker-%u", heritage->index);
-    log_init(name, (enum log_level)level,
-             strcmp(options->log_format, "text") == 0 ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON);
+    log_init_words(name, options->log_level, options->log_format);
 }
 
 int worker_main(const struct heritage *heritage, const struct options *options, bool dev) {
