@@ -75,6 +75,14 @@
       0, 600, "s", "authentication", "Clock difference allowed for `exp` and `nbf`.")                     \
     X(int, auth_timeout, "AUTH_TIMEOUT", "", "", "10000", NULL,                                          \
       100, 600000, "ms", "authentication", "Time for a new connection to authenticate.")                  \
+    X(text, auth_service_url, "AUTH_SERVICE_URL", "", "", "", NULL,                                      \
+      0, 2048, "", "authentication",                                                                      \
+      "Auth service that is asked about tokens no configured key verifies, http://HOST[:PORT].")          \
+    X(text, auth_service_verify_endpoint, "AUTH_SERVICE_VERIFY_ENDPOINT", "", "",                        \
+      "/api/v1/auth/verify", NULL, 1, 1024, "", "authentication",                                         \
+      "Its path: POST {\"token\"}, answered by {\"user\"} or 401.")                                       \
+    X(int, auth_service_timeout, "AUTH_SERVICE_TIMEOUT", "", "", "5000", NULL,                           \
+      10, 60000, "ms", "authentication", "Time for its whole answer.")                                    \
     X(bool, ws_query_token, "WS_QUERY_TOKEN", "", "", "false", NULL,                                     \
       0, 0, "", "authentication",                                                                         \
       "Accept a token in the address (?token=); addresses end up in logs of proxies and browsers.")       \

@@ -182,6 +182,7 @@ static int build_parts(struct worker *worker) {
         error = ws_inflate_new((size_t)worker->options->ws_max_message_bytes, &worker->inflate);
     }
     error = error != 0 ? error : conn_poll_init(worker);
+    error = error != 0 ? error : auth_start(worker->auth, worker->base, worker->stats);
     if (error != 0) {
         return error;
     }
@@ -217,6 +218,9 @@ static void tear_down(struct worker *worker) {
     ws_pool_free(worker->ws_pool);
     ws_inflate_free(worker->inflate);
     stop_events();
+    if (worker->auth != NULL) {
+        auth_stop(worker->auth);
+    }
     if (worker->base != NULL) {
         event_base_free(worker->base);
     }

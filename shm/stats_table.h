@@ -43,6 +43,10 @@
     X(UPGRADES, "upgrades_total", counter, worker, "WebSocket connections opened")                           \
     X(AUTH_SUCCESSES, "auth_successes_total", counter, worker, "Tokens accepted")                            \
     X(AUTH_FAILURES, "auth_failures_total", counter, worker, "Tokens refused")                               \
+    X(AUTH_SERVICE_CALLS, "auth_service_calls_total", counter, worker, "Tokens that the auth service was asked about") \
+    X(AUTH_SERVICE_ERRORS, "auth_service_errors_total", counter, worker, "Calls without a usable answer")    \
+    X(AUTH_SERVICE_UP, "auth_service_up", gauge, worker, "Workers that reach the auth service")              \
+    X(AUTH_SERVICE_DOWN, "auth_service_down", gauge, worker, "Workers that do not")                          \
     X(AUTH_TIMEOUTS, "auth_timeouts_total", counter, worker, "Connections closed because they did not authenticate in time") \
     X(MESSAGES_IN, "messages_received_total", counter, worker, "Messages from clients")                      \
     X(BYTES_IN, "received_bytes_total", counter, worker, "Bytes from clients")                               \

@@ -7,7 +7,8 @@
 
 struct auth {
     struct auth_jwt jwt;
-    char warning[160]; /* "" for none */
+    struct auth_service *service; /* NULL: none configured */
+    char warning[160];            /* "" for none */
 };
 
 int auth_new(const struct options *options, bool dev, struct auth **out, char *error,
@@ -27,6 +28,9 @@ int auth_new(const struct options *options, bool dev, struct auth **out, char *e
             (void)snprintf(error, error_size, "Not enough memory");
         }
     }
+    if (result == 0) {
+        result = auth_service_new(options, &auth->service, error, error_size);
+    }
     if (result != 0) {
         auth_free(auth);
         return result;
@@ -38,6 +42,7 @@ int auth_new(const struct options *options, bool dev, struct auth **out, char *e
 void auth_free(struct auth *auth) {
     if (auth != NULL) {
         auth_jwt_done(&auth->jwt);
+        auth_service_free(auth->service);
         free(auth);
     }
 }
@@ -48,7 +53,33 @@ const char *auth_warning(const struct auth *auth) {
 
 int auth_verify(const struct auth *auth, struct span token, int64_t now_wall_ms,
                 struct identity *out, enum error_code *code) {
-    return auth_jwt_verify(&auth->jwt, token, now_wall_ms, out, code);
+    int result = auth_jwt_verify(&auth->jwt, token, now_wall_ms, out, code);
+
+    /* What a key has verified and the claims refuse is settled; so is what can't be a token. */
+    if (result == 0 || auth->service == NULL || *code != ERROR_INVALID_TOKEN || token.length == 0 ||
+        token.length > AUTH_JWT_MAX_BYTES) {
+        return result;
+    }
+    if (auth_service_recall(auth->service, token, now_wall_ms, out)) {
+        return 0;
+    }
+    *code = ERROR_AUTH_UNAVAILABLE;
+    return -EINPROGRESS;
+}
+
+int auth_start(struct auth *auth, struct event_base *base, struct stats *stats) {
+    return auth->service == NULL ? 0 : auth_service_start(auth->service, base, stats);
+}
+
+void auth_stop(struct auth *auth) {
+    if (auth->service != NULL) {
+        auth_service_stop(auth->service);
+    }
+}
+
+int auth_ask(struct auth *auth, struct span token, auth_answer *answer, void *context) {
+    return auth->service == NULL ? -EAGAIN
+                                 : auth_service_ask(auth->service, token, answer, context);
 }
 
 int auth_mint(const struct auth *auth, const struct identity *identity, int64_t now_wall_ms,

@@ -6,6 +6,7 @@
 #include "common/code_table.h"
 #include "common/option.h"
 #include "common/secret.h"
+#include "gateway/access/auth_service.h"
 #include "gateway/access/identity.h"
 
 struct auth;
@@ -21,10 +22,18 @@ void auth_free(struct auth *auth);
  * `auth`. */
 const char *auth_warning(const struct auth *auth);
 
-/* 0: *out is filled. Otherwise -EACCES and *code says what the client is told (INVALID_TOKEN,
+/* Begins to use the auth service, if one is configured, on this loop; auth_stop() before the loop goes. -ENOMEM. */
+int auth_start(struct auth *auth, struct event_base *base, struct stats *stats) MUST_CHECK;
+void auth_stop(struct auth *auth);
+
+/* 0: *out is filled. -EINPROGRESS: only the auth service can tell, auth_ask() it; *code is AUTH_UNAVAILABLE for
+ * whoever can't wait. Otherwise -EACCES and *code says what the client is told (INVALID_TOKEN,
  * TOKEN_EXPIRED, INVALID_USER_ID, USER_INACTIVE); nothing more detailed ever leaves the process. */
 int auth_verify(const struct auth *auth, struct span token, int64_t now_wall_ms,
                 struct identity *out, enum error_code *code) MUST_CHECK;
+
+/* As auth_service_ask(). */
+int auth_ask(struct auth *auth, struct span token, auth_answer *answer, void *context) MUST_CHECK;
 
 /* Mints a token with the configured secret and its first algorithm (the `token` subcommand and --dev's demo
  * token), with `iss` and `aud` as this gateway wants them. *out is malloc'd and NUL-terminated. -EINVAL when

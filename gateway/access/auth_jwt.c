@@ -78,6 +78,18 @@ int auth_jwt_verify(const struct auth_jwt *jwt, struct span token, int64_t now_w
     return result;
 }
 
+int auth_jwt_peek_expiry(struct span token, int64_t *expires_ms) {
+    unsigned char bytes[DECODED_MAX_BYTES];
+    struct segments segments;
+    struct json_value claims;
+
+    if (!split(token, &segments) ||
+        !decode_object(segments.claims, bytes, sizeof(bytes), CLAIMS_MEMBERS, &claims)) {
+        return -EINVAL;
+    }
+    return jwt_claims_expiry(claims, expires_ms);
+}
+
 int auth_jwt_mint(const struct auth_jwt *jwt, const struct identity *identity, int64_t now_wall_ms,
                   long long ttl_s, char **out) {
     long long now_s = now_wall_ms / 1000;

@@ -26,6 +26,10 @@ struct auth_jwt {
 /* Frees what it owns, not itself. */
 void auth_jwt_done(struct auth_jwt *jwt);
 
+/* When a token says that it ends, without any verification: for tokens that somebody else vouches for. -EINVAL
+ * when it doesn't say. */
+int auth_jwt_peek_expiry(struct span token, int64_t *expires_ms) MUST_CHECK;
+
 /* As auth_verify() and auth_mint() of auth.h. */
 int auth_jwt_verify(const struct auth_jwt *jwt, struct span token, int64_t now_wall_ms,
                     struct identity *out, enum error_code *code) MUST_CHECK;

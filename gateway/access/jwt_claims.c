@@ -26,6 +26,9 @@ static reading_step *const steps[] = {
     read_user_id, check_active,   read_email,       read_roles,
 };
 
+#define USER_STEP 4 /* from here on they are about the user, not about the token */
+
+static bool take_steps(struct reading *reading, size_t first);
 static bool find(const struct reading *reading, const char *name, struct json_value *out);
 static bool copy_text(struct json_value value, char *buffer, size_t size);
 static bool text_is(struct json_value value, const char *expected);
@@ -43,20 +46,46 @@ int jwt_claims_read(struct json_value claims, const struct jwt_rules *rules, int
         .identity = &identity,
     };
 
-    for (size_t i = 0; i < ARRAY_LENGTH(steps); i++) {
-        reading.code = ERROR_INVALID_TOKEN;
-        if (!steps[i](&reading)) {
-            *code = reading.code;
-            return -EACCES;
-        }
+    if (!take_steps(&reading, 0)) {
+        *code = reading.code;
+        return -EACCES;
     }
     *out = identity;
     return 0;
 }
 
+int jwt_claims_read_user(struct json_value user, int64_t expires_ms, struct identity *out,
+                         enum error_code *code) {
+    struct identity identity = {.expires_ms = expires_ms};
+    struct reading reading = {.claims = user, .identity = &identity};
+
+    if (!take_steps(&reading, USER_STEP)) {
+        *code = reading.code;
+        return -EACCES;
+    }
+    *out = identity;
+    return 0;
+}
+
+int jwt_claims_expiry(struct json_value claims, int64_t *out_ms) {
+    struct json_value value;
+
+    return json_get(claims, "exp", &value) == 1 && seconds_of(value, out_ms) ? 0 : -EINVAL;
+}
+
 bool jwt_claims_user_id_valid(struct span user_id) {
     return room_name_valid(user_id) &&
            user_id.length + sizeof(LONGEST_PERSONAL_PREFIX) - 1 <= ROOM_NAME_MAX_BYTES;
+}
+
+static bool take_steps(struct reading *reading, size_t first) {
+    for (size_t i = first; i < ARRAY_LENGTH(steps); i++) {
+        reading->code = ERROR_INVALID_TOKEN;
+        if (!steps[i](reading)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool check_issuer(struct reading *reading) {

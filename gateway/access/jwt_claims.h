@@ -17,6 +17,13 @@ struct jwt_rules {
 int jwt_claims_read(struct json_value claims, const struct jwt_rules *rules, int64_t now_wall_ms,
                     struct identity *out, enum error_code *code) MUST_CHECK;
 
+/* The same of a user that the auth service describes: id, email, roles, isActive; its token ends at
+ * expires_ms. */
+int jwt_claims_read_user(struct json_value user, int64_t expires_ms, struct identity *out,
+                         enum error_code *code) MUST_CHECK;
+/* `exp` alone, past or future. -EINVAL when there is none. */
+int jwt_claims_expiry(struct json_value claims, int64_t *out_ms) MUST_CHECK;
+
 /* Whether an identity's user id may be one: valid room-name characters, short enough for its rooms. */
 bool jwt_claims_user_id_valid(struct span user_id);
 

@@ -161,12 +161,15 @@ static int read_algorithms(struct reading *reading) {
                          (jwt->keys != NULL ? jwt_key_set_algorithms(jwt->keys) : 0);
     int result = 0;
 
+    jwt->minted = JWT_HMAC_COUNT;
+    if (available == 0 && jwt_config_is_set(reading->options->auth_service_url)) {
+        return 0; /* nothing is verified here */
+    }
     if (available == 0) {
         return refuse(reading, -EINVAL,
-                      "JWT_SECRET: not set; set it, JWT_SECRET_FILE, JWT_PUBLIC_KEY_FILE or "
-                      "JWT_JWKS_FILE, or start with --dev for a random secret");
+                      "JWT_SECRET: not set; set it, JWT_SECRET_FILE, JWT_PUBLIC_KEY_FILE, "
+                      "JWT_JWKS_FILE or AUTH_SERVICE_URL, or start with --dev for a random secret");
     }
-    jwt->minted = JWT_HMAC_COUNT;
     if (jwt_config_is_set(list)) {
         result = read_list(reading, list, available);
     } else {

@@ -18,6 +18,16 @@ uint64_t conn_id(const struct conn *conn) {
     return conn->id;
 }
 
+uint32_t conn_index(const struct conn *conn) {
+    return conn->self;
+}
+
+struct conn *conn_find(const struct worker *worker, uint32_t index, uint64_t id) {
+    struct conn *conn = conn_at(worker, index);
+    bool open = conn->state == CONN_PENDING || conn->state == CONN_LIVE;
+    return open && conn->id == id ? conn : NULL;
+}
+
 bool conn_authenticated(const struct conn *conn) {
     return conn->state == CONN_LIVE;
 }

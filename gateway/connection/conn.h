@@ -12,6 +12,10 @@
 /* "c" and 16 hex digits: the connectionId on the wire and in the log. */
 void conn_id_text(const struct conn *conn, char text[CONN_ID_BYTES]);
 uint64_t conn_id(const struct conn *conn);
+/* For whoever must remember a connection over turns: it may have gone meanwhile, and its place be another's. NULL
+ * then, and when it is closing. */
+uint32_t conn_index(const struct conn *conn);
+struct conn *conn_find(const struct worker *worker, uint32_t index, uint64_t id);
 
 bool conn_authenticated(const struct conn *conn);
 struct span conn_user_id(const struct worker *worker, const struct conn *conn); /* empty before */

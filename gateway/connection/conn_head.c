@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "gateway/access/auth_jwt.h"
 #include "gateway/access/handshake_token.h"
 #include "gateway/access/middleware.h"
 #include "gateway/connection/conn_table.h"
@@ -11,6 +12,7 @@
 #include "gateway/connection/ws_upgrade.h"
 #include "gateway/http/server.h"
 #include "gateway/message/authenticate.h"
+#include "gateway/message/authenticate_later.h"
 #include "gateway/message/reply.h"
 
 #include <stdio.h>
@@ -62,9 +64,7 @@ static void refuse_token(struct worker *worker, struct conn *conn, enum error_co
     http_response_done(&response);
 }
 
-/* `identity` NULL: it has brought no token. */
-static void become_websocket(struct worker *worker, struct conn *conn, struct span response,
-                             const struct identity *identity) {
+static void become_websocket(struct worker *worker, struct conn *conn, struct span response) {
     head_gate_free(conn->input);
     conn->input = NULL;
     conn->flags &= (uint8_t)~CONN_INPUT_IS_HEAD;
@@ -78,28 +78,36 @@ static void become_websocket(struct worker *worker, struct conn *conn, struct sp
         return;
     }
     log_write(LOG_LEVEL_DEBUG, conn->id, "connection opened");
-    if (identity == NULL || !authenticate_accept(worker, conn, identity, NULL)) {
-        reply_auth_required(worker, conn);
-    }
 }
 
-/* 1: the token that has come along is good; 0: none has; -EACCES with *code. */
+/* 1: the token that has come along is good; 0: none has; -EINPROGRESS: the auth service must be asked about *token;
+ * -EACCES with *code. */
 static int handshake_identity(const struct worker *worker, const struct http_request *request,
-                              struct identity *identity, enum error_code *code) {
+                              struct identity *identity, struct span *token,
+                              enum error_code *code) {
     const struct origin_list *origins =
         worker->middleware != NULL ? worker->middleware->origins : NULL;
     const struct handshake_token_sources sources = {.cookie = origin_list_restricts(origins),
                                                     .query = worker->options->ws_query_token};
-    struct span token;
-    int found = handshake_token_find(request, &sources, &token);
-    if (found == 0) {
-        return 0;
+    int found = handshake_token_find(request, &sources, token);
+    if (found <= 0) {
+        *code = ERROR_INVALID_TOKEN;
+        return found == 0 ? 0 : -EACCES;
     }
-    *code = ERROR_INVALID_TOKEN;
-    if (found < 0 || auth_verify(worker->auth, token, clock_wall_ms(), identity, code) != 0) {
-        return -EACCES;
+    int result = auth_verify(worker->auth, *token, clock_wall_ms(), identity, code);
+    return result == 0 ? 1 : result;
+}
+
+/* The first words of a new WebSocket; `found` as handshake_identity() gave it. */
+static void greet(struct worker *worker, struct conn *conn, int found,
+                  const struct identity *identity, struct span token) {
+    static const cJSON no_data = {.type = cJSON_Object};
+    const struct message as_if_said = {.type = "authenticate", .data = &no_data};
+    if (found == -EINPROGRESS) {
+        authenticate_later(worker, conn, &as_if_said, token);
+    } else if (found == 0 || !authenticate_accept(worker, conn, identity, NULL)) {
+        reply_auth_required(worker, conn);
     }
-    return 1;
 }
 
 /* The checks come first: whoever is refused costs no cryptography. */
@@ -125,14 +133,23 @@ static void upgrade(struct worker *worker, struct conn *conn, const struct http_
         return;
     }
     struct identity identity;
+    struct span token = {"", 0};
+    char kept[AUTH_JWT_MAX_BYTES]; /* the request goes when the socket changes its protocol */
     enum error_code code;
-    int found = handshake_identity(worker, request, &identity, &code);
-    if (found < 0) {
+    int found = handshake_identity(worker, request, &identity, &token, &code);
+    if (found == -EACCES) {
         refuse_token(worker, conn, code);
         return;
     }
     conn->flags |= (uint8_t)(deflate ? CONN_DEFLATE : 0u);
-    become_websocket(worker, conn, (struct span){response, length}, found == 1 ? &identity : NULL);
+    if (found == -EINPROGRESS) {
+        memcpy(kept, token.data, token.length); /* auth_verify() has looked at its length */
+        token.data = kept;
+    }
+    become_websocket(worker, conn, (struct span){response, length});
+    if (conn->state == CONN_PENDING) {
+        greet(worker, conn, found, &identity, token);
+    }
 }
 
 static void serve(struct worker *worker, struct conn *conn, const struct http_request *request,

@@ -18,6 +18,7 @@ struct findings {
 };
 
 static struct findings examine(const struct host_view *view);
+static uint64_t sum_live(const struct findings *findings, enum stat_id gauge);
 static void add_services(struct json_body *body, const struct findings *findings);
 static void add_components(struct json_body *body, const struct findings *findings);
 static void add_service_count(struct json_body *body, const struct findings *findings);
@@ -95,6 +96,11 @@ static struct findings examine(const struct host_view *view) {
 static void add_services(struct json_body *body, const struct findings *findings) {
     cJSON *services = json_body_object(body, body->root, "services");
     json_body_bool(body, services, "kafka", findings->kafka_up);
+    uint64_t reach = sum_live(findings, STAT_AUTH_SERVICE_UP);
+    uint64_t lack = sum_live(findings, STAT_AUTH_SERVICE_DOWN);
+    if (reach + lack > 0) { /* it is configured */
+        json_body_bool(body, services, "auth", lack == 0);
+    }
 }
 
 /* Gauges of a lost worker describe connections that are gone. */

@@ -3,34 +3,29 @@
 #include "common/clock.h"
 #include "gateway/connection/conn.h"
 #include "gateway/message/authenticate.h"
+#include "gateway/message/authenticate_later.h"
 #include "gateway/message/message.h"
 #include "gateway/message/subscribe.h"
 
-static bool verify(const struct worker *worker, const struct message *message,
-                   struct identity *identity, enum error_code *code);
 static void join_channels(struct worker *worker, struct conn *conn, const struct message *message);
 
 void handle_authenticate(struct worker *worker, struct conn *conn, const struct message *message) {
     struct identity identity;
-    enum error_code code;
+    enum error_code code = ERROR_INVALID_TOKEN;
+    const cJSON *token;
+    int result = -EACCES;
 
-    if (!verify(worker, message, &identity, &code)) {
+    if (message_field(message, "token", &token) == 1 && cJSON_IsString(token)) {
+        result = auth_verify(worker->auth, span_of(token->valuestring), clock_wall_ms(), &identity,
+                             &code);
+    }
+    if (result == -EINPROGRESS) {
+        authenticate_later(worker, conn, message, span_of(token->valuestring));
+    } else if (result != 0) {
         authenticate_refuse(worker, conn, code, message->ref);
     } else if (authenticate_accept(worker, conn, &identity, message->ref)) {
         join_channels(worker, conn, message);
     }
-}
-
-static bool verify(const struct worker *worker, const struct message *message,
-                   struct identity *identity, enum error_code *code) {
-    const cJSON *token;
-
-    if (message_field(message, "token", &token) != 1 || !cJSON_IsString(token)) {
-        *code = ERROR_INVALID_TOKEN;
-        return false;
-    }
-    return auth_verify(worker->auth, span_of(token->valuestring), clock_wall_ms(), identity,
-                       code) == 0;
 }
 
 static void join_channels(struct worker *worker, struct conn *conn, const struct message *message) {

@@ -72,6 +72,18 @@ uint64_t conn_id(const struct conn *conn) {
     return 0xabcdef;
 }
 
+uint32_t conn_index(const struct conn *conn) {
+    (void)conn;
+    return 1;
+}
+
+struct conn *conn_find(const struct worker *worker, uint32_t index, uint64_t id) {
+    (void)worker;
+    (void)index;
+    (void)id;
+    return NULL;
+}
+
 void conn_id_text(const struct conn *conn, char text[CONN_ID_BYTES]) {
     (void)snprintf(text, CONN_ID_BYTES, "c%016llx", (unsigned long long)conn_id(conn));
 }

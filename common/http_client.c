@@ -1,0 +1,364 @@
+#include "common/http_client.h"
+
+#include <event2/buffer.h>
+#include <event2/dns.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+
+#define PORT_DEFAULT     80
+#define HEADER_BYTES_MAX 16384
+
+struct call {
+    STAILQ_ENTRY(call) link;
+    struct http_client *client;
+    struct event *deadline;
+    struct slot *slot; /* NULL: queued */
+    http_client_done *done;
+    void *context;
+    bool reused; /* sent on a connection that had served before */
+    bool ended;  /* status and answer stand */
+    int status;
+    char *answer;
+    size_t answer_length;
+    size_t length;
+    char body[];
+};
+
+/* A connection, and what is under way on it. */
+struct slot {
+    struct http_client *client;
+    struct evhttp_connection *connection; /* NULL: none yet */
+    struct evhttp_request *request;
+    struct call *call;
+    bool served;          /* the connection has answered before */
+    struct event *settle; /* after the library's callback has returned */
+};
+
+struct http_client {
+    struct event_base *base;
+    struct evdns_base *dns;
+    char *host;
+    char *target;
+    uint16_t port;
+    uint32_t timeout_ms;
+    struct slot slots[HTTP_CLIENT_CONNECTIONS];
+    STAILQ_HEAD(, call) queue;
+    unsigned queued;
+};
+
+static int read_url(struct http_client *client, const char *url, const char *path);
+static void start_next(struct http_client *client);
+static void start(struct slot *slot, struct call *call);
+static bool send_call(struct slot *slot);
+static bool open_connection(struct slot *slot);
+static void drop_connection(struct slot *slot);
+static void on_answer(struct evhttp_request *request, void *context);
+static void take_answer(struct call *call, struct evhttp_request *request);
+static void on_settle(evutil_socket_t fd, short what, void *context);
+static void on_deadline(evutil_socket_t fd, short what, void *context);
+static void finish(struct call *call, bool told);
+
+int http_client_check(const char *url, const char **why) {
+    struct evhttp_uri *uri = evhttp_uri_parse(url);
+    const char *scheme = uri == NULL ? NULL : evhttp_uri_get_scheme(uri);
+    const char *host = uri == NULL ? NULL : evhttp_uri_get_host(uri);
+    const char *fault = NULL;
+
+    if (scheme == NULL || host == NULL || host[0] == '\0') {
+        fault = "is not http://HOST[:PORT]";
+    } else if (evutil_ascii_strcasecmp(scheme, "http") != 0) {
+        fault = "is not http://HOST[:PORT]; put a proxy that speaks TLS before a service on "
+                "another host";
+    } else if (evhttp_uri_get_userinfo(uri) != NULL || evhttp_uri_get_query(uri) != NULL ||
+               evhttp_uri_get_fragment(uri) != NULL) {
+        fault = "has more than a host, a port and a path";
+    }
+    if (uri != NULL) {
+        evhttp_uri_free(uri);
+    }
+    if (fault != NULL) {
+        *why = fault;
+        return -EINVAL;
+    }
+    return 0;
+}
+
+int http_client_new(struct event_base *base, const char *url, const char *path, uint32_t timeout_ms,
+                    struct http_client **out) {
+    struct http_client *client = calloc(1, sizeof(*client));
+    int error = -ENOMEM;
+
+    if (client == NULL) {
+        return -ENOMEM;
+    }
+    STAILQ_INIT(&client->queue);
+    client->base = base;
+    client->timeout_ms = timeout_ms;
+    for (unsigned i = 0; i < HTTP_CLIENT_CONNECTIONS; i++) {
+        client->slots[i].client = client;
+        client->slots[i].settle = event_new(base, -1, 0, on_settle, &client->slots[i]);
+        if (client->slots[i].settle == NULL) {
+            goto out;
+        }
+    }
+    error = read_url(client, url, path);
+    client->dns = evdns_base_new(base, EVDNS_BASE_INITIALIZE_NAMESERVERS);
+    if (client->dns == NULL) {
+        /* No resolv.conf: numeric addresses and /etc/hosts still work. */
+        client->dns = evdns_base_new(base, 0);
+    }
+    if (error == 0 && client->dns != NULL) {
+        *out = client;
+        return 0;
+    }
+    error = error != 0 ? error : -ENOMEM;
+out:
+    http_client_free(client);
+    return error;
+}
+
+void http_client_free(struct http_client *client) {
+    struct call *call;
+
+    if (client == NULL) {
+        return;
+    }
+    for (unsigned i = 0; i < HTTP_CLIENT_CONNECTIONS; i++) {
+        struct slot *slot = &client->slots[i];
+        drop_connection(slot);
+        if (slot->call != NULL) {
+            finish(slot->call, false);
+        }
+        if (slot->settle != NULL) {
+            event_free(slot->settle);
+        }
+    }
+    while ((call = STAILQ_FIRST(&client->queue)) != NULL) {
+        STAILQ_REMOVE_HEAD(&client->queue, link);
+        finish(call, false);
+    }
+    if (client->dns != NULL) {
+        evdns_base_free(client->dns, 0);
+    }
+    free(client->host);
+    free(client->target);
+    free(client);
+}
+
+int http_client_post(struct http_client *client, struct span body, http_client_done *done,
+                     void *context) {
+    const struct timeval timeout = {.tv_sec = client->timeout_ms / 1000,
+                                    .tv_usec = client->timeout_ms % 1000 * 1000};
+    struct call *call;
+
+    if (client->queued == HTTP_CLIENT_QUEUE) {
+        return -EAGAIN;
+    }
+    call = calloc(1, sizeof(*call) + body.length);
+    if (call == NULL) {
+        return -ENOMEM;
+    }
+    memcpy(call->body, body.data, body.length);
+    call->length = body.length;
+    call->client = client;
+    call->done = done;
+    call->context = context;
+    call->deadline = evtimer_new(client->base, on_deadline, call);
+    if (call->deadline == NULL || evtimer_add(call->deadline, &timeout) != 0) {
+        if (call->deadline != NULL) {
+            event_free(call->deadline);
+        }
+        free(call);
+        return -ENOMEM;
+    }
+    STAILQ_INSERT_TAIL(&client->queue, call, link);
+    client->queued++;
+    start_next(client);
+    return 0;
+}
+
+static int read_url(struct http_client *client, const char *url, const char *path) {
+    struct evhttp_uri *uri = evhttp_uri_parse(url);
+    int port, length;
+
+    if (uri == NULL) {
+        return -EINVAL;
+    }
+    port = evhttp_uri_get_port(uri);
+    client->port = (uint16_t)(port > 0 ? port : PORT_DEFAULT);
+    client->host = strdup(evhttp_uri_get_host(uri));
+    length = asprintf(&client->target, "%s%s", evhttp_uri_get_path(uri), path);
+    evhttp_uri_free(uri);
+    if (length < 0) {
+        client->target = NULL;
+    }
+    return client->host == NULL || client->target == NULL ? -ENOMEM : 0;
+}
+
+static void start_next(struct http_client *client) {
+    for (unsigned i = 0; i < HTTP_CLIENT_CONNECTIONS; i++) {
+        struct call *call = STAILQ_FIRST(&client->queue);
+        if (call == NULL) {
+            return;
+        }
+        if (client->slots[i].call == NULL) {
+            STAILQ_REMOVE_HEAD(&client->queue, link);
+            client->queued--;
+            start(&client->slots[i], call);
+        }
+    }
+}
+
+static void start(struct slot *slot, struct call *call) {
+    slot->call = call;
+    call->slot = slot;
+    if (!send_call(slot)) {
+        call->ended = true; /* without an answer */
+        event_active(slot->settle, 0, 0);
+    }
+}
+
+static bool send_call(struct slot *slot) {
+    struct call *call = slot->call;
+    struct evkeyvalq *headers;
+    struct evhttp_request *request;
+
+    if (slot->connection == NULL && !open_connection(slot)) {
+        return false;
+    }
+    request = evhttp_request_new(on_answer, slot);
+    if (request == NULL) {
+        return false;
+    }
+    call->reused = slot->served;
+    headers = evhttp_request_get_output_headers(request);
+    if (evhttp_add_header(headers, "Host", slot->client->host) != 0 ||
+        evhttp_add_header(headers, "Content-Type", "application/json") != 0 ||
+        evhttp_add_header(headers, "Accept", "application/json") != 0 ||
+        evbuffer_add(evhttp_request_get_output_buffer(request), call->body, call->length) != 0) {
+        evhttp_request_free(request);
+        return false;
+    }
+    slot->request = request;
+    /* On failure the library has freed the request. */
+    if (evhttp_make_request(slot->connection, request, EVHTTP_REQ_POST, slot->client->target) !=
+        0) {
+        slot->request = NULL;
+        return false;
+    }
+    return true;
+}
+
+static bool open_connection(struct slot *slot) {
+    struct http_client *client = slot->client;
+
+    slot->connection = evhttp_connection_base_bufferevent_new(client->base, client->dns, NULL,
+                                                              client->host, client->port);
+    if (slot->connection == NULL) {
+        return false;
+    }
+    slot->served = false;
+    evhttp_connection_set_max_body_size(slot->connection, HTTP_CLIENT_ANSWER_BYTES);
+    evhttp_connection_set_max_headers_size(slot->connection, HEADER_BYTES_MAX);
+    evhttp_connection_set_retries(slot->connection, 0);
+    return true;
+}
+
+static void drop_connection(struct slot *slot) {
+    if (slot->request != NULL) {
+        evhttp_cancel_request(slot->request);
+        slot->request = NULL;
+    }
+    if (slot->connection != NULL) {
+        evhttp_connection_free(slot->connection);
+        slot->connection = NULL;
+    }
+}
+
+/* `request` NULL or without a status: there is no answer. The library still holds the connection here, so what
+ * follows waits for on_settle(). */
+static void on_answer(struct evhttp_request *request, void *context) {
+    struct slot *slot = context;
+
+    slot->request = NULL;
+    if (slot->call != NULL) {
+        slot->call->ended = true;
+        take_answer(slot->call, request);
+        event_active(slot->settle, 0, 0);
+    }
+}
+
+static void take_answer(struct call *call, struct evhttp_request *request) {
+    struct evbuffer *body;
+
+    if (request == NULL || evhttp_request_get_response_code(request) == 0) {
+        return;
+    }
+    body = evhttp_request_get_input_buffer(request);
+    call->answer_length = evbuffer_get_length(body);
+    call->answer = malloc(call->answer_length + 1);
+    if (call->answer != NULL && call->answer_length <= HTTP_CLIENT_ANSWER_BYTES &&
+        evbuffer_copyout(body, call->answer, call->answer_length) == (ssize_t)call->answer_length) {
+        call->status = evhttp_request_get_response_code(request);
+    }
+}
+
+static void on_settle(evutil_socket_t fd, short what, void *context) {
+    struct slot *slot = context;
+    struct call *call = slot->call;
+
+    (void)fd;
+    (void)what;
+    if (call == NULL || !call->ended) {
+        return;
+    }
+    if (call->status != 0) {
+        slot->served = true;
+    } else {
+        drop_connection(slot);
+        if (call->reused) {
+            /* The service had closed the kept connection: once more, on one of its own. */
+            call->ended = false;
+            start(slot, call);
+            return;
+        }
+    }
+    slot->call = NULL;
+    finish(call, true);
+    start_next(slot->client);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *context) {
+    struct call *call = context;
+    struct http_client *client = call->client;
+    struct slot *slot = call->slot;
+
+    (void)fd;
+    (void)what;
+    if (slot == NULL) {
+        STAILQ_REMOVE(&client->queue, call, call, link);
+        client->queued--;
+    } else {
+        drop_connection(slot);
+        slot->call = NULL;
+    }
+    if (!call->ended) {
+        call->status = 0;
+    }
+    finish(call, true);
+    start_next(client);
+}
+
+static void finish(struct call *call, bool told) {
+    const struct http_answer answer = {
+        .status = call->status,
+        .body = {call->answer == NULL ? "" : call->answer, call->answer_length}};
+
+    event_free(call->deadline);
+    call->done(call->context, told ? &answer : NULL);
+    free(call->answer);
+    free(call);
+}

@@ -1,0 +1,37 @@
+/* POSTs to one service over http, by libevent's client: a few connections that are kept open, a bounded queue
+ * behind them, for each call one absolute deadline (queueing and a drip of bytes counted), a bound on the answer's
+ * size, and one retry when a kept connection turns out to have been closed. Owned by one process and its loop. */
+#ifndef MOONX_COMMON_HTTP_CLIENT_H
+#define MOONX_COMMON_HTTP_CLIENT_H
+
+#include "common/base.h"
+
+#define HTTP_CLIENT_CONNECTIONS  8
+#define HTTP_CLIENT_QUEUE        4096 /* calls that wait for a connection */
+#define HTTP_CLIENT_ANSWER_BYTES 65536
+
+struct event_base;
+struct http_client;
+
+struct http_answer {
+    int status; /* 0: none came (refused, timeout, too long, garbage) */
+    struct span body;
+};
+
+/* Called once for each call, from the loop, never from within http_client_post(). `answer` NULL: the client is
+ * being freed, and all that may be done is to free `context`. */
+typedef void http_client_done(void *context, const struct http_answer *answer);
+
+/* `http://HOST[:PORT][/BASE]`: -EINVAL with *why (static) for anything else. Pure. */
+int http_client_check(const char *url, const char **why) MUST_CHECK;
+
+/* `url` has passed the check; `path` is appended to its base. -ENOMEM. */
+int http_client_new(struct event_base *base, const char *url, const char *path, uint32_t timeout_ms,
+                    struct http_client **out) MUST_CHECK;
+void http_client_free(struct http_client *client);
+
+/* A POST of JSON; `body` is copied. -EAGAIN: the queue is full; -ENOMEM. */
+int http_client_post(struct http_client *client, struct span body, http_client_done *done,
+                     void *context) MUST_CHECK;
+
+#endif

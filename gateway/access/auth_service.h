@@ -1,0 +1,46 @@
+/* The auth service as a verifier (PROTOCOL 3): POST {"token"} and `{"user":{"id","email","roles","isActive"}}` or
+ * 401 come back. Asked for tokens that no configured key has verified. A worker's own: its connections to the
+ * service, a circuit breaker, and what the service has said lately. Part of `struct auth`. */
+#ifndef MOONX_GATEWAY_ACCESS_AUTH_SERVICE_H
+#define MOONX_GATEWAY_ACCESS_AUTH_SERVICE_H
+
+#include "common/code_table.h"
+#include "common/option.h"
+#include "gateway/access/identity.h"
+
+struct auth_service;
+struct event_base;
+struct stats;
+
+/* How long an answer is believed without asking again: so long may a user who was deactivated still get in. */
+#define AUTH_SERVICE_REMEMBER_MS 60000
+/* A token that doesn't say when it expires is asked for anew after so long. */
+#define AUTH_SERVICE_SESSION_MS 3600000
+
+/* `identity` NULL: refused, *code* says why. Called from the loop, never from within auth_service_ask(). */
+typedef void auth_answer(void *context, const struct identity *identity, enum error_code code);
+
+/* *out stays NULL when no service is configured. `error` has one line that names the option. */
+int auth_service_new(const struct options *options, struct auth_service **out, char *error,
+                     size_t error_size) MUST_CHECK;
+void auth_service_free(struct auth_service *service);
+
+/* Begins to serve on this loop; auth_service_stop() before the loop goes. Calls under way end with `answer`
+ * called with ERROR_CODE_COUNT: the context is to be freed, nothing else. -ENOMEM. */
+int auth_service_start(struct auth_service *service, struct event_base *base,
+                       struct stats *stats) MUST_CHECK;
+void auth_service_stop(struct auth_service *service);
+
+/* True: *out is what the service has said of this token lately. */
+bool auth_service_recall(struct auth_service *service, struct span token, int64_t now_wall_ms,
+                         struct identity *out);
+/* Asks. -EAGAIN: the service is away, or too many wait for it already; -ENOMEM. */
+int auth_service_ask(struct auth_service *service, struct span token, auth_answer *answer,
+                     void *context) MUST_CHECK;
+
+/* What an answer with status 200 means, for a token that ends at expires_ms. 0; -EACCES with *code: refused;
+ * -EPROTO: it is none of the service's. Pure. */
+int auth_service_read(struct span body, int64_t expires_ms, struct identity *out,
+                      enum error_code *code) MUST_CHECK;
+
+#endif

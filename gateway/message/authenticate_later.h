@@ -1,0 +1,14 @@
+/* A token that only the auth service can judge: the request is noted and the answer awaited, while the connection
+ * goes on. When the answer comes the connection is looked up by index and id, since it may have gone, and its place
+ * may be another's. Used by workers; a note lives until its answer, at most AUTH_SERVICE_TIMEOUT. */
+#ifndef MOONX_GATEWAY_MESSAGE_AUTHENTICATE_LATER_H
+#define MOONX_GATEWAY_MESSAGE_AUTHENTICATE_LATER_H
+
+#include "gateway/message/message.h"
+
+/* Asks for the token of an `authenticate`. One question a connection; a second one meanwhile, and a service that is
+ * away, are answered with AUTH_UNAVAILABLE. */
+void authenticate_later(struct worker *worker, struct conn *conn, const struct message *message,
+                        struct span token);
+
+#endif

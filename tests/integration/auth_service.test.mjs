@@ -1,0 +1,203 @@
+// The auth service as verifier: a small real one that also answers 500, garbage, too much, too slowly, or not at all.
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { after, before, describe, test } from 'node:test';
+import { connectClient, startGateway, until } from './harness.mjs';
+
+const ENDPOINT = '/api/v1/auth/verify';
+const TIMEOUT_MS = 600;
+
+// The token says how to behave: `good-USER…`, or one of these.
+const behaviours = {
+    refused: (request, response) => response.writeHead(401).end('{"error":"no"}'),
+    broken: (request, response) => response.writeHead(500).end('{}'),
+    garbage: (request, response) => response.end('<html>'),
+    nobody: (request, response) => response.end('{"user":null}'),
+    doubled: (request, response) => response.end('{"user":{"id":"eve","isActive":false,"isActive":true}}'),
+    huge: (request, response) => response.end(`{"user":{"id":"eve"},"pad":"${'x'.repeat(300_000)}"}`),
+    hang: () => {},
+    cut: request => request.socket.destroy(),
+    slow: (request, response) => {
+        response.writeHead(200, { 'Content-Length': 10_000 });
+        const drip = setInterval(() => response.write(' '), 50);
+        response.once('close', () => clearInterval(drip));
+    },
+    inactive: (request, response) => response.end('{"user":{"id":"ian","isActive":false}}'),
+    strange: (request, response) => response.end('{"user":{"id":"a b"}}'),
+};
+
+async function startService() {
+    const service = { calls: [], sockets: 0, down: false, cutReused: 0 };
+    const server = createServer((request, response) => {
+        let body = '';
+        request.setEncoding('utf8').on('data', piece => (body += piece)).on('end', () => {
+            const { token, ...rest } = JSON.parse(body);
+            assert.deepEqual([request.method, request.url, rest], ['POST', ENDPOINT, {}]);
+            request.socket.served = (request.socket.served ?? 0) + 1;
+            service.calls.push(token);
+            if (service.cutReused > 0 && request.socket.served > 1) {
+                service.cutReused--;
+                return request.socket.destroy();
+            }
+            if (service.down)
+                return response.writeHead(503).end();
+            const behaviour = behaviours[token.split('-')[0]];
+            if (behaviour)
+                return behaviour(request, response);
+            response.setHeader('Content-Type', 'application/json');
+            response.end(JSON.stringify({ user: { id: token.split('-')[1], email: 'u@example.org', roles: ['trader'], isActive: true } }));
+        });
+    });
+    server.keepAliveTimeout = 60_000;
+    server.on('connection', () => service.sockets++);
+    await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
+    service.url = `http://127.0.0.1:${server.address().port}`;
+    service.stop = () => {
+        server.closeAllConnections();
+        return new Promise(resolve => server.close(resolve));
+    };
+    return service;
+}
+
+let service, gateway, serial = 0;
+const fresh = kind => `${kind}-${++serial}`;
+const good = user => `good-${user}-${++serial}`;
+
+before(async () => {
+    service = await startService();
+    gateway = await startGateway({ dev: true, env: { AUTH_SERVICE_URL: service.url, AUTH_SERVICE_TIMEOUT: String(TIMEOUT_MS) } });
+});
+after(async () => {
+    await gateway?.stop();
+    await service?.stop();
+});
+
+async function tries(token, more = {}) {
+    const client = await connectClient(gateway);
+    await client.next('auth_required');
+    const answer = await client.request('authenticate', { token, ...more });
+    await client.close();
+    return answer.data.code ?? answer.type;
+}
+
+// The service has answered well again: no failures are left over from another test.
+const recovered = () => until('the service is used again', async () => await tries(good('rita')) === 'auth_success');
+
+describe('answers', () => {
+    test('a user: identity, rooms, channels, and a session of an hour for a token that names no end', async () => {
+        const client = await connectClient(gateway);
+        await client.next('auth_required');
+        const answer = await client.request('authenticate', { token: good('alice'), channels: ['user_actions'] });
+        assert.equal(answer.type, 'auth_success', answer.raw);
+        assert.deepEqual(answer.data.user, { id: 'alice', email: 'u@example.org', roles: ['trader'] });
+        assert.ok(Math.abs(answer.data.expiresAt - Date.now() - 3_600_000) < 60_000);
+        await client.next('subscribed');
+        assert.deepEqual(client.received.map(({ type }) => type), ['auth_required', 'auth_success', 'auto_subscribed', 'subscribed']);
+        const other = await client.request('authenticate', { token: good('bob') });
+        assert.equal(other.data.code, 'INVALID_TOKEN', 'another user on the same socket');
+        await client.close();
+    });
+
+    test('a token that names its end lives until then', async () => {
+        const exp = Math.floor(Date.now() / 1000) + 900;
+        const claims = Buffer.from(JSON.stringify({ exp })).toString('base64url');
+        const client = await connectClient(gateway);
+        await client.next('auth_required');
+        const answer = await client.request('authenticate', { token: `good-carol.${claims}.x`.replace('.', '-1.') });
+        assert.equal(answer.data.expiresAt, exp * 1000, answer.raw);
+        await client.close();
+    });
+
+    test('each refusal has its code', async () => {
+        assert.equal(await tries(fresh('refused')), 'INVALID_TOKEN');
+        assert.equal(await tries(fresh('inactive')), 'USER_INACTIVE');
+        assert.equal(await tries(fresh('strange')), 'INVALID_USER_ID');
+    });
+
+    test('the same token is not asked about again', async () => {
+        const token = good('dora');
+        for (let i = 0; i < 3; i++)
+            assert.equal(await tries(token), 'auth_success');
+        assert.equal(service.calls.filter(called => called === token).length, 1);
+    });
+
+    test('connections to the service are kept', async () => {
+        const before = service.sockets;
+        for (let i = 0; i < 20; i++)
+            assert.equal(await tries(good('emil')), 'auth_success');
+        assert.ok(service.sockets - before <= 8, `${service.sockets - before} new connections for 20 calls`);
+    });
+
+    test('a token with the handshake is asked about as well', async () => {
+        const client = await connectClient(gateway, { headers: { Authorization: `Bearer ${good('fred')}` } });
+        assert.equal((await client.next('auth_success')).data.user.id, 'fred');
+        await client.next('auto_subscribed');
+        assert.equal(client.all('auth_required').length, 0);
+        await client.close();
+    });
+});
+
+for (const kind of ['broken', 'garbage', 'nobody', 'doubled', 'huge', 'hang', 'cut', 'slow']) {
+    test(`a service that is ${kind}: AUTH_UNAVAILABLE in time, which counts for nobody, and the next one works`, async () => {
+        await recovered();
+        const client = await connectClient(gateway);
+        await client.next('auth_required');
+        for (let i = 0; i < 4; i++) { // a third refusal would close
+            const start = Date.now();
+            const answer = await client.request('authenticate', { token: fresh(kind) });
+            assert.equal(answer.data.code, 'AUTH_UNAVAILABLE', answer.raw);
+            assert.ok(Date.now() - start < TIMEOUT_MS + 1_500, `${Date.now() - start} ms`);
+        }
+        const answer = await client.request('authenticate', { token: good('gina') });
+        assert.equal(answer.type, 'auth_success', answer.raw);
+        await client.close();
+    });
+}
+
+test('a kept connection that the service has closed is replaced without a word', async () => {
+    await recovered();
+    service.cutReused = 1;
+    assert.equal(await tries(good('hans')), 'auth_success');
+    assert.equal(service.cutReused, 0);
+});
+
+test('a second question of the same connection waits for the first one', async () => {
+    await recovered();
+    const client = await connectClient(gateway);
+    await client.next('auth_required');
+    const first = client.request('authenticate', { token: fresh('hang') });
+    const second = await client.request('authenticate', { token: good('ida') });
+    assert.equal(second.data.code, 'AUTH_UNAVAILABLE');
+    assert.equal((await first).data.code, 'AUTH_UNAVAILABLE');
+    await client.close();
+});
+
+test('clients that have gone before the answer harm nobody', async () => {
+    await recovered();
+    const { workers } = gateway.pids();
+    for (let i = 0; i < 3; i++) {
+        const clients = await Promise.all(Array.from({ length: 10 }, () => connectClient(gateway)));
+        for (const client of clients)
+            client.send('authenticate', { token: good('jack') });
+        clients.forEach(client => client.ws.terminate());
+    }
+    await until('their connections are gone', async () => (await gateway.health()).metrics.activeConnections === 0);
+    assert.equal(await tries(good('kate')), 'auth_success');
+    assert.deepEqual(gateway.pids().workers, workers);
+});
+
+test('a service that is down is left alone, shown by /health, and used again when it is back', async () => {
+    await recovered();
+    assert.equal((await gateway.health()).services.auth, true);
+    service.down = true;
+    for (let i = 0; i < 5; i++)
+        assert.equal(await tries(good('lena')), 'AUTH_UNAVAILABLE');
+    assert.equal((await gateway.health()).services.auth, false);
+    const calls = service.calls.length;
+    for (let i = 0; i < 10; i++)
+        assert.equal(await tries(good('lena')), 'AUTH_UNAVAILABLE');
+    assert.ok(service.calls.length - calls <= 1, 'it is asked once a second at most');
+    service.down = false;
+    await recovered();
+    assert.equal((await gateway.health()).services.auth, true);
+});
