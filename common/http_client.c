@@ -23,6 +23,7 @@ struct call {
     int status;
     char *answer;
     size_t answer_length;
+    enum evhttp_cmd_type method;
     size_t length;
     char body[];
 };
@@ -50,6 +51,8 @@ struct http_client {
 };
 
 static int read_url(struct http_client *client, const char *url, const char *path);
+static int add_call(struct http_client *client, enum evhttp_cmd_type method, struct span body,
+                    http_client_done *done, void *context);
 static void start_next(struct http_client *client);
 static void start(struct slot *slot, struct call *call);
 static bool send_call(struct slot *slot);
@@ -148,8 +151,17 @@ void http_client_free(struct http_client *client) {
     free(client);
 }
 
+int http_client_get(struct http_client *client, http_client_done *done, void *context) {
+    return add_call(client, EVHTTP_REQ_GET, (struct span){"", 0}, done, context);
+}
+
 int http_client_post(struct http_client *client, struct span body, http_client_done *done,
                      void *context) {
+    return add_call(client, EVHTTP_REQ_POST, body, done, context);
+}
+
+static int add_call(struct http_client *client, enum evhttp_cmd_type method, struct span body,
+                    http_client_done *done, void *context) {
     const struct timeval timeout = {.tv_sec = client->timeout_ms / 1000,
                                     .tv_usec = client->timeout_ms % 1000 * 1000};
     struct call *call;
@@ -163,6 +175,7 @@ int http_client_post(struct http_client *client, struct span body, http_client_d
     }
     memcpy(call->body, body.data, body.length);
     call->length = body.length;
+    call->method = method;
     call->client = client;
     call->done = done;
     call->context = context;
@@ -191,6 +204,10 @@ static int read_url(struct http_client *client, const char *url, const char *pat
     client->port = (uint16_t)(port > 0 ? port : PORT_DEFAULT);
     client->host = strdup(evhttp_uri_get_host(uri));
     length = asprintf(&client->target, "%s%s", evhttp_uri_get_path(uri), path);
+    if (length == 0) {
+        free(client->target);
+        client->target = strdup("/");
+    }
     evhttp_uri_free(uri);
     if (length < 0) {
         client->target = NULL;
@@ -236,7 +253,7 @@ static bool send_call(struct slot *slot) {
     call->reused = slot->served;
     headers = evhttp_request_get_output_headers(request);
     if (evhttp_add_header(headers, "Host", slot->client->host) != 0 ||
-        evhttp_add_header(headers, "Content-Type", "application/json") != 0 ||
+        (call->length > 0 && evhttp_add_header(headers, "Content-Type", "application/json") != 0) ||
         evhttp_add_header(headers, "Accept", "application/json") != 0 ||
         evbuffer_add(evhttp_request_get_output_buffer(request), call->body, call->length) != 0) {
         evhttp_request_free(request);
@@ -244,8 +261,7 @@ static bool send_call(struct slot *slot) {
     }
     slot->request = request;
     /* On failure the library has freed the request. */
-    if (evhttp_make_request(slot->connection, request, EVHTTP_REQ_POST, slot->client->target) !=
-        0) {
+    if (evhttp_make_request(slot->connection, request, call->method, slot->client->target) != 0) {
         slot->request = NULL;
         return false;
     }

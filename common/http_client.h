@@ -1,4 +1,4 @@
-/* POSTs to one service over http, by libevent's client: a few connections that are kept open, a bounded queue
+/* Calls to one service over http, by libevent's client: a few connections that are kept open, a bounded queue
  * behind them, for each call one absolute deadline (queueing and a drip of bytes counted), a bound on the answer's
  * size, and one retry when a kept connection turns out to have been closed. Owned by one process and its loop. */
 #ifndef MOONX_COMMON_HTTP_CLIENT_H
@@ -30,6 +30,8 @@ int http_client_new(struct event_base *base, const char *url, const char *path, 
                     struct http_client **out) MUST_CHECK;
 void http_client_free(struct http_client *client);
 
+/* A GET of the address. As http_client_post(). */
+int http_client_get(struct http_client *client, http_client_done *done, void *context) MUST_CHECK;
 /* A POST of JSON; `body` is copied. -EAGAIN: the queue is full; -ENOMEM. */
 int http_client_post(struct http_client *client, struct span body, http_client_done *done,
                      void *context) MUST_CHECK;

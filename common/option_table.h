@@ -64,6 +64,10 @@
       0, 4096, "", "authentication", "PEM file with the public key that tokens are verified with.")       \
     X(text, jwt_jwks_file, "JWT_JWKS_FILE", "", "", "", NULL,                                            \
       0, 4096, "", "authentication", "JSON web key set; a token's `kid` says which key.")                 \
+    X(text, jwt_jwks_url, "JWT_JWKS_URL", "", "", "", NULL,                                              \
+      0, 2048, "", "authentication", "Where the issuer publishes its key set, http://HOST[:PORT]/PATH.")  \
+    X(int, jwt_jwks_refresh, "JWT_JWKS_REFRESH", "", "", "600000", NULL,                                 \
+      100, 86400000, "ms", "authentication", "How often the published key set is fetched.")               \
     X(text, jwt_algorithms, "JWT_ALGORITHMS", "", "", "", NULL,                                          \
       0, 128, "", "authentication",                                                                       \
       "Signature algorithms accepted, separated by commas; empty: HS256 with a secret, and all that the keys are for.") \

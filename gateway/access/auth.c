@@ -1,5 +1,6 @@
 #include "gateway/access/auth.h"
 
+#include "gateway/access/jwks_url.h"
 #include "gateway/access/jwt_config.h"
 
 #include <stdio.h>
@@ -7,6 +8,7 @@
 
 struct auth {
     struct auth_jwt jwt;
+    struct jwks_url *published;   /* NULL: none configured */
     struct auth_service *service; /* NULL: none configured */
     char warning[160];            /* "" for none */
 };
@@ -22,7 +24,10 @@ int auth_new(const struct options *options, bool dev, struct auth **out, char *e
     }
     result = jwt_config_read(options, dev, &auth->jwt, auth->warning, sizeof(auth->warning), error,
                              error_size);
-    if (result == 0 && auth->jwt.keys != NULL) {
+    if (result == 0) {
+        result = jwks_url_new(options, &auth->jwt, &auth->published, error, error_size);
+    }
+    if (result == 0 && (auth->jwt.keys != NULL || auth->published != NULL)) {
         result = auth_cache_new(&auth->jwt.cache);
         if (result != 0) {
             (void)snprintf(error, error_size, "Not enough memory");
@@ -41,6 +46,7 @@ int auth_new(const struct options *options, bool dev, struct auth **out, char *e
 
 void auth_free(struct auth *auth) {
     if (auth != NULL) {
+        jwks_url_free(auth->published);
         auth_jwt_done(&auth->jwt);
         auth_service_free(auth->service);
         free(auth);
@@ -55,6 +61,11 @@ int auth_verify(const struct auth *auth, struct span token, int64_t now_wall_ms,
                 struct identity *out, enum error_code *code) {
     int result = auth_jwt_verify(&auth->jwt, token, now_wall_ms, out, code);
 
+    if (result != 0 && auth->published != NULL && *code == ERROR_INVALID_TOKEN &&
+        auth_jwt_lacks_key(&auth->jwt, token) && jwks_url_wanted(auth->published)) {
+        *code = ERROR_AUTH_UNAVAILABLE;
+        return -EACCES;
+    }
     /* What a key has verified and the claims refuse is settled; so is what can't be a token. */
     if (result == 0 || auth->service == NULL || *code != ERROR_INVALID_TOKEN || token.length == 0 ||
         token.length > AUTH_JWT_MAX_BYTES) {
@@ -68,10 +79,16 @@ int auth_verify(const struct auth *auth, struct span token, int64_t now_wall_ms,
 }
 
 int auth_start(struct auth *auth, struct event_base *base, struct stats *stats) {
-    return auth->service == NULL ? 0 : auth_service_start(auth->service, base, stats);
+    int error = auth->published == NULL ? 0 : jwks_url_start(auth->published, base);
+
+    return error != 0 || auth->service == NULL ? error
+                                               : auth_service_start(auth->service, base, stats);
 }
 
 void auth_stop(struct auth *auth) {
+    if (auth->published != NULL) {
+        jwks_url_stop(auth->published);
+    }
     if (auth->service != NULL) {
         auth_service_stop(auth->service);
     }

@@ -78,6 +78,17 @@ int auth_jwt_verify(const struct auth_jwt *jwt, struct span token, int64_t now_w
     return result;
 }
 
+bool auth_jwt_lacks_key(const struct auth_jwt *jwt, struct span token) {
+    struct segments segments;
+    struct header header;
+
+    if (!split(token, &segments) || !read_header(jwt, segments.header, &header)) {
+        return false;
+    }
+    return header.algorithm >= JWT_HMAC_COUNT &&
+           (jwt->keys == NULL || jwt_key_set_find(jwt->keys, header.kid, header.algorithm) == NULL);
+}
+
 int auth_jwt_peek_expiry(struct span token, int64_t *expires_ms) {
     unsigned char bytes[DECODED_MAX_BYTES];
     struct segments segments;

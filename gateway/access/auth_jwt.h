@@ -26,6 +26,8 @@ struct auth_jwt {
 /* Frees what it owns, not itself. */
 void auth_jwt_done(struct auth_jwt *jwt);
 
+/* Whether a token wants a key that is not there, though it could be. */
+bool auth_jwt_lacks_key(const struct auth_jwt *jwt, struct span token);
 /* When a token says that it ends, without any verification: for tokens that somebody else vouches for. -EINVAL
  * when it doesn't say. */
 int auth_jwt_peek_expiry(struct span token, int64_t *expires_ms) MUST_CHECK;

@@ -122,11 +122,9 @@ static int read_keys(struct reading *reading) {
     if (!pem && !jwks) {
         return 0;
     }
-    if (pem && jwks) {
-        return refuse(reading, -EINVAL,
-                      "JWT_PUBLIC_KEY_FILE: \"%s\": JWT_JWKS_FILE is set as well; set only one of "
-                      "the two",
-                      path);
+    if ((pem && jwks) || jwt_config_is_set(options->jwt_jwks_url)) {
+        return refuse(reading, -EINVAL, "%s: \"%s\": %s is set as well; set only one of the two",
+                      option, path, pem && jwks ? "JWT_JWKS_FILE" : "JWT_JWKS_URL");
     }
     result = load_file(reading, option, path, &text);
     if (result != 0) {
@@ -157,7 +155,10 @@ static int load_file(struct reading *reading, const char *option, const char *pa
 static int read_algorithms(struct reading *reading) {
     struct auth_jwt *jwt = reading->jwt;
     const char *list = reading->options->jwt_algorithms;
-    unsigned available = (jwt->hmac != NULL ? JWT_ALGORITHMS_HMAC : 0) |
+    /* What is published may be of any kind; each key verifies what it is for. */
+    bool url = jwt_config_is_set(reading->options->jwt_jwks_url);
+    unsigned published = url ? JWT_ALGORITHMS_ALL & ~JWT_ALGORITHMS_HMAC : 0;
+    unsigned available = published | (jwt->hmac != NULL ? JWT_ALGORITHMS_HMAC : 0) |
                          (jwt->keys != NULL ? jwt_key_set_algorithms(jwt->keys) : 0);
     int result = 0;
 
@@ -168,12 +169,14 @@ static int read_algorithms(struct reading *reading) {
     if (available == 0) {
         return refuse(reading, -EINVAL,
                       "JWT_SECRET: not set; set it, JWT_SECRET_FILE, JWT_PUBLIC_KEY_FILE, "
-                      "JWT_JWKS_FILE or AUTH_SERVICE_URL, or start with --dev for a random secret");
+                      "JWT_JWKS_FILE, JWT_JWKS_URL or AUTH_SERVICE_URL, or start with --dev for a "
+                      "random secret");
     }
     if (jwt_config_is_set(list)) {
         result = read_list(reading, list, available);
     } else {
         default_algorithms(jwt);
+        jwt->accepted |= published;
     }
     if (jwt->minted == JWT_HMAC_COUNT) {
         jwt->minted = JWT_HS256;

@@ -137,6 +137,10 @@ static void upgrade(struct worker *worker, struct conn *conn, const struct http_
     char kept[AUTH_JWT_MAX_BYTES]; /* the request goes when the socket changes its protocol */
     enum error_code code;
     int found = handshake_identity(worker, request, &identity, &token, &code);
+    if (found == -EACCES && code == ERROR_AUTH_UNAVAILABLE) {
+        refuse(worker, conn, 503, error_code_message(code), "Retry-After: 1\r\n");
+        return;
+    }
     if (found == -EACCES) {
         refuse_token(worker, conn, code);
         return;

@@ -7,9 +7,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { freePort } from '../kafka/kafka.mjs';
-import { SECRET, connectClient, mintToken, root, seconds, startGateway, within } from './harness.mjs';
+import { SECRET, connectClient, mintToken, root, seconds, startGateway, until, within } from './harness.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'moonx-auth-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -215,6 +216,49 @@ describe('public keys', () => {
             assert.equal(await tries(gateway, signedToken(p256.privateKey, { alg: 'ES256', kid: ['a'] })), 'INVALID_TOKEN');
             assert.equal(await tries(gateway, mintToken()), 'auth_success', 'the secret, beside the keys');
         });
+    });
+
+    test('JWT_JWKS_URL: fetched at start, on a timer and for an unknown kid; what fails leaves the old keys', async () => {
+        const jwk = (pair, kid) => ({ ...pair.publicKey.export({ format: 'jwk' }), kid });
+        let answer = response => response.end(JSON.stringify({ keys: [jwk(p256, 'a')] }));
+        let fetched = 0;
+        const server = createServer((request, response) => {
+            assert.deepEqual([request.method, request.url], ['GET', '/keys']);
+            fetched++;
+            answer(response);
+        });
+        await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
+        const env = { JWT_JWKS_URL: `http://127.0.0.1:${server.address().port}/keys`, JWT_JWKS_REFRESH: '500' };
+        const a = () => tries(gateway, signedToken(p256.privateKey, { alg: 'ES256', kid: 'a' }));
+        const b = () => tries(gateway, signedToken(rsa.privateKey, { alg: 'RS256', kid: 'b' }));
+        let gateway;
+        await withGateway(env, async own => {
+            gateway = own;
+            await until('keys', async () => await a() === 'auth_success');
+            assert.match(await b(), /INVALID_TOKEN|AUTH_UNAVAILABLE/);
+            assert.equal(await tries(gateway, mintToken()), 'auth_success', 'the secret, beside the keys');
+            for (const bad of [response => response.writeHead(500).end(), response => response.end('nonsense'), () => {},
+                response => response.end('{"keys":[]}'), response => response.end('x'.repeat(1_000_000))]) {
+                answer = bad;
+                const before = fetched;
+                await until('two more fetches, or one that hangs', () => fetched >= before + 1);
+                assert.equal(await a(), 'auth_success', 'the old key stays');
+            }
+            answer = response => response.end(JSON.stringify({ keys: [jwk(rsa, 'b')] }));
+            await until('the new key', async () => await b() === 'auth_success');
+            assert.match(await a(), /INVALID_TOKEN|AUTH_UNAVAILABLE/, 'a key that was rotated away');
+            await gateway.printed(/the old keys stay/);
+        });
+        await withGateway({ ...env, JWT_JWKS_REFRESH: '86400000' }, async own => {
+            gateway = own;
+            await until('keys', async () => await b() === 'auth_success');
+            const before = fetched;
+            for (let i = 0; i < 50; i++)
+                await a();
+            assert.ok(fetched - before <= 1, `${fetched - before} fetches for 50 unknown keys`);
+        });
+        server.closeAllConnections();
+        server.close();
     });
 
     test('a bad key file stops the start with one line and status 2', async () => {

@@ -608,7 +608,7 @@ static const struct {
     {"", "/nonexistent/set", "", "JWT_JWKS_FILE: \"/nonexistent/set\": cannot be read"},
     {"", "/tmp", "", "JWT_JWKS_FILE: \"/tmp\": cannot be read: Is a directory"},
     {"a", "b", "", "set only one of the two"},
-    {"", "", "", "JWT_PUBLIC_KEY_FILE, JWT_JWKS_FILE or AUTH_SERVICE_URL"},
+    {"", "", "", "JWT_PUBLIC_KEY_FILE, JWT_JWKS_FILE, JWT_JWKS_URL or AUTH_SERVICE_URL"},
 };
 
 START_TEST(options_that_contradict_each_other_are_told) {

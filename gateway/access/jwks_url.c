@@ -1,0 +1,156 @@
+#include "gateway/access/jwks_url.h"
+
+#include "common/clock.h"
+#include "common/http_client.h"
+#include "common/log.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TIMEOUT_MS 5000
+#define PAUSE_MS   10000 /* between fetches that tokens ask for: strangers can send any kid */
+#define RETRY_MS   5000  /* after a failure */
+
+struct jwks_url {
+    const char *url;
+    uint64_t refresh_ms;
+    struct auth_jwt *jwt;
+    struct http_client *client; /* NULL: not started */
+    struct event *timer;
+    uint64_t began_ms; /* the last fetch */
+    bool fetching;
+    bool failed; /* the last one; said once */
+};
+
+static void fetch(struct jwks_url *source);
+static void on_timer(int fd, short what, void *context);
+static void on_answer(void *context, const struct http_answer *answer);
+static int take_keys(struct jwks_url *source, const struct http_answer *answer, char *why,
+                     size_t why_size);
+static void set_timer(struct jwks_url *source, uint64_t in_ms);
+
+int jwks_url_new(const struct options *options, struct auth_jwt *jwt, struct jwks_url **out,
+                 char *error, size_t error_size) {
+    const char *url = options->jwt_jwks_url, *why = "";
+    struct jwks_url *source;
+
+    if (url == NULL || url[0] == '\0') {
+        return 0;
+    }
+    if (http_client_check(url, &why) != 0) {
+        (void)snprintf(error, error_size, "JWT_JWKS_URL: \"%s\" %s", url, why);
+        return -EINVAL;
+    }
+    source = calloc(1, sizeof(*source));
+    if (source == NULL) {
+        (void)snprintf(error, error_size, "Not enough memory");
+        return -ENOMEM;
+    }
+    source->url = url;
+    source->refresh_ms = (uint64_t)options->jwt_jwks_refresh;
+    source->jwt = jwt;
+    *out = source;
+    return 0;
+}
+
+void jwks_url_free(struct jwks_url *source) {
+    if (source != NULL) {
+        jwks_url_stop(source);
+        free(source);
+    }
+}
+
+int jwks_url_start(struct jwks_url *source, struct event_base *base) {
+    source->timer = evtimer_new(base, on_timer, source);
+    if (source->timer == NULL ||
+        http_client_new(base, source->url, "", TIMEOUT_MS, &source->client) != 0) {
+        return -ENOMEM;
+    }
+    fetch(source);
+    return 0;
+}
+
+void jwks_url_stop(struct jwks_url *source) {
+    http_client_free(source->client);
+    source->client = NULL;
+    if (source->timer != NULL) {
+        event_free(source->timer);
+        source->timer = NULL;
+    }
+}
+
+bool jwks_url_wanted(struct jwks_url *source) {
+    uint64_t pause_ms = source->refresh_ms < PAUSE_MS ? source->refresh_ms : PAUSE_MS;
+
+    if (source->client != NULL && !source->fetching &&
+        clock_mono_ms() - source->began_ms >= pause_ms) {
+        fetch(source);
+    }
+    return source->fetching;
+}
+
+static void fetch(struct jwks_url *source) {
+    source->began_ms = clock_mono_ms();
+    source->fetching = http_client_get(source->client, on_answer, source) == 0;
+    if (!source->fetching) {
+        set_timer(source, RETRY_MS);
+    }
+}
+
+static void on_timer(int fd, short what, void *context) {
+    struct jwks_url *source = context;
+
+    (void)fd;
+    (void)what;
+    if (!source->fetching) {
+        fetch(source);
+    }
+}
+
+static void on_answer(void *context, const struct http_answer *answer) {
+    struct jwks_url *source = context;
+    char why[160] = "";
+    bool good;
+
+    source->fetching = false;
+    if (answer == NULL) {
+        return;
+    }
+    good = take_keys(source, answer, why, sizeof(why)) == 0;
+    if (!good && !source->failed) {
+        log_warn("JWT_JWKS_URL: \"%s\": %s; %s", source->url, why,
+                 source->jwt->keys != NULL ? "the old keys stay" : "there are no keys yet");
+    } else if (good && source->failed) {
+        log_info("JWT_JWKS_URL: \"%s\" gives keys again", source->url);
+    }
+    source->failed = !good;
+    set_timer(source, good || source->refresh_ms < RETRY_MS ? source->refresh_ms : RETRY_MS);
+}
+
+static int take_keys(struct jwks_url *source, const struct http_answer *answer, char *why,
+                     size_t why_size) {
+    struct jwt_key_set *keys = NULL;
+    int error;
+
+    if (answer->status != 200) {
+        (void)snprintf(why, why_size, answer->status == 0 ? "no answer" : "answers with status %d",
+                       answer->status);
+        return -EPROTO;
+    }
+    error = jwt_key_set_from_jwks(answer->body, &keys, why, why_size);
+    if (error != 0) {
+        return error;
+    }
+    jwt_key_set_free(source->jwt->keys);
+    source->jwt->keys = keys;
+    auth_cache_clear(source->jwt->cache); /* a key that is gone vouches for nobody any more */
+    return 0;
+}
+
+static void set_timer(struct jwks_url *source, uint64_t in_ms) {
+    const struct timeval in = {.tv_sec = (time_t)(in_ms / 1000),
+                               .tv_usec = (suseconds_t)(in_ms % 1000 * 1000)};
+
+    (void)evtimer_add(source->timer, &in);
+}
