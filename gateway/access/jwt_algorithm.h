@@ -28,9 +28,9 @@ enum jwt_algorithm {
 
 struct jwt_algorithm_row {
     const char *name;
-    enum jwt_kind kind;
     const char *digest; /* OpenSSL's name; NULL: the algorithm brings its own */
-    bool pss;           /* RSASSA-PSS, else PKCS #1 v1.5 */
+    enum jwt_kind kind;
+    bool pss; /* RSASSA-PSS, else PKCS #1 v1.5 */
 };
 
 /* Sets of algorithms. */
