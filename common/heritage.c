@@ -114,7 +114,8 @@ static int check(const struct heritage *heritage) {
 static int check_descriptors(const struct heritage *heritage) {
     bool worker = heritage->role == HERITAGE_WORKER;
 
-    if (heritage->segment_fd < 0 || heritage->host_fd < 0 || heritage->limit_fd < -1) {
+    if (heritage->segment_fd < 0 || heritage->host_fd < 0 || heritage->limit_fd < -1 ||
+        heritage->config_fd < -1) {
         return -EPROTO;
     }
     for (uint32_t i = 0; i < HERITAGE_MAX_WORKERS; i++) {
@@ -143,6 +144,7 @@ static int close_descriptors_on_exec(const struct heritage *heritage) {
 
     error = error != 0 ? error : close_on_exec(heritage->host_fd);
     error = error != 0 ? error : close_on_exec(heritage->limit_fd);
+    error = error != 0 ? error : close_on_exec(heritage->config_fd);
     for (uint32_t i = 0; i < HERITAGE_MAX_WORKERS && error == 0; i++) {
         error = close_on_exec(heritage->worker_fd[i]);
         error = error != 0 ? error : close_on_exec(heritage->wake_fd[i]);

@@ -12,7 +12,7 @@
 
 #define HERITAGE_ENVIRONMENT  "MOONX_HERITAGE"
 #define HERITAGE_MAGIC        0x6d6f6f6e68657269ull
-#define HERITAGE_VERSION      2u
+#define HERITAGE_VERSION      3u
 #define HERITAGE_MAX_WORKERS  64
 
 enum heritage_role { HERITAGE_INGEST = 1, HERITAGE_WORKER = 2 };
@@ -32,7 +32,9 @@ struct heritage {
     int32_t wake_fd[HERITAGE_MAX_WORKERS];   /* eventfds: ingest all, a worker its own */
     int32_t listen_fd[HERITAGE_MAX_WORKERS]; /* the worker's share of the listening sockets */
     uint32_t listen_count;
-    int32_t limit_fd; /* the limits' table, read-write; workers, if limits are on */
+    int32_t limit_fd;  /* the limits' table, read-write; workers, if limits are on */
+    int32_t config_fd; /* the role's configured files, O_RDONLY (common/config_files.h) */
+    uint32_t reserved;
 };
 
 /* Reads and checks what HERITAGE_ENVIRONMENT names, closes that memfd, removes the variable and marks all

@@ -1,6 +1,7 @@
 #include "common/secret.h"
 
-#include <fcntl.h>
+#include "common/config_files.h"
+
 #include <openssl/crypto.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -42,11 +43,10 @@ int secret_from_file(const char *path, struct secret **out) {
     const size_t capacity = SECRET_MAX_BYTES + NEWLINE_BYTES + 1;
     struct secret *secret;
     int error;
-    /* O_NONBLOCK: a FIFO in its place must not hang the start. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int fd = config_files_open(path);
 
     if (fd < 0) {
-        return -errno;
+        return fd;
     }
     secret = secret_new(capacity);
     error = secret != NULL ? fill_from_file(secret, fd, capacity) : -ENOMEM;

@@ -1,8 +1,8 @@
 #include "common/table_file.h"
 
+#include "common/config_files.h"
 #include "common/json.h"
 
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,11 +84,10 @@ static int read_whole(const char *path, char **text, size_t *length, const char 
     struct stat status;
     char *buffer = NULL;
     int result = 0;
-    /* O_NONBLOCK: opening a FIFO that nobody writes must not hang. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int fd = config_files_open(path);
 
     if (fd < 0) {
-        return -errno;
+        return fd;
     }
     if (fstat(fd, &status) != 0) {
         result = -errno;

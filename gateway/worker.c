@@ -1,6 +1,7 @@
 #include "gateway/worker.h"
 
 #include "common/clock.h"
+#include "common/config_files.h"
 #include "common/log.h"
 #include "common/secret.h"
 #include "gateway/access/middleware.h"
@@ -16,6 +17,7 @@
 #include "gateway/delivery/event_receive.h"
 #include "gateway/delivery/fanout.h"
 #include "gateway/http/admin_rule.h"
+#include "gateway/reload.h"
 #include "shm/wake.h"
 
 #include <event2/event.h>
@@ -31,7 +33,8 @@
 
 /* What the loop itself needs beside struct worker; one process, one loop. */
 static struct {
-    struct event *tick, *wake, *term, *quit;
+    struct event *tick, *wake, *term, *quit, *reload;
+    bool dev;
     bool stop;
 } loop;
 
@@ -84,11 +87,25 @@ static void on_term(evutil_socket_t signal, short what, void *context) {
     drain_start(context);
 }
 
+static void on_reload(evutil_socket_t signal, short what, void *context) {
+    (void)signal;
+    (void)what;
+    reload_in_place(context, loop.dev);
+}
+
 static void on_quit(evutil_socket_t signal, short what, void *context) {
     (void)signal;
     (void)what;
     (void)context;
     loop.stop = true;
+}
+
+/* A reload between reading the files and being able to hear of it must not be lost. */
+static void hold_reload(bool hold) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
 }
 
 static int start_events(struct worker *worker) {
@@ -98,15 +115,20 @@ static int start_events(struct worker *worker) {
     loop.wake = event_new(worker->base, wake_fd, EV_READ | EV_PERSIST, on_wake, worker);
     loop.term = evsignal_new(worker->base, SIGTERM, on_term, worker);
     loop.quit = evsignal_new(worker->base, SIGQUIT, on_quit, worker);
+    loop.reload = evsignal_new(worker->base, SIGHUP, on_reload, worker);
     bool started = loop.tick != NULL && loop.wake != NULL && loop.term != NULL &&
                    loop.quit != NULL && event_add(loop.tick, &tick) == 0 &&
                    event_add(loop.wake, NULL) == 0 && event_add(loop.term, NULL) == 0 &&
-                   event_add(loop.quit, NULL) == 0;
+                   event_add(loop.quit, NULL) == 0 && loop.reload != NULL &&
+                   event_add(loop.reload, NULL) == 0;
+    if (started) {
+        hold_reload(false); /* one that came meanwhile is taken now */
+    }
     return started ? 0 : -ENOMEM;
 }
 
 static void stop_events(void) {
-    struct event *events[] = {loop.tick, loop.wake, loop.term, loop.quit};
+    struct event *events[] = {loop.tick, loop.wake, loop.term, loop.quit, loop.reload};
     for (unsigned i = 0; i < ARRAY_LENGTH(events); i++) {
         if (events[i] != NULL) {
             event_free(events[i]);
@@ -134,11 +156,11 @@ static void turn(struct worker *worker) {
 
 /* Secrets first, then the lesser user, then everything that strangers can reach. */
 static int become_unprivileged(struct worker *worker, bool dev) {
-    char error[512];
-    if (auth_new(worker->options, dev, &worker->auth, error, sizeof error) != 0 ||
-        policy_new(worker->options->rooms_file, &worker->policy, error, sizeof error) != 0 ||
-        middleware_new(worker->options, &worker->middleware, error, sizeof error) != 0 ||
-        admin_rule_new(worker->options, &worker->admin, error, sizeof error) != 0) {
+    char error[512] = "the configured files that were handed down can't be used";
+    int config = worker->heritage.config_fd;
+    if ((config >= 0 && config_files_attach(config) != 0) ||
+        reload_read(worker, dev, error, sizeof error) != 0 ||
+        middleware_new(worker->options, &worker->middleware, error, sizeof error) != 0) {
         log_error("%s", error);
         return -EINVAL;
     }
@@ -211,6 +233,9 @@ static void tear_down(struct worker *worker) {
     if (worker->base != NULL) {
         conn_accept_stop(worker);
     }
+    if (worker->auth != NULL && worker->conns != NULL) {
+        auth_stop(worker->auth); /* who waits for its answer is told while there are connections */
+    }
     if (worker->fanout != NULL && worker->conns != NULL) {
         conn_table_free(worker, worker->conns);
     }
@@ -218,9 +243,6 @@ static void tear_down(struct worker *worker) {
     ws_pool_free(worker->ws_pool);
     ws_inflate_free(worker->inflate);
     stop_events();
-    if (worker->auth != NULL) {
-        auth_stop(worker->auth);
-    }
     if (worker->base != NULL) {
         event_base_free(worker->base);
     }
@@ -244,8 +266,10 @@ int worker_main(const struct heritage *heritage, const struct options *options, 
     static struct worker worker; /* it holds the wheel: 16 KB */
     worker.options = options;
     worker.heritage = *heritage;
+    loop.dev = dev;
     name_process(heritage, options);
     signal(SIGPIPE, SIG_IGN);
+    hold_reload(true);
     unsigned seed = 0;
     if (getrandom(&seed, sizeof seed, 0) == (ssize_t)sizeof seed) {
         srandom(seed); /* for spreading pings and reconnects, no secret */

@@ -27,7 +27,7 @@ struct worker {
     struct worker_block *block; /* own one, writable */
     struct stats *stats;        /* block->stats */
     struct auth *auth;
-    struct policy *policy; /* NULL: the built-in table */
+    struct policy *policy;         /* NULL: the built-in table */
     struct middleware *middleware; /* NULL: nothing is configured */
     struct admin_rule *admin;      /* NULL: nobody is an administrator */
     struct ring_read reader;

@@ -1,5 +1,6 @@
 #include "ingest/kafka_config.h"
 
+#include "common/config_files.h"
 #include "common/log.h"
 
 #include <ctype.h>
@@ -165,7 +166,8 @@ static int set(rd_kafka_conf_t *conf, const char *name, const char *value, char 
 }
 
 static int set_file(rd_kafka_conf_t *conf, const char *path, char *error, size_t error_size) {
-    FILE *file = fopen(path, "re");
+    int fd = config_files_open(path);
+    FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
     char *line = NULL;
     size_t size = 0, total = 0;
     unsigned number = 0;
@@ -173,7 +175,8 @@ static int set_file(rd_kafka_conf_t *conf, const char *path, char *error, size_t
     int result = 0;
 
     if (file == NULL) {
-        snprintf(error, error_size, "KAFKA_CONFIG_FILE %s: %s", path, strerror(errno));
+        snprintf(error, error_size, "KAFKA_CONFIG_FILE %s: %s", path,
+                 strerror(fd < 0 ? -fd : errno));
         return -EINVAL;
     }
     while (result == 0 && (length = getline(&line, &size, file)) > 0) {

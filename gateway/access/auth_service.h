@@ -26,7 +26,7 @@ int auth_service_new(const struct options *options, struct auth_service **out, c
 void auth_service_free(struct auth_service *service);
 
 /* Begins to serve on this loop; auth_service_stop() before the loop goes. Calls under way end with `answer`
- * called with ERROR_CODE_COUNT: the context is to be freed, nothing else. -ENOMEM. */
+ * called with ERROR_CODE_COUNT: no answer will come. -ENOMEM. */
 int auth_service_start(struct auth_service *service, struct event_base *base,
                        struct stats *stats) MUST_CHECK;
 void auth_service_stop(struct auth_service *service);

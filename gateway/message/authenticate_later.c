@@ -86,11 +86,10 @@ static void on_answer(void *context, const struct identity *identity, enum error
     struct note *note = context;
 
     LIST_REMOVE(note, link);
-    if (identity != NULL || code != ERROR_CODE_COUNT) {
-        struct conn *conn = conn_find(note->worker, note->conn_index, note->conn_id);
-        if (conn != NULL) {
-            settle(note, conn, identity, code);
-        }
+    struct conn *conn = conn_find(note->worker, note->conn_index, note->conn_id);
+    if (conn != NULL) {
+        /* no answer: the worker stops, or has reloaded and asks another service now */
+        settle(note, conn, identity, code == ERROR_CODE_COUNT ? ERROR_AUTH_UNAVAILABLE : code);
     }
     note_free(note);
 }

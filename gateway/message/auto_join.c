@@ -59,6 +59,19 @@ int auto_join_rooms(struct worker *worker, struct conn *conn, cJSON *joined) {
     return 0;
 }
 
+bool auto_join_names(const char *rooms, struct span user_id, struct span room) {
+    char expanded[ROOM_NAME_MAX_BYTES];
+    struct span name;
+
+    while (next_name(&rooms, &name)) {
+        long length = expand(name, user_id, expanded);
+        if (length >= 0 && span_equal(room, (struct span){expanded, (size_t)length})) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Without the blanks around it; false at the end. An empty list has no name, not one empty name. */
 static bool next_name(const char **at, struct span *name) {
     const char *from = *at;

@@ -14,6 +14,9 @@
  * what is allowed. What passes yields a valid room name for every valid user id. */
 int auto_join_check(const char *rooms, char *error, size_t error_size) MUST_CHECK;
 
+/* True when the list names this room for this user. */
+bool auto_join_names(const char *rooms, struct span user_id, struct span room);
+
 /* Joins them, and adds to the array `joined` the name of each that the connection is now in. A room that
  * the policy denies to this user (`role:admin` to somebody else) is left out; one that the policy has never
  * heard of is joined, since the operator has named it. -ENOMEM. */

@@ -33,3 +33,13 @@ void notice_skipped(struct worker *worker, uint64_t count, const char *reason) {
                   (unsigned long long)count);
     }
 }
+
+void notice_revoked(struct worker *worker, struct conn *conn, const char *room) {
+    cJSON *data = cJSON_CreateObject();
+
+    data =
+        reply_data(data, cJSON_AddStringToObject(data, "channel", room) != NULL &&
+                             cJSON_AddStringToObject(
+                                 data, "reason", error_code_name(ERROR_PERMISSION_DENIED)) != NULL);
+    reply_send(worker, conn, "unsubscribed", data, NULL);
+}

@@ -11,6 +11,8 @@ struct conn;
 void notice_reconnect(struct worker *worker, struct conn *conn, long after_ms, const char *reason);
 /* `token_refresh_required` {expiresIn}: the client's token ends soon. */
 void notice_refresh(struct worker *worker, struct conn *conn, int64_t expires_in_ms);
+/* `unsubscribed` {channel, reason}: the user may no longer be in that room. */
+void notice_revoked(struct worker *worker, struct conn *conn, const char *room);
 /* `skipped` {count, reason} to every authenticated connection; `count` is the most it can have missed. */
 void notice_skipped(struct worker *worker, uint64_t count, const char *reason);
 

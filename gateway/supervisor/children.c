@@ -90,6 +90,19 @@ void children_quit(struct children *children, uint64_t now_ms) {
     step_all(children, 0, children->count, CHILD_QUIT, now_ms);
 }
 
+static void send_signal(const struct child *child, int number);
+
+void children_reload_workers(struct children *children) {
+    for (unsigned i = INGEST + 1; i < children->count; i++) {
+        send_signal(&children->list[i], SIGHUP);
+    }
+}
+
+void children_replace_ingest(struct children *children) {
+    children->list[INGEST].replaced = true;
+    send_signal(&children->list[INGEST], SIGTERM);
+}
+
 bool children_serving(const struct children *children) {
     for (unsigned i = 0; i < children->count; i++) {
         if (children->list[i].life.state != CHILD_RUNNING ||
@@ -279,8 +292,9 @@ static void ended(struct children *children, struct child *child, int status, ui
     child->pid = 0;
     clear_shared(children, child);
     step(children, child, CHILD_EXITED, now_ms);
-    if (child->life.state == CHILD_GONE) {
+    if (child->life.state == CHILD_GONE || child->replaced) {
         log_info("%s (pid %d) %s", child->name, (int)pid, reason);
+        child->replaced = false;
     } else {
         log_error("%s (pid %d) %s; its successor starts in %llu ms", child->name, (int)pid, reason,
                   (unsigned long long)(child->life.due_ms - now_ms));

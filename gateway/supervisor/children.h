@@ -29,6 +29,7 @@ struct child {
     uint32_t slot;   /* in the host block: 0 is ingest, 1 + i worker i */
     pid_t pid;       /* 0: none runs */
     bool ran_before; /* the next start is a restart */
+    bool replaced;   /* told to end, for its successor to read new files */
     shm_u64 *heartbeat;
     uint64_t last_beat;
     struct host_child *shown;
@@ -53,6 +54,10 @@ void children_reap(struct children *children, uint64_t now_ms);
 void children_excuse(struct children *children, uint64_t now_ms);
 
 void children_stop_workers(struct children *children, uint64_t now_ms);
+/* The configured files have changed: workers are told (SIGHUP); ingest is replaced, losing nothing, since its
+ * routes decide what it consumes. */
+void children_reload_workers(struct children *children);
+void children_replace_ingest(struct children *children);
 void children_stop_ingest(struct children *children, uint64_t now_ms);
 /* All at once: SIGQUIT, and SIGKILL soon after. */
 void children_quit(struct children *children, uint64_t now_ms);

@@ -1,6 +1,7 @@
 #include "gateway/supervisor/shared_state.h"
 
 #include "common/clock.h"
+#include "common/config_files.h"
 
 #include <fcntl.h>
 #include <sys/eventfd.h>
@@ -19,6 +20,12 @@ int shared_state_open(uint64_t ring_bytes, unsigned workers, struct shared_state
     int result = open_segment(out, ring_bytes);
     if (result == 0) {
         result = open_host(out);
+    }
+    if (result == 0) {
+        result = config_files_create(&out->ingest_config.write_fd, &out->ingest_config.read_fd);
+    }
+    if (result == 0) {
+        result = config_files_create(&out->worker_config.write_fd, &out->worker_config.read_fd);
     }
     for (unsigned i = 0; i < workers && result == 0; i++) {
         result = open_worker(out, i);
@@ -60,6 +67,8 @@ void shared_state_close(struct shared_state *state) {
     close_fd(&state->limit_fd);
     close_file(&state->segment_file);
     close_file(&state->host_file);
+    close_file(&state->ingest_config);
+    close_file(&state->worker_config);
     for (unsigned i = 0; i < state->worker_count; i++) {
         if (state->workers[i]) {
             worker_block_unmap(state->workers[i]);
@@ -74,6 +83,7 @@ void shared_state_ingest_heritage(const struct shared_state *state, const struct
                                   struct heritage *out) {
     heritage_for(state, HERITAGE_INGEST, 0, &run_as->ingest, out);
     out->segment_fd = state->segment_file.write_fd;
+    out->config_fd = state->ingest_config.read_fd;
     for (unsigned i = 0; i < state->worker_count; i++) {
         /* it takes the sleeping flag back when it wakes a worker */
         out->worker_fd[i] = state->worker_file[i].write_fd;
@@ -86,6 +96,7 @@ void shared_state_worker_heritage(const struct shared_state *state, const struct
                                   struct heritage *out) {
     heritage_for(state, HERITAGE_WORKER, index, &run_as->worker, out);
     out->segment_fd = state->segment_file.read_fd;
+    out->config_fd = state->worker_config.read_fd;
     for (unsigned i = 0; i < state->worker_count; i++) {
         out->worker_fd[i] = state->worker_file[i].read_fd;
     }
@@ -118,7 +129,11 @@ void shared_state_clear_worker(struct shared_state *state, unsigned index) {
 
 static void set_all_closed(struct shared_state *state) {
     const struct shared_file closed = {-1, -1};
-    *state = (struct shared_state){.segment_file = closed, .host_file = closed, .limit_fd = -1};
+    *state = (struct shared_state){.segment_file = closed,
+                                   .host_file = closed,
+                                   .ingest_config = closed,
+                                   .worker_config = closed,
+                                   .limit_fd = -1};
     for (unsigned i = 0; i < HERITAGE_MAX_WORKERS; i++) {
         state->worker_file[i] = closed;
         state->wake_fd[i] = -1;

@@ -22,6 +22,9 @@ struct shared_file {
 struct shared_state {
     struct shared_file segment_file;
     struct shared_file host_file;
+    struct shared_file
+        ingest_config; /* configured files, by who may see them (common/config_files.h) */
+    struct shared_file worker_config;
     struct shared_file worker_file[HERITAGE_MAX_WORKERS];
     int wake_fd[HERITAGE_MAX_WORKERS];
     int limit_fd; /* all workers write it; -1 without limits */

@@ -2,6 +2,7 @@
 
 #include "common/log.h"
 #include "gateway/supervisor/config_check.h"
+#include "gateway/supervisor/configured_files.h"
 #include "gateway/supervisor/dev.h"
 
 #include <stdio.h>
@@ -16,9 +17,9 @@
 typedef int start_step(struct start *start, char *error, size_t size);
 
 static start_step open_programs, check_configuration, find_users, raise_limits, open_listeners,
-    open_state, prepare_dev;
+    open_state, read_files, prepare_dev;
 static start_step *const steps[] = {open_programs,  check_configuration, find_users, raise_limits,
-                                    open_listeners, open_state,          prepare_dev};
+                                    open_listeners, open_state,          read_files, prepare_dev};
 
 int start_open(int argc, char *const *argv, const struct options *options, bool dev,
                struct start *out) {
@@ -148,6 +149,12 @@ static int mint_token(struct start *start) {
     free(argv);
     start->token[strcspn(start->token, "\n")] = '\0';
     return result;
+}
+
+/* Here and not when a child starts: the successor of a killed one must not find another configuration. */
+static int read_files(struct start *start, char *error, size_t size) {
+    int changed = configured_files_read(start->options, start->dev, &start->state, error, size);
+    return changed < 0 ? STATUS_BAD : 0;
 }
 
 static int prepare_dev(struct start *start, char *error, size_t size) {

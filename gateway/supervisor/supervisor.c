@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "gateway/supervisor/children.h"
 #include "gateway/supervisor/config_check.h"
+#include "gateway/supervisor/configured_files.h"
 #include "gateway/supervisor/dev.h"
 #include "gateway/supervisor/sd_notify.h"
 #include "gateway/supervisor/start.h"
@@ -244,10 +245,48 @@ static void on_quit(struct supervisor *supervisor, uint64_t now_ms) {
     children_quit(&supervisor->children, now_ms);
 }
 
+/* New files for everybody, or the old for everybody: a child checks them first. */
+static void reload(struct supervisor *supervisor) {
+    struct start *start = supervisor->start;
+    char error[1024] = "";
+    if (config_check_by_child(&start->programs, start->argc, start->argv) != 0) {
+        log_error("reload refused: the old configuration stays");
+        return;
+    }
+    int changed =
+        configured_files_read(start->options, start->dev, &start->state, error, sizeof(error));
+    if (changed < 0) {
+        log_error("reload refused, the old configuration stays: %s", error);
+        return;
+    }
+    log_info("reload: %s", changed == 0                   ? "no file has changed"
+                           : changed == CONFIGURED_INGEST ? "ingest is replaced"
+                           : changed == CONFIGURED_WORKERS
+                               ? "workers take the new files"
+                               : "workers take the new files, ingest is replaced");
+    if (changed & CONFIGURED_WORKERS) {
+        children_reload_workers(&supervisor->children);
+    }
+    if (changed & CONFIGURED_INGEST) {
+        children_replace_ingest(&supervisor->children);
+    }
+}
+
 static void on_reload(struct supervisor *supervisor, uint64_t now_ms) {
-    (void)supervisor;
-    (void)now_ms;
-    log_warn("SIGHUP: this version can't reload its configuration; nothing has changed");
+    char line[64];
+    if (supervisor->phase != SERVING) {
+        log_warn("SIGHUP: not while starting or stopping; nothing has changed");
+        return;
+    }
+    /* systemd 252 has no notify-reload, but shows the state (sd_notify(3)) */
+    snprintf(line, sizeof(line), "RELOADING=1\nMONOTONIC_USEC=%llu",
+             (unsigned long long)(clock_mono_ns() / 1000));
+    sd_notify_send(&supervisor->notify, line);
+    reload(supervisor);
+    sd_notify_send(&supervisor->notify, "READY=1");
+    /* the check took its time here: nobody is hung because of it */
+    supervisor->last_turn_ms = clock_mono_ms();
+    children_excuse(&supervisor->children, now_ms);
 }
 
 static void on_upgrade(struct supervisor *supervisor, uint64_t now_ms) {
