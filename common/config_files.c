@@ -112,7 +112,7 @@ int config_files_attach(int read_fd) {
 }
 
 int config_files_open(const char *path) {
-    int fd;
+    int fd = -1;
 
     if (attached != NULL && copy_stored(path, &fd) == 1) {
         return fd;
@@ -211,7 +211,9 @@ static int copy_stored(const char *path, int *fd) {
                 return copy;
             }
         }
+#ifndef __SANITIZE_THREAD__ /* it knows no fences, and warns; these are processes, not threads */
         atomic_thread_fence(memory_order_acquire);
+#endif
         if (atomic_load_explicit(&attached->generation, memory_order_relaxed) == before) {
             *fd = copy;
             return copy >= 0;
