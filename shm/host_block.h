@@ -4,6 +4,7 @@
 #define MOONX_SHM_HOST_BLOCK_H
 
 #include "common/heritage.h"
+#include "shm/block.h"
 #include "shm/order.h"
 
 #define HOST_BLOCK_MAGIC   0x6d6f6f6e686f7374ull
@@ -25,9 +26,7 @@ struct host_child {
 };
 
 struct host_block {
-    uint64_t magic;
-    uint32_t version;
-    uint32_t size;
+    struct block_head head;
     int64_t started_wall_ms;
     uint64_t started_mono_ns;
     uint32_t worker_count;

@@ -2,46 +2,19 @@
 
 #include "shm/region.h"
 
-#include <unistd.h>
+static const struct block_head head = {WORKER_BLOCK_MAGIC, WORKER_BLOCK_VERSION,
+                                       sizeof(struct worker_block)};
 
 int worker_block_create(int *fd) {
-    int made = -1;
-    int result = region_create("moonx-worker", sizeof(struct worker_block), &made);
-    if (result < 0)
-        return result;
-
-    struct worker_block *block;
-    void *region;
-    size_t size;
-    result = region_map(made, true, sizeof(*block), &region, &size);
-    if (result < 0) {
-        close(made);
-        return result;
-    }
-    block = region;
-    block->magic = WORKER_BLOCK_MAGIC;
-    block->version = WORKER_BLOCK_VERSION;
-    block->size = sizeof(*block);
-    region_unmap(region, size);
-    *fd = made;
-    return 0;
+    return block_create("moonx-worker", &head, fd);
 }
 
 int worker_block_map(int fd, bool writable, struct worker_block **out) {
-    void *region;
-    size_t size;
-    int result = region_map(fd, writable, sizeof(struct worker_block), &region, &size);
-    if (result < 0)
-        return result;
-
-    struct worker_block *block = region;
-    if (size != sizeof(*block) || block->magic != WORKER_BLOCK_MAGIC ||
-        block->version != WORKER_BLOCK_VERSION || block->size != sizeof(*block)) {
-        region_unmap(region, size);
-        return -EPROTO;
-    }
-    *out = block;
-    return 0;
+    void *block;
+    int result = block_map(fd, writable, &head, &block);
+    if (result == 0)
+        *out = block;
+    return result;
 }
 
 void worker_block_unmap(struct worker_block *block) {

@@ -4,6 +4,7 @@
 #ifndef MOONX_SHM_WORKER_BLOCK_H
 #define MOONX_SHM_WORKER_BLOCK_H
 
+#include "shm/block.h"
 #include "shm/order.h"
 #include "shm/stats.h"
 
@@ -15,9 +16,7 @@ enum worker_state { WORKER_ABSENT, WORKER_STARTING, WORKER_SERVING, WORKER_DRAIN
 
 /* Padded on purpose: no two writers on one cache line. */
 struct worker_block { // NOLINT(clang-analyzer-optin.performance.Padding)
-    uint64_t magic;
-    uint32_t version;
-    uint32_t size;
+    struct block_head head;
     _Alignas(CACHE_LINE) shm_u64
         heartbeat_ns; /* CLOCK_MONOTONIC, at least every second; 0: not yet */
     shm_u32 pid;

@@ -124,13 +124,13 @@ START_TEST(a_block_of_another_version_is_refused) {
     struct worker_block *block, *again = NULL;
     ck_assert_int_eq(worker_block_create(&fd), 0);
     ck_assert_int_eq(worker_block_map(fd, true, &block), 0);
-    block->version++;
+    block->head.version++;
     ck_assert_int_eq(worker_block_map(fd, false, &again), -EPROTO);
-    block->version--;
-    block->size--;
+    block->head.version--;
+    block->head.size--;
     ck_assert_int_eq(worker_block_map(fd, false, &again), -EPROTO);
-    block->size++;
-    block->magic++;
+    block->head.size++;
+    block->head.magic++;
     ck_assert_int_eq(worker_block_map(fd, false, &again), -EPROTO);
     ck_assert_ptr_null(again);
     worker_block_unmap(block);
