@@ -39,8 +39,8 @@ static void tell_skipped(struct worker *worker, uint64_t skipped, const char *wh
 
 /* False: nothing more to read now. */
 static bool receive_next(struct worker *worker, long *deliveries) {
-    const struct record *record;
-    uint64_t skipped, before = worker->reader.sequence;
+    const struct record *record = NULL;
+    uint64_t skipped = 0, before = worker->reader.sequence;
     switch (ring_read_next(&worker->reader, &record, &skipped)) {
     case RING_OK:
         receive_one(worker, record, deliveries);
