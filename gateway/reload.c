@@ -41,7 +41,6 @@ int reload_read(struct worker *worker, bool dev, char *error, size_t error_size)
 /* Rooms that one connection has to leave. */
 struct revoked {
     const struct worker *worker;
-    const struct conn *conn;
     struct policy_subject subject;
     unsigned count;
     char (*names)[ROOM_NAME_MAX_BYTES + 1]; /* room for as many as it is in */
@@ -67,7 +66,6 @@ static void take_rooms(struct worker *worker, struct conn *conn, void *context) 
     struct span roles[IDENTITY_ROLES_MAX];
     struct revoked revoked = {
         .worker = worker,
-        .conn = conn,
         .subject = {.user_id = conn_user_id(worker, conn),
                     .role_count = conn_roles(worker, conn, roles, IDENTITY_ROLES_MAX),
                     .roles = roles},

@@ -24,7 +24,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -174,8 +173,6 @@ static int become_unprivileged(struct worker *worker, bool dev) {
         return result;
     }
     secret_protect_process();
-    /* setuid has cleared it: a worker must not outlive its supervisor */
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
     return 0;
 }
 
