@@ -66,9 +66,7 @@ static void take_rooms(struct worker *worker, struct conn *conn, void *context) 
     struct span roles[IDENTITY_ROLES_MAX];
     struct revoked revoked = {
         .worker = worker,
-        .subject = {.user_id = conn_user_id(worker, conn),
-                    .role_count = conn_roles(worker, conn, roles, IDENTITY_ROLES_MAX),
-                    .roles = roles},
+        .subject = conn_subject(worker, conn, roles),
     };
     if (conn->state != CONN_LIVE || conn->room_count == 0) {
         return;

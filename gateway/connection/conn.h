@@ -5,6 +5,7 @@
 
 #include "common/code_table.h"
 #include "gateway/access/identity.h"
+#include "gateway/access/policy.h"
 #include "gateway/worker.h"
 
 #define CONN_ID_BYTES 24
@@ -22,6 +23,14 @@ struct span conn_user_id(const struct worker *worker, const struct conn *conn); 
 /* Up to `most` roles of its token into roles[]; the spans live as long as the connection. */
 unsigned conn_roles(const struct worker *worker, const struct conn *conn, struct span *roles,
                     unsigned most);
+/* Who it is to the room policy; roles[] is the caller's, IDENTITY_ROLES_MAX of them. */
+static inline struct policy_subject conn_subject(const struct worker *worker,
+                                                 const struct conn *conn, struct span *roles) {
+    return (struct policy_subject){.user_id = conn_user_id(worker, conn),
+                                   .role_count =
+                                       conn_roles(worker, conn, roles, IDENTITY_ROLES_MAX),
+                                   .roles = roles};
+}
 
 /* Makes the connection the user's: PENDING becomes LIVE, the deadline becomes the token's expiry.
  * Calling it on an authenticated connection is a refresh: -EPERM when the user is another.

@@ -131,11 +131,7 @@ static long expand(struct span name, struct span user_id, char *room) {
 static int join_one(struct worker *worker, struct conn *conn, struct span room, cJSON *joined) {
     struct span roles[IDENTITY_ROLES_MAX];
     char name[ROOM_NAME_MAX_BYTES + 1];
-    struct policy_subject subject = {
-        .user_id = conn_user_id(worker, conn),
-        .role_count = conn_roles(worker, conn, roles, IDENTITY_ROLES_MAX),
-        .roles = roles,
-    };
+    struct policy_subject subject = conn_subject(worker, conn, roles);
     int result;
 
     if (policy_may_join(worker->policy, room, &subject) == POLICY_DENY) {

@@ -60,14 +60,11 @@ void subscribe_each_of_message(struct worker *worker, struct conn *conn,
 static bool may_join(const struct worker *worker, const struct conn *conn,
                      const struct channel_rooms *rooms, enum error_code *code) {
     struct span roles[IDENTITY_ROLES_MAX];
-    struct policy_subject subject = {
-        .user_id = conn_user_id(worker, conn),
-        .role_count = conn_roles(worker, conn, roles, IDENTITY_ROLES_MAX),
-        .roles = roles,
-    };
+    struct policy_subject subject = conn_subject(worker, conn, roles);
 
     for (unsigned i = 0; i < rooms->count; i++) {
-        enum policy_result result = policy_may_join(worker->policy, span_of(rooms->names[i]), &subject);
+        enum policy_result result =
+            policy_may_join(worker->policy, span_of(rooms->names[i]), &subject);
         if (result != POLICY_ALLOW) {
             *code = result == POLICY_DENY ? ERROR_PERMISSION_DENIED : ERROR_UNKNOWN_CHANNEL;
             return false;
