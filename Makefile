@@ -185,6 +185,7 @@ endef
 deps: ## installs the Debian packages that building and running need
 	$(call install_packages,$(RUN_PACKAGES))
 deps-test: ## the same for the tests
+deps-test: deps
 	$(call install_packages,$(RUN_PACKAGES) $(TEST_PACKAGES))
 
 run: ## builds and starts the gateway in development mode, with its own broker and demo stream

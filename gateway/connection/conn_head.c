@@ -67,7 +67,7 @@ static void refuse_token(struct worker *worker, struct conn *conn, enum error_co
 static void become_websocket(struct worker *worker, struct conn *conn, struct span response) {
     head_gate_free(conn->input);
     conn->input = NULL;
-    conn->flags &= (uint8_t)~CONN_INPUT_IS_HEAD;
+    conn->flags &= (uint16_t)~CONN_INPUT_IS_HEAD;
     stats_add(worker->stats, STAT_HTTP_REQUESTS, 1);
     stats_add(worker->stats, STAT_UPGRADES, 1);
     conn_set_state(worker, conn, CONN_PENDING);
@@ -145,7 +145,7 @@ static void upgrade(struct worker *worker, struct conn *conn, const struct http_
         refuse_token(worker, conn, code);
         return;
     }
-    conn->flags |= (uint8_t)(deflate ? CONN_DEFLATE : 0u);
+    conn->flags |= (uint16_t)(deflate ? CONN_DEFLATE : 0u);
     if (found == -EINPROGRESS) {
         memcpy(kept, token.data, token.length); /* auth_verify() has looked at its length */
         token.data = kept;

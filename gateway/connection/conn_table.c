@@ -87,7 +87,7 @@ void conn_set_state(struct worker *worker, struct conn *conn, enum conn_state st
     if ((before & COUNT_WEBSOCKET) && !(after & COUNT_WEBSOCKET)) {
         stats_add(worker->stats, STAT_CLOSED, 1);
     }
-    conn->state = (uint8_t)state;
+    conn->state = (uint8_t)state & 0xfu;
 }
 
 struct conn *conn_new(struct worker *worker, int fd) {

@@ -69,12 +69,12 @@ struct conn {
     uint32_t limit_refusals : 8; /* messages refused, less those accepted since */
     uint32_t limit_user : 24;
     uint32_t limit_early : 8; /* messages before authentication */
-    uint16_t room_count;     /* rooms joined, personal ones counted */
-    uint8_t state;           /* enum conn_state */
-    uint8_t flags;           /* enum conn_flag */
-    uint8_t personal;        /* ROOM_KIND_BIT()s of the personal rooms joined */
-    uint8_t failures;        /* refused tokens */
-    uint16_t refresh_lead_s; /* a new token is asked for so long before expires_s; 0: no more */
+    uint16_t room_count;      /* rooms joined, personal ones counted */
+    uint16_t flags;           /* enum conn_flag */
+    uint8_t state : 4;        /* enum conn_state */
+    uint8_t failures : 4;     /* refused tokens */
+    uint8_t personal;         /* ROOM_KIND_BIT()s of the personal rooms joined */
+    uint16_t refresh_lead_s;  /* a new token is asked for so long before expires_s; 0: no more */
 };
 static_assert(sizeof(struct conn) <= 128, "an idle connection must stay small");
 

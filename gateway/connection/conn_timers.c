@@ -75,7 +75,7 @@ void conn_timers_set_expiry(struct worker *worker, struct conn *conn, int64_t ex
 
 void conn_timers_alive(struct worker *worker, struct conn *conn) {
     if (conn->flags & CONN_AWAITING_PONG) {
-        conn->flags &= (uint8_t)~CONN_AWAITING_PONG;
+        conn->flags &= (uint16_t)~CONN_AWAITING_PONG;
         conn->ping_tick = tick_in(worker, (uint64_t)worker->options->ws_ping_interval);
     }
 }

@@ -130,7 +130,7 @@ void conn_flush_now(struct worker *worker, struct conn *conn) {
 }
 
 void conn_flush_unblocked(struct worker *worker, struct conn *conn) {
-    conn->flags &= (uint8_t)~CONN_BLOCKED;
+    conn->flags &= (uint16_t)~CONN_BLOCKED;
     conn_timers_alive(worker, conn); /* its pong stands behind all that it has yet to read */
     if (conn_poll_wait_readable(worker, conn) != 0) {
         conn_kill(worker, conn);

@@ -32,7 +32,7 @@ void flush_schedule_remove(struct flush_schedule *schedule, struct conn *conn) {
         list->last = conn->flush_previous;
     }
     conn->flush_next = conn->flush_previous = 0;
-    conn->flags &= (uint8_t) ~(CONN_FLUSH_LISTED | CONN_FLUSH_FIRST);
+    conn->flags &= (uint16_t) ~(CONN_FLUSH_LISTED | CONN_FLUSH_FIRST);
     schedule->count--;
 }
 
@@ -46,7 +46,7 @@ void flush_schedule_add(struct flush_schedule *schedule, struct conn *conn, bool
         }
         flush_schedule_remove(schedule, conn);
     }
-    conn->flags |= (uint8_t)(CONN_FLUSH_LISTED | (first ? CONN_FLUSH_FIRST : 0u));
+    conn->flags |= (uint16_t)(CONN_FLUSH_LISTED | (first ? CONN_FLUSH_FIRST : 0u));
     struct flush_list *list = list_of(schedule, conn);
     conn->flush_previous = list->last;
     conn->flush_next = 0;
