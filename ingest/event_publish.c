@@ -124,7 +124,7 @@ static void fill_header(struct record *record, const struct route *route,
     record->expiry_ms = 0;
     record->trace = 0;
     record->checksum = 0;
-    record->reserved1 = 0;
+    record->snapshot_slot = 0;
 }
 
 static void fill_rooms(struct record *record, const struct event_rooms *rooms) {

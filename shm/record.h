@@ -2,7 +2,7 @@
  *
  *   0  length u32      whole record, multiple of 8, header included
  *   4  kind u16        enum record_kind; RECORD_PAD fills the ring's end (only length and kind are valid)
- *   6  flags u16
+ *   6  flags u16       RECORD_FLAG_…
  *   8  sequence u64    1, 2, 3 … per ring (a lap is counted exactly by it)
  *  16  offset i64      in its topic-partition
  *  24  partition u32   index into the positions table (shm/positions.h), or RECORD_NO_PARTITION
@@ -16,7 +16,7 @@
  *  72  envelope_at u32      from the record's start
  *  76  envelope_length u32
  *  80  checksum u32    of envelope and names; 0: not computed (torture builds only)
- *  84  reserved u32
+ *  84  snapshot_slot u32    1 + its key's slot in the snapshot table (shm/snapshot_table.h); 0: none
  *  88  rooms[room_count] of struct record_room (32 bytes each)
  *   …  room names, then the envelope, then zero bytes up to a multiple of 8
  *
@@ -33,6 +33,9 @@
 #define RECORD_NO_PARTITION UINT32_MAX
 
 enum record_kind { RECORD_PAD = 1, RECORD_EVENT = 2, RECORD_HISTORY = 3, RECORD_CONTROL = 4 };
+
+/* Only its key's newest value counts: who catches up is spared the ones before it. */
+#define RECORD_FLAG_CONFLATED (1u << 0)
 
 struct record_room {
     uint64_t hash;        /* room_name_hash() of the key (user id or whole name) */
@@ -61,7 +64,7 @@ struct record {
     uint32_t envelope_at;
     uint32_t envelope_length;
     uint32_t checksum;
-    uint32_t reserved1;
+    uint32_t snapshot_slot;
     struct record_room rooms[];
 };
 static_assert(offsetof(struct record, rooms) == 88, "record layout");
