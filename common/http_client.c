@@ -1,6 +1,10 @@
 #include "common/http_client.h"
 
+#include "common/http_tls.h"
+#include "common/http_url.h"
+
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/dns.h>
 #include <event2/event.h>
 #include <event2/http.h>
@@ -8,7 +12,6 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
-#define PORT_DEFAULT     80
 #define HEADER_BYTES_MAX 16384
 
 struct call {
@@ -21,6 +24,7 @@ struct call {
     bool reused; /* sent on a connection that had served before */
     bool ended;  /* status and answer stand */
     int status;
+    const char *fault; /* NULL: nothing special */
     char *answer;
     size_t answer_length;
     enum evhttp_cmd_type method;
@@ -35,28 +39,29 @@ struct slot {
     struct evhttp_request *request;
     struct call *call;
     bool served;          /* the connection has answered before */
+    bool closed;          /* the service has closed it since */
     struct event *settle; /* after the library's callback has returned */
 };
 
 struct http_client {
     struct event_base *base;
     struct evdns_base *dns;
-    char *host;
-    char *target;
-    uint16_t port;
+    const struct http_tls *tls; /* NULL: http */
+    struct http_url url;
     uint32_t timeout_ms;
     struct slot slots[HTTP_CLIENT_CONNECTIONS];
     STAILQ_HEAD(, call) queue;
     unsigned queued;
 };
 
-static int read_url(struct http_client *client, const char *url, const char *path);
+static struct evdns_base *resolver_new(struct event_base *base);
 static int add_call(struct http_client *client, enum evhttp_cmd_type method, struct span body,
                     http_client_done *done, void *context);
 static void start_next(struct http_client *client);
 static void start(struct slot *slot, struct call *call);
 static bool send_call(struct slot *slot);
 static bool open_connection(struct slot *slot);
+static void on_close(struct evhttp_connection *connection, void *context);
 static void drop_connection(struct slot *slot);
 static void on_answer(struct evhttp_request *request, void *context);
 static void take_answer(struct call *call, struct evhttp_request *request);
@@ -64,33 +69,8 @@ static void on_settle(evutil_socket_t fd, short what, void *context);
 static void on_deadline(evutil_socket_t fd, short what, void *context);
 static void finish(struct call *call, bool told);
 
-int http_client_check(const char *url, const char **why) {
-    struct evhttp_uri *uri = evhttp_uri_parse(url);
-    const char *scheme = uri == NULL ? NULL : evhttp_uri_get_scheme(uri);
-    const char *host = uri == NULL ? NULL : evhttp_uri_get_host(uri);
-    const char *fault = NULL;
-
-    if (scheme == NULL || host == NULL || host[0] == '\0') {
-        fault = "is not http://HOST[:PORT]";
-    } else if (evutil_ascii_strcasecmp(scheme, "http") != 0) {
-        fault = "is not http://HOST[:PORT]; put a proxy that speaks TLS before a service on "
-                "another host";
-    } else if (evhttp_uri_get_userinfo(uri) != NULL || evhttp_uri_get_query(uri) != NULL ||
-               evhttp_uri_get_fragment(uri) != NULL) {
-        fault = "has more than a host, a port and a path";
-    }
-    if (uri != NULL) {
-        evhttp_uri_free(uri);
-    }
-    if (fault != NULL) {
-        *why = fault;
-        return -EINVAL;
-    }
-    return 0;
-}
-
-int http_client_new(struct event_base *base, const char *url, const char *path, uint32_t timeout_ms,
-                    struct http_client **out) {
+int http_client_new(struct event_base *base, const struct http_tls *tls, const char *url,
+                    const char *path, uint32_t timeout_ms, struct http_client **out) {
     struct http_client *client = calloc(1, sizeof(*client));
     int error = -ENOMEM;
 
@@ -107,12 +87,13 @@ int http_client_new(struct event_base *base, const char *url, const char *path, 
             goto out;
         }
     }
-    error = read_url(client, url, path);
-    client->dns = evdns_base_new(base, EVDNS_BASE_INITIALIZE_NAMESERVERS);
-    if (client->dns == NULL) {
-        /* No resolv.conf: numeric addresses and /etc/hosts still work. */
-        client->dns = evdns_base_new(base, 0);
+    error = http_url_read(url, path, &client->url);
+    if (error == 0 && client->url.https && tls == NULL) {
+        error = -EINVAL; /* never in the clear instead */
+        goto out;
     }
+    client->tls = client->url.https ? tls : NULL;
+    client->dns = resolver_new(base);
     if (error == 0 && client->dns != NULL) {
         *out = client;
         return 0;
@@ -146,8 +127,7 @@ void http_client_free(struct http_client *client) {
     if (client->dns != NULL) {
         evdns_base_free(client->dns, 0);
     }
-    free(client->host);
-    free(client->target);
+    http_url_done(&client->url);
     free(client);
 }
 
@@ -193,26 +173,17 @@ static int add_call(struct http_client *client, enum evhttp_cmd_type method, str
     return 0;
 }
 
-static int read_url(struct http_client *client, const char *url, const char *path) {
-    struct evhttp_uri *uri = evhttp_uri_parse(url);
-    int port, length;
+/* Without a resolv.conf numeric addresses and /etc/hosts still work. */
+static struct evdns_base *resolver_new(struct event_base *base) {
+    struct evdns_base *dns = evdns_base_new(base, EVDNS_BASE_INITIALIZE_NAMESERVERS);
 
-    if (uri == NULL) {
-        return -EINVAL;
+    if (dns == NULL) {
+        dns = evdns_base_new(base, 0);
+        if (dns != NULL) {
+            (void)evdns_base_load_hosts(dns, "/etc/hosts");
+        }
     }
-    port = evhttp_uri_get_port(uri);
-    client->port = (uint16_t)(port > 0 ? port : PORT_DEFAULT);
-    client->host = strdup(evhttp_uri_get_host(uri));
-    length = asprintf(&client->target, "%s%s", evhttp_uri_get_path(uri), path);
-    if (length == 0) {
-        free(client->target);
-        client->target = strdup("/");
-    }
-    evhttp_uri_free(uri);
-    if (length < 0) {
-        client->target = NULL;
-    }
-    return client->host == NULL || client->target == NULL ? -ENOMEM : 0;
+    return dns;
 }
 
 static void start_next(struct http_client *client) {
@@ -243,6 +214,9 @@ static bool send_call(struct slot *slot) {
     struct evkeyvalq *headers;
     struct evhttp_request *request;
 
+    if (slot->connection != NULL && slot->closed) {
+        drop_connection(slot); /* TLS can't be begun a second time on it */
+    }
     if (slot->connection == NULL && !open_connection(slot)) {
         return false;
     }
@@ -252,7 +226,7 @@ static bool send_call(struct slot *slot) {
     }
     call->reused = slot->served;
     headers = evhttp_request_get_output_headers(request);
-    if (evhttp_add_header(headers, "Host", slot->client->host) != 0 ||
+    if (evhttp_add_header(headers, "Host", slot->client->url.authority) != 0 ||
         (call->length > 0 && evhttp_add_header(headers, "Content-Type", "application/json") != 0) ||
         evhttp_add_header(headers, "Accept", "application/json") != 0 ||
         evbuffer_add(evhttp_request_get_output_buffer(request), call->body, call->length) != 0) {
@@ -261,7 +235,8 @@ static bool send_call(struct slot *slot) {
     }
     slot->request = request;
     /* On failure the library has freed the request. */
-    if (evhttp_make_request(slot->connection, request, call->method, slot->client->target) != 0) {
+    if (evhttp_make_request(slot->connection, request, call->method, slot->client->url.target) !=
+        0) {
         slot->request = NULL;
         return false;
     }
@@ -270,17 +245,34 @@ static bool send_call(struct slot *slot) {
 
 static bool open_connection(struct slot *slot) {
     struct http_client *client = slot->client;
+    struct bufferevent *tls = NULL;
 
-    slot->connection = evhttp_connection_base_bufferevent_new(client->base, client->dns, NULL,
-                                                              client->host, client->port);
+    if (client->tls != NULL &&
+        (tls = http_tls_connection(client->tls, client->base, client->url.host)) == NULL) {
+        return false;
+    }
+    slot->connection = evhttp_connection_base_bufferevent_new(client->base, client->dns, tls,
+                                                              client->url.host, client->url.port);
     if (slot->connection == NULL) {
+        if (tls != NULL) {
+            bufferevent_free(tls);
+        }
         return false;
     }
     slot->served = false;
+    slot->closed = false;
+    evhttp_connection_set_closecb(slot->connection, on_close, slot);
     evhttp_connection_set_max_body_size(slot->connection, HTTP_CLIENT_ANSWER_BYTES);
     evhttp_connection_set_max_headers_size(slot->connection, HEADER_BYTES_MAX);
     evhttp_connection_set_retries(slot->connection, 0);
     return true;
+}
+
+static void on_close(struct evhttp_connection *connection, void *context) {
+    struct slot *slot = context;
+
+    (void)connection;
+    slot->closed = true;
 }
 
 static void drop_connection(struct slot *slot) {
@@ -303,6 +295,9 @@ static void on_answer(struct evhttp_request *request, void *context) {
     if (slot->call != NULL) {
         slot->call->ended = true;
         take_answer(slot->call, request);
+        if (slot->call->status == 0 && slot->client->tls != NULL) {
+            slot->call->fault = http_tls_fault(evhttp_connection_get_bufferevent(slot->connection));
+        }
         event_active(slot->settle, 0, 0);
     }
 }
@@ -362,7 +357,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *context) {
         slot->call = NULL;
     }
     if (!call->ended) {
-        call->status = 0;
+        call->fault = "no answer in time";
     }
     finish(call, true);
     start_next(client);
@@ -371,6 +366,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *context) {
 static void finish(struct call *call, bool told) {
     const struct http_answer answer = {
         .status = call->status,
+        .fault = call->fault != NULL ? call->fault : "no answer",
         .body = {call->answer == NULL ? "" : call->answer, call->answer_length}};
 
     event_free(call->deadline);

@@ -1,6 +1,7 @@
-/* Calls to one service over http, by libevent's client: a few connections that are kept open, a bounded queue
- * behind them, for each call one absolute deadline (queueing and a drip of bytes counted), a bound on the answer's
- * size, and one retry when a kept connection turns out to have been closed. Owned by one process and its loop. */
+/* Calls to one service over http or https, by libevent's client: a few connections that are kept open, a bounded queue
+ * behind them, for each call one absolute deadline (queueing, the name's resolution and a drip of bytes counted), a
+ * bound on the answer's size, and one retry when a kept connection turns out to have been closed. Names are resolved
+ * by libevent's own resolver: nothing here blocks. Owned by one process and its loop. */
 #ifndef MOONX_COMMON_HTTP_CLIENT_H
 #define MOONX_COMMON_HTTP_CLIENT_H
 
@@ -12,22 +13,22 @@
 
 struct event_base;
 struct http_client;
+struct http_tls;
 
 struct http_answer {
-    int status; /* 0: none came (refused, timeout, too long, garbage) */
+    int status; /* 0: none came (refused, timeout, too long, garbage, a bad certificate) */
     struct span body;
+    const char *fault; /* status 0: why, a few static words for the log; never NULL */
 };
 
 /* Called once for each call, from the loop, never from within http_client_post(). `answer` NULL: the client is
  * being freed, and all that may be done is to free `context`. */
 typedef void http_client_done(void *context, const struct http_answer *answer);
 
-/* `http://HOST[:PORT][/BASE]`: -EINVAL with *why (static) for anything else. Pure. */
-int http_client_check(const char *url, const char **why) MUST_CHECK;
-
-/* `url` has passed the check; `path` is appended to its base. -ENOMEM. */
-int http_client_new(struct event_base *base, const char *url, const char *path, uint32_t timeout_ms,
-                    struct http_client **out) MUST_CHECK;
+/* `url` has passed http_url_check(); `path` is appended to its base. `tls` may be NULL for http (-EINVAL for https).
+ * -ENOMEM. */
+int http_client_new(struct event_base *base, const struct http_tls *tls, const char *url,
+                    const char *path, uint32_t timeout_ms, struct http_client **out) MUST_CHECK;
 void http_client_free(struct http_client *client);
 
 /* A GET of the address. As http_client_post(). */

@@ -65,7 +65,7 @@
     X(text, jwt_jwks_file, "JWT_JWKS_FILE", "", "", "", NULL,                                            \
       0, 4096, "", "authentication", "JSON web key set; a token's `kid` says which key.")                 \
     X(text, jwt_jwks_url, "JWT_JWKS_URL", "", "", "", NULL,                                              \
-      0, 2048, "", "authentication", "Where the issuer publishes its key set, http://HOST[:PORT]/PATH.")  \
+      0, 2048, "", "authentication", "Where the issuer publishes its key set, http[s]://HOST[:PORT]/PATH.")  \
     X(int, jwt_jwks_refresh, "JWT_JWKS_REFRESH", "", "", "600000", NULL,                                 \
       100, 86400000, "ms", "authentication", "How often the published key set is fetched.")               \
     X(text, jwt_algorithms, "JWT_ALGORITHMS", "", "", "", NULL,                                          \
@@ -81,12 +81,15 @@
       100, 600000, "ms", "authentication", "Time for a new connection to authenticate.")                  \
     X(text, auth_service_url, "AUTH_SERVICE_URL", "", "", "", NULL,                                      \
       0, 2048, "", "authentication",                                                                      \
-      "Auth service that is asked about tokens no configured key verifies, http://HOST[:PORT].")          \
+      "Auth service that is asked about tokens no configured key verifies, http[s]://HOST[:PORT].")          \
     X(text, auth_service_verify_endpoint, "AUTH_SERVICE_VERIFY_ENDPOINT", "", "",                        \
       "/api/v1/auth/verify", NULL, 1, 1024, "", "authentication",                                         \
       "Its path: POST {\"token\"}, answered by {\"user\"} or 401.")                                       \
     X(int, auth_service_timeout, "AUTH_SERVICE_TIMEOUT", "", "", "5000", NULL,                           \
       10, 60000, "ms", "authentication", "Time for its whole answer.")                                    \
+    X(text, http_client_ca_file, "HTTP_CLIENT_CA_FILE", "", "", "", NULL,                                \
+      0, 4096, "", "authentication",                                                                      \
+      "PEM file of the authorities that https services are verified with; empty: the system's.")          \
     X(bool, ws_query_token, "WS_QUERY_TOKEN", "", "", "false", NULL,                                     \
       0, 0, "", "authentication",                                                                         \
       "Accept a token in the address (?token=); addresses end up in logs of proxies and browsers.")       \

@@ -1,5 +1,7 @@
 #include "gateway/access/auth.h"
 
+#include "common/http_tls.h"
+#include "common/http_url.h"
 #include "gateway/access/jwks_url.h"
 #include "gateway/access/jwt_config.h"
 
@@ -10,8 +12,12 @@ struct auth {
     struct auth_jwt jwt;
     struct jwks_url *published;   /* NULL: none configured */
     struct auth_service *service; /* NULL: none configured */
+    struct http_tls *tls;         /* NULL: nobody is asked by https */
     char warning[160];            /* "" for none */
 };
+
+static int read_authorities(const struct options *options, struct http_tls **out, char *error,
+                            size_t error_size);
 
 int auth_new(const struct options *options, bool dev, struct auth **out, char *error,
              size_t error_size) {
@@ -36,6 +42,9 @@ int auth_new(const struct options *options, bool dev, struct auth **out, char *e
     if (result == 0) {
         result = auth_service_new(options, &auth->service, error, error_size);
     }
+    if (result == 0) {
+        result = read_authorities(options, &auth->tls, error, error_size);
+    }
     if (result != 0) {
         auth_free(auth);
         return result;
@@ -44,11 +53,25 @@ int auth_new(const struct options *options, bool dev, struct auth **out, char *e
     return 0;
 }
 
+static int read_authorities(const struct options *options, struct http_tls **out, char *error,
+                            size_t error_size) {
+    const char *const urls[] = {options->jwt_jwks_url, options->auth_service_url};
+    bool https = false;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(urls); i++) {
+        https = https || (urls[i] != NULL && http_url_is_https(urls[i]));
+    }
+    return https ? http_tls_new("HTTP_CLIENT_CA_FILE", options->http_client_ca_file, out, error,
+                                error_size)
+                 : 0;
+}
+
 void auth_free(struct auth *auth) {
     if (auth != NULL) {
         jwks_url_free(auth->published);
         auth_jwt_done(&auth->jwt);
         auth_service_free(auth->service);
+        http_tls_free(auth->tls);
         free(auth);
     }
 }
@@ -79,10 +102,11 @@ int auth_verify(const struct auth *auth, struct span token, int64_t now_wall_ms,
 }
 
 int auth_start(struct auth *auth, struct event_base *base, struct stats *stats) {
-    int error = auth->published == NULL ? 0 : jwks_url_start(auth->published, base);
+    int error = auth->published == NULL ? 0 : jwks_url_start(auth->published, base, auth->tls);
 
-    return error != 0 || auth->service == NULL ? error
-                                               : auth_service_start(auth->service, base, stats);
+    return error != 0 || auth->service == NULL
+               ? error
+               : auth_service_start(auth->service, base, auth->tls, stats);
 }
 
 void auth_stop(struct auth *auth) {

@@ -3,6 +3,7 @@
 #include "common/breaker.h"
 #include "common/clock.h"
 #include "common/http_client.h"
+#include "common/http_url.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "gateway/access/auth_cache.h"
@@ -16,6 +17,7 @@
 #define BREAKER_FAILURES 5
 #define BREAKER_FIRST_MS 1000
 #define BREAKER_MOST_MS  15000
+#define OWN_FAULT        "no memory, or too many wait for it"
 #define BODY_MAX         (2 * AUTH_JWT_MAX_BYTES)
 
 struct auth_service {
@@ -41,7 +43,8 @@ static void on_answer(void *context, const struct http_answer *answer);
 static bool judge(const struct question *question, const struct http_answer *answer,
                   struct identity *identity, enum error_code *code);
 static int64_t expiry_of(const struct question *question, int64_t now_wall_ms);
-static void report(struct auth_service *service, bool good);
+static void report(struct auth_service *service, const char *fault);
+static const char *fault_of(const struct http_answer *answer);
 static void show(const struct auth_service *service);
 static int post(struct auth_service *service, struct span token, struct question *question);
 
@@ -53,7 +56,7 @@ int auth_service_new(const struct options *options, struct auth_service **out, c
     if (url == NULL || url[0] == '\0') {
         return 0;
     }
-    if (http_client_check(url, &why) != 0) {
+    if (http_url_check(url, &why) != 0) {
         (void)snprintf(error, error_size, "AUTH_SERVICE_URL: \"%s\" %s", url, why);
         return -EINVAL;
     }
@@ -88,9 +91,10 @@ void auth_service_free(struct auth_service *service) {
     }
 }
 
-int auth_service_start(struct auth_service *service, struct event_base *base, struct stats *stats) {
-    int error =
-        http_client_new(base, service->url, service->path, service->timeout_ms, &service->client);
+int auth_service_start(struct auth_service *service, struct event_base *base,
+                       const struct http_tls *tls, struct stats *stats) {
+    int error = http_client_new(base, tls, service->url, service->path, service->timeout_ms,
+                                &service->client);
 
     if (error == 0) {
         service->stats = stats;
@@ -122,7 +126,7 @@ int auth_service_ask(struct auth_service *service, struct span token, auth_answe
     }
     question = calloc(1, sizeof(*question));
     if (question == NULL) {
-        report(service, false); /* the probe that it may have been is over */
+        report(service, OWN_FAULT); /* the probe that it may have been is over */
         return -ENOMEM;
     }
     question->service = service;
@@ -135,7 +139,7 @@ int auth_service_ask(struct auth_service *service, struct span token, auth_answe
     stats_add(service->stats, STAT_AUTH_SERVICE_CALLS, 1);
     error = post(service, token, question);
     if (error != 0) {
-        report(service, false);
+        report(service, OWN_FAULT);
         free(question);
     }
     return error;
@@ -202,7 +206,7 @@ static bool judge(const struct question *question, const struct http_answer *ans
         *code = ERROR_INVALID_TOKEN;
         result = -EACCES;
     }
-    report(question->service, result != -EPROTO);
+    report(question->service, result == -EPROTO ? fault_of(answer) : NULL);
     if (result == 0 && now_ms - question->service->leeway_ms >= expires_ms) {
         *code = ERROR_TOKEN_EXPIRED;
         result = -EACCES;
@@ -215,7 +219,15 @@ static int64_t expiry_of(const struct question *question, int64_t now_wall_ms) {
     return question->expires_ms != 0 ? question->expires_ms : now_wall_ms + AUTH_SERVICE_SESSION_MS;
 }
 
-static void report(struct auth_service *service, bool good) {
+static const char *fault_of(const struct http_answer *answer) {
+    return answer->status == 0     ? answer->fault
+           : answer->status == 200 ? "an answer that is none of the auth service's"
+                                   : "an answer with a status that says nothing about the token";
+}
+
+/* `fault` NULL: it has answered as it should. */
+static void report(struct auth_service *service, const char *fault) {
+    bool good = fault == NULL;
     enum breaker_state before = service->breaker.state;
 
     stats_add(service->stats, STAT_AUTH_SERVICE_ERRORS, good ? 0 : 1);
@@ -227,8 +239,8 @@ static void report(struct auth_service *service, bool good) {
     if (service->breaker.state == BREAKER_CLOSED) {
         log_info("The auth service answers again");
     } else if (before == BREAKER_CLOSED) {
-        log_warn("The auth service at %s does not answer; it is asked again from time to time",
-                 service->url);
+        log_warn("The auth service at %s is of no use (%s); it is asked again from time to time",
+                 service->url, fault);
     }
 }
 

@@ -10,6 +10,7 @@
 
 struct auth_service;
 struct event_base;
+struct http_tls;
 struct stats;
 
 /* How long an answer is believed without asking again: so long may a user who was deactivated still get in. */
@@ -28,7 +29,7 @@ void auth_service_free(struct auth_service *service);
 /* Begins to serve on this loop; auth_service_stop() before the loop goes. Calls under way end with `answer`
  * called with ERROR_CODE_COUNT: no answer will come. -ENOMEM. */
 int auth_service_start(struct auth_service *service, struct event_base *base,
-                       struct stats *stats) MUST_CHECK;
+                       const struct http_tls *tls, struct stats *stats) MUST_CHECK;
 void auth_service_stop(struct auth_service *service);
 
 /* True: *out is what the service has said of this token lately. */

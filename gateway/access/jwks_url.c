@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "common/http_client.h"
+#include "common/http_url.h"
 #include "common/log.h"
 
 #include <event2/event.h>
@@ -38,7 +39,7 @@ int jwks_url_new(const struct options *options, struct auth_jwt *jwt, struct jwk
     if (url == NULL || url[0] == '\0') {
         return 0;
     }
-    if (http_client_check(url, &why) != 0) {
+    if (http_url_check(url, &why) != 0) {
         (void)snprintf(error, error_size, "JWT_JWKS_URL: \"%s\" %s", url, why);
         return -EINVAL;
     }
@@ -61,10 +62,10 @@ void jwks_url_free(struct jwks_url *source) {
     }
 }
 
-int jwks_url_start(struct jwks_url *source, struct event_base *base) {
+int jwks_url_start(struct jwks_url *source, struct event_base *base, const struct http_tls *tls) {
     source->timer = evtimer_new(base, on_timer, source);
     if (source->timer == NULL ||
-        http_client_new(base, source->url, "", TIMEOUT_MS, &source->client) != 0) {
+        http_client_new(base, tls, source->url, "", TIMEOUT_MS, &source->client) != 0) {
         return -ENOMEM;
     }
     fetch(source);
@@ -133,9 +134,12 @@ static int take_keys(struct jwks_url *source, const struct http_answer *answer, 
     struct jwt_key_set *keys = NULL;
     int error;
 
+    if (answer->status == 0) {
+        (void)snprintf(why, why_size, "%s", answer->fault);
+        return -EPROTO;
+    }
     if (answer->status != 200) {
-        (void)snprintf(why, why_size, answer->status == 0 ? "no answer" : "answers with status %d",
-                       answer->status);
+        (void)snprintf(why, why_size, "answers with status %d", answer->status);
         return -EPROTO;
     }
     error = jwt_key_set_from_jwks(answer->body, &keys, why, why_size);

@@ -8,6 +8,7 @@
 #include "gateway/access/auth_jwt.h"
 
 struct event_base;
+struct http_tls;
 struct jwks_url;
 
 /* *out stays NULL when none is configured. `error` has one line that names the option. */
@@ -15,7 +16,8 @@ int jwks_url_new(const struct options *options, struct auth_jwt *jwt, struct jwk
                  char *error, size_t error_size) MUST_CHECK;
 void jwks_url_free(struct jwks_url *source);
 /* Begins to fetch on this loop; jwks_url_stop() before the loop goes. -ENOMEM. */
-int jwks_url_start(struct jwks_url *source, struct event_base *base) MUST_CHECK;
+int jwks_url_start(struct jwks_url *source, struct event_base *base,
+                   const struct http_tls *tls) MUST_CHECK;
 void jwks_url_stop(struct jwks_url *source);
 
 /* A token needs a key that is not there. True: keys are being fetched, so it may be good in a moment. */

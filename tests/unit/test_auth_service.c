@@ -1,5 +1,4 @@
 /* What the auth service's answers mean, and which settings for it are refused. */
-#include "common/http_client.h"
 #include "gateway/access/auth.h"
 
 #include <check.h>
@@ -71,8 +70,10 @@ static const struct {
     {"http://auth.internal", "/verify", NULL},
     {"http://127.0.0.1:8080/base", "/verify", NULL},
     {"http://[::1]:8080", "/verify", NULL},
-    {"https://auth.internal", "/verify",
-     "AUTH_SERVICE_URL: \"https://auth.internal\" is not http://"},
+    {"https://auth.internal", "/verify", NULL},
+    {"https://[::1]:8443/base", "/verify", NULL},
+    {"ftp://auth.internal", "/verify",
+     "AUTH_SERVICE_URL: \"ftp://auth.internal\" is not http://"},
     {"auth.internal", "/verify", "AUTH_SERVICE_URL: \"auth.internal\" is not http://"},
     {"http://", "/verify", "AUTH_SERVICE_URL"},
     {"http://a:99999", "/verify", "AUTH_SERVICE_URL"},

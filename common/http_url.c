@@ -1,0 +1,97 @@
+#include "common/http_url.h"
+
+#include <event2/http.h>
+#include <event2/util.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PORT_HTTP  80
+#define PORT_HTTPS 443
+
+static const char *find_fault(const struct evhttp_uri *uri);
+static int take_host(struct http_url *url, const char *host, int port);
+
+int http_url_check(const char *text, const char **why) {
+    struct evhttp_uri *uri = evhttp_uri_parse(text);
+    const char *fault = find_fault(uri);
+
+    if (uri != NULL) {
+        evhttp_uri_free(uri);
+    }
+    if (fault != NULL) {
+        *why = fault;
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static bool is_https(const char *scheme) {
+    return evutil_ascii_strcasecmp(scheme, "https") == 0;
+}
+
+static const char *find_fault(const struct evhttp_uri *uri) {
+    const char *scheme = uri == NULL ? NULL : evhttp_uri_get_scheme(uri);
+    const char *host = uri == NULL ? NULL : evhttp_uri_get_host(uri);
+
+    if (scheme == NULL || host == NULL || host[0] == '\0' ||
+        (evutil_ascii_strcasecmp(scheme, "http") != 0 && !is_https(scheme))) {
+        return "is not http://HOST[:PORT] or https://HOST[:PORT]";
+    }
+    if (evhttp_uri_get_userinfo(uri) != NULL || evhttp_uri_get_query(uri) != NULL ||
+        evhttp_uri_get_fragment(uri) != NULL) {
+        return "has more than a host, a port and a path";
+    }
+    return NULL;
+}
+
+bool http_url_is_https(const char *text) {
+    struct evhttp_uri *uri = evhttp_uri_parse(text);
+    bool https = uri != NULL && find_fault(uri) == NULL && is_https(evhttp_uri_get_scheme(uri));
+
+    if (uri != NULL) {
+        evhttp_uri_free(uri);
+    }
+    return https;
+}
+
+int http_url_read(const char *text, const char *path, struct http_url *out) {
+    struct evhttp_uri *uri = evhttp_uri_parse(text);
+    int error, length;
+
+    *out = (struct http_url){0};
+    if (uri == NULL) {
+        return -ENOMEM;
+    }
+    out->https = is_https(evhttp_uri_get_scheme(uri));
+    error = take_host(out, evhttp_uri_get_host(uri), evhttp_uri_get_port(uri));
+    length = asprintf(&out->target, "%s%s", evhttp_uri_get_path(uri), path);
+    if (length < 0) {
+        out->target = NULL;
+    } else if (length == 0) {
+        free(out->target);
+        out->target = strdup("/");
+    }
+    evhttp_uri_free(uri);
+    return out->target == NULL ? -ENOMEM : error;
+}
+
+void http_url_done(struct http_url *url) {
+    free(url->host);
+    free(url->authority);
+    free(url->target);
+}
+
+static int take_host(struct http_url *url, const char *host, int port) {
+    size_t length = strlen(host);
+    bool bracketed = length > 2 && host[0] == '[' && host[length - 1] == ']';
+    int usual = url->https ? PORT_HTTPS : PORT_HTTP, put;
+
+    url->port = (uint16_t)(port > 0 ? port : usual);
+    url->host = bracketed ? strndup(host + 1, length - 2) : strdup(host);
+    put = url->port == usual ? asprintf(&url->authority, "%s", host)
+                             : asprintf(&url->authority, "%s:%u", host, url->port);
+    if (put < 0) {
+        url->authority = NULL;
+    }
+    return url->host == NULL || url->authority == NULL ? -ENOMEM : 0;
+}

@@ -1,0 +1,25 @@
+/* The address of a service as options give it: http://HOST[:PORT][/BASE] or https. Pure; used by common/http_client
+ * and by whoever checks such an option. */
+#ifndef MOONX_COMMON_HTTP_URL_H
+#define MOONX_COMMON_HTTP_URL_H
+
+#include "common/base.h"
+
+struct http_url {
+    bool https;
+    uint16_t port;
+    char *host;      /* without the brackets of a numeric address */
+    char *authority; /* as the Host header has it */
+    char *target;    /* what is asked for */
+};
+
+/* -EINVAL with *why (static): it is no such address. */
+int http_url_check(const char *text, const char **why) MUST_CHECK;
+/* Whether this address, which has passed the check, is one of https. */
+bool http_url_is_https(const char *text);
+/* Takes an address that has passed the check apart; `path` is appended to its base. -ENOMEM, and then too *out is for
+ * http_url_done(). */
+int http_url_read(const char *text, const char *path, struct http_url *out) MUST_CHECK;
+void http_url_done(struct http_url *url);
+
+#endif
