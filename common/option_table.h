@@ -154,6 +154,9 @@
     X(text, trusted_proxies, "TRUSTED_PROXIES", "", "", "", NULL,                                        \
       0, 65536, "", "connections",                                                                        \
       "Proxies whose Forwarded and X-Forwarded-For name the client; separated by commas.")                \
+    X(bool, proxy_protocol, "PROXY_PROTOCOL", "", "", "false", NULL,                                     \
+      0, 0, "", "connections",                                                                            \
+      "Connections from TRUSTED_PROXIES begin with a PROXY header, version 1 or 2, which names the client.") \
     /* limits */                                                                                          \
     X(bool, rate_limit_enabled, "RATE_LIMIT_ENABLED", "RATE_LIMITING_ENABLED", "", "true", "false",      \
       0, 0, "", "limits", "Whether any of the following limits holds.")                                   \

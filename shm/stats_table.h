@@ -40,6 +40,7 @@
     X(ABUSERS_CLOSED, "abusers_closed_total", counter, worker, "Connections closed because they went on in spite of refusals") \
     X(HTTP_REQUESTS, "http_requests_total", counter, worker, "HTTP requests answered, upgrades included")    \
     X(HTTP_BAD_REQUESTS, "http_bad_requests_total", counter, worker, "HTTP requests refused by the gate")    \
+    X(PROXY_HEADERS_BAD, "proxy_headers_bad_total", counter, worker, "Connections of trusted proxies closed for want of a right PROXY header") \
     X(UPGRADES, "upgrades_total", counter, worker, "WebSocket connections opened")                           \
     X(AUTH_SUCCESSES, "auth_successes_total", counter, worker, "Tokens accepted")                            \
     X(AUTH_FAILURES, "auth_failures_total", counter, worker, "Tokens refused")                               \

@@ -63,6 +63,14 @@ bool address_of_text(struct span text, struct address *out) {
     return false;
 }
 
+void address_text(const struct address *address, char *text) {
+    bool mapped = memcmp(address->bytes, mapped_prefix, sizeof(mapped_prefix)) == 0;
+
+    static_assert(ADDRESS_TEXT_BYTES >= INET6_ADDRSTRLEN, "the longest fits");
+    inet_ntop(mapped ? AF_INET : AF_INET6, address->bytes + (mapped ? sizeof(mapped_prefix) : 0),
+              text, ADDRESS_TEXT_BYTES);
+}
+
 bool address_is_loopback(const struct address *address) {
     static const struct network loopbacks[] = {
         {{{[10] = 0xff, [11] = 0xff, [12] = 127}}, MAPPED_BITS + 8},

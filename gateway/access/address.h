@@ -10,7 +10,8 @@
 
 #include <sys/socket.h>
 
-#define ADDRESS_LIST_MAX 1024
+#define ADDRESS_LIST_MAX   1024
+#define ADDRESS_TEXT_BYTES 46
 
 struct address {
     uint8_t bytes[16];
@@ -22,6 +23,8 @@ struct address_list;
 bool address_of_socket(const struct sockaddr *from, struct address *out);
 /* "192.0.2.1" or "2001:db8::1", nothing around it; no zone, no leading zeros. */
 bool address_of_text(struct span text, struct address *out);
+/* As one writes it, IPv4 in its own form; `text` has room for ADDRESS_TEXT_BYTES. */
+void address_text(const struct address *address, char *text);
 bool address_is_loopback(const struct address *address);
 bool address_equal(const struct address *a, const struct address *b);
 

@@ -60,6 +60,12 @@ static int read_options(const struct options *options, struct middleware *middle
     for (size_t i = 0; i < ARRAY_LENGTH(lists) && result == 0; i++) {
         result = address_list_new(lists[i].option, lists[i].text, lists[i].list, error, error_size);
     }
+    if (result == 0 && options->proxy_protocol && address_list_empty(middleware->trusted)) {
+        snprintf(error, error_size,
+                 "PROXY_PROTOCOL: true believes nobody while TRUSTED_PROXIES is empty; name there "
+                 "the proxies that send the header");
+        result = -EINVAL;
+    }
     if (result == 0 && options->rate_limit_enabled) {
         result = limit_new(options, &middleware->limit, error, error_size);
     }
@@ -84,6 +90,13 @@ static const struct middleware *rules_of(const struct worker *worker) {
 void middleware_client(const struct worker *worker, const struct sockaddr *peer,
                        const struct http_request *request, struct address_client *out) {
     address_client_find(peer, request, rules_of(worker)->trusted, out);
+}
+
+bool middleware_trusts(const struct worker *worker, const struct sockaddr *peer) {
+    struct address address;
+
+    return address_of_socket(peer, &address) &&
+           address_list_has(rules_of(worker)->trusted, &address);
 }
 
 bool middleware_handshake(struct worker *worker, struct conn *conn, const struct sockaddr *peer,

@@ -81,6 +81,9 @@ void middleware_free(struct middleware *middleware);
 void middleware_client(const struct worker *worker, const struct sockaddr *peer,
                        const struct http_request *request, struct address_client *out);
 
+/* Whether that peer is one of TRUSTED_PROXIES. */
+bool middleware_trusts(const struct worker *worker, const struct sockaddr *peer);
+
 /* True: the client may have its handshake. Otherwise *refusal. */
 bool middleware_handshake(struct worker *worker, struct conn *conn, const struct sockaddr *peer,
                           const struct http_request *request,

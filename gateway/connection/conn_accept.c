@@ -1,6 +1,7 @@
 #include "gateway/connection/conn_accept.h"
 
 #include "common/log.h"
+#include "gateway/connection/conn_proxy.h"
 #include "gateway/connection/conn_table.h"
 
 #include <event2/event.h>
@@ -62,9 +63,13 @@ static void on_acceptable(evutil_socket_t fd, short what, void *context) {
         int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (client >= 0) {
             stats_add(worker->stats, STAT_ACCEPTED, 1);
-            if (conn_new(worker, client) == NULL) {
+            struct conn *conn = conn_new(worker, client);
+            if (conn == NULL) {
                 pause_accepting(worker, ENOMEM);
                 return;
+            }
+            if (conn_proxy_begin(worker, conn) != 0) {
+                conn_kill(worker, conn);
             }
         } else if (errno == EAGAIN) {
             return;

@@ -5,6 +5,7 @@
 #include "gateway/access/auth_jwt.h"
 #include "gateway/access/handshake_token.h"
 #include "gateway/access/middleware.h"
+#include "gateway/connection/conn_proxy.h"
 #include "gateway/connection/conn_table.h"
 #include "gateway/connection/conn_timers.h"
 #include "gateway/connection/ws_events.h"
@@ -175,12 +176,12 @@ static void serve(struct worker *worker, struct conn *conn, const struct http_re
 static void head_done(struct worker *worker, struct conn *conn, const unsigned char *rest,
                       size_t rest_length) {
     const struct http_request *request = head_gate_request(conn->input);
-    struct sockaddr_storage peer = {0};
-    socklen_t peer_length = sizeof peer;
-    if (getpeername(conn->fd, (struct sockaddr *)&peer, &peer_length) != 0) {
+    struct sockaddr_storage peer;
+    if (!conn_proxy_peer(worker, conn, &peer)) {
         conn_kill(worker, conn); /* it has gone */
         return;
     }
+    conn_proxy_forget(worker, conn);
     if (!server_is_websocket_path(request)) {
         serve(worker, conn, request, (const struct sockaddr *)&peer);
         return;

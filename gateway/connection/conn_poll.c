@@ -1,6 +1,7 @@
 #include "gateway/connection/conn_poll.h"
 
 #include "gateway/connection/conn_head.h"
+#include "gateway/connection/conn_proxy.h"
 #include "gateway/connection/conn_read.h"
 #include "gateway/connection/conn_table.h"
 #include "gateway/delivery/conn_flush.h"
@@ -41,6 +42,7 @@ static void nothing(struct worker *worker, struct conn *conn) {
 
 static void (*const on_readable[CONN_STATE_COUNT])(struct worker *, struct conn *) = {
     [CONN_FREE] = nothing,
+    [CONN_PROXY] = conn_proxy_readable,
     [CONN_HEAD] = conn_head_readable,
     [CONN_PENDING] = conn_readable,
     [CONN_LIVE] = conn_readable,

@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "gateway/access/middleware.h"
 #include "gateway/connection/conn_poll.h"
+#include "gateway/connection/conn_proxy.h"
 #include "gateway/connection/conn_timers.h"
 #include "gateway/connection/ws_pool.h"
 #include "gateway/delivery/fanout.h"
@@ -64,6 +65,7 @@ void conn_table_free(struct worker *worker, struct conn_table *table) {
 /* Which gauges count a connection in each state. */
 enum { COUNT_SOCKET = 1, COUNT_WEBSOCKET = 2, COUNT_LIVE = 4, COUNT_PENDING = 8 };
 static const uint8_t counted[CONN_STATE_COUNT] = {
+    [CONN_PROXY] = COUNT_SOCKET,
     [CONN_HEAD] = COUNT_SOCKET,
     [CONN_PENDING] = COUNT_SOCKET | COUNT_WEBSOCKET | COUNT_PENDING,
     [CONN_LIVE] = COUNT_SOCKET | COUNT_WEBSOCKET | COUNT_LIVE,
@@ -137,6 +139,7 @@ static void bury(struct worker *worker, struct conn *conn) {
     }
     role_set_unref(&worker->conns->roles, conn->roles);
     middleware_leave(worker, conn);
+    conn_proxy_forget(worker, conn);
     outq_clear(&fanout->queues, &conn->queue);
     if (conn->flags & CONN_INPUT_IS_HEAD) {
         head_gate_free(conn->input);

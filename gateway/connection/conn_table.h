@@ -2,7 +2,8 @@
  * anything that is not lent for a moment: what an idle connection costs is the product's promise.
  *
  *   state      on which lists, by which timer it ends            legal next states
- *   FREE       none                                               HEAD
+ *   FREE       none                                               PROXY, HEAD
+ *   PROXY      wheel: 10 s after accept, absolute                 HEAD, DEAD
  *   HEAD       wheel: 10 s after accept, absolute                 PENDING, REPLYING, DEAD
  *   PENDING    wheel: AUTH_TIMEOUT, ping and pong                 LIVE, CLOSING, DEAD
  *   LIVE       wheel: token expiry, ping and pong, the end of a   CLOSING, DEAD
@@ -26,6 +27,7 @@
 
 enum conn_state {
     CONN_FREE,
+    CONN_PROXY,
     CONN_HEAD,
     CONN_PENDING,
     CONN_LIVE,
@@ -45,13 +47,14 @@ enum conn_flag {
     CONN_FLUSH_LISTED = 1u << 5,
     CONN_INPUT_IS_HEAD = 1u << 6, /* `input` is a struct head_gate, else a struct ws_input */
     CONN_DEFLATE = 1u << 7,       /* permessage-deflate was negotiated */
+    CONN_PROXIED = 1u << 8,       /* conn_proxy.h keeps what its proxy said */
 };
 
 struct conn {
     uint32_t self; /* own index; first word: the slab's link while free */
     int32_t fd;
     uint64_t id;
-    void *input; /* HEAD: struct head_gate; PENDING..CLOSING: lent struct ws_input or NULL */
+    void *input; /* PROXY, HEAD: struct head_gate; PENDING..CLOSING: lent struct ws_input or NULL */
     struct wheel_link timer;
     uint32_t user;                     /* LIVE and after; 0: none */
     uint32_t user_next, user_previous; /* the user's list of connections */
@@ -85,6 +88,7 @@ struct conn_table {
     uint64_t id_counter;
     uint32_t dead_first;
     unsigned auto_room_count;
+    struct conn_proxied *proxied; /* conn_proxy.h; few at a time */
     int epoll_fd; /* client sockets, nested in libevent's base */
     struct event *epoll_event;
 };
