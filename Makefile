@@ -45,7 +45,7 @@ endif
 MAINS    := gateway/supervisor/main.c ingest/main.c gateway/client/main.c
 SOURCES  := $(filter-out $(MAINS),$(wildcard common/*.c shm/*.c ingest/*.c gateway/*.c gateway/*/*.c))
 LLHTTP   := $(wildcard /usr/share/llhttp/*.c)
-OBJECTS  := $(SOURCES:%.c=$(OUT)/obj/%.o) $(LLHTTP:/usr/share/llhttp/%.c=$(OUT)/obj/llhttp/%.o)
+OBJECTS  := $(SOURCES:%.c=$(OUT)/obj/%.o) $(OUT)/obj/console_assets.o $(LLHTTP:/usr/share/llhttp/%.c=$(OUT)/obj/llhttp/%.o)
 ARCHIVE  := $(OUT)/libmoonx.a
 PROGRAMS := moonx-gateway moonx-ingest moonx-client
 
@@ -72,6 +72,32 @@ $(ARCHIVE): $(OBJECTS)
 	$(Q)ar rcs $@ $^
 
 $(OUT)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# The console becomes part of the program: its own files, and the plots from npm by its lock file.
+UPLOT   := build/console/node_modules/uplot
+ASSETS  := /=gateway/console/index.html \
+           $(foreach file,$(filter-out %.html,$(wildcard gateway/console/*.mjs gateway/console/*.css gateway/console/*.svg)),/console/$(notdir $(file))=$(file)) \
+           /console/uplot.mjs=$(UPLOT)/dist/uPlot.esm.js /console/uplot.css=$(UPLOT)/dist/uPlot.min.css \
+           /console/uplot-licence.txt=build/console/uplot-licence.txt
+UPLOT_FILES := $(UPLOT)/dist/uPlot.esm.js $(UPLOT)/dist/uPlot.min.css build/console/uplot-licence.txt
+
+$(UPLOT_FILES) &: gateway/console/package-lock.json
+	@mkdir -p build/console
+	$(call say,NPM,uPlot)
+	$(Q)cp gateway/console/package.json gateway/console/package-lock.json build/console/
+	$(Q)cd build/console && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	$(Q)cp $(UPLOT)/LICENSE build/console/uplot-licence.txt
+	$(Q)touch $(UPLOT_FILES)
+
+$(OUT)/gen/console_assets.c: gateway/console/embed $(wildcard gateway/console/*) $(UPLOT_FILES)
+	@mkdir -p $(@D)
+	$(call say,EMBED,$@)
+	$(Q)gateway/console/embed $(ASSETS) >$@.part && mv $@.part $@
+
+$(OUT)/obj/console_assets.o: $(OUT)/gen/console_assets.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -163,9 +189,9 @@ build/fuzz/fuzz_%: $(OUT)/obj/tests/fuzz/fuzz_%.o $(ARCHIVE)
 # --- everything else --------------------------------------------------------------------------
 
 RUN_PACKAGES  := gcc libc6-dev libevent-dev libwslay-dev librdkafka-dev libcjson-dev libssl-dev \
-                 zlib1g-dev uthash-dev node-llhttp liburing-dev kcat
-TEST_PACKAGES := check libsubunit-dev python3 openssl \
-                 $(if $(shell command -v node 2>/dev/null),,nodejs) $(if $(shell command -v npm 2>/dev/null),,npm) \
+                 zlib1g-dev uthash-dev node-llhttp liburing-dev kcat \
+                 $(if $(shell command -v node 2>/dev/null),,nodejs) $(if $(shell command -v npm 2>/dev/null),,npm)
+TEST_PACKAGES := check libsubunit-dev python3 openssl chromium fonts-dejavu-core \
                  $(if $(shell command -v java 2>/dev/null),,default-jre-headless) $(if $(shell command -v mvn 2>/dev/null),,maven)
 
 # $(1): Debian packages; installs those that are missing and says so.

@@ -263,6 +263,7 @@ int worker_main(const struct heritage *heritage, const struct options *options, 
     static struct worker worker; /* it holds the wheel: 16 KB */
     worker.options = options;
     worker.heritage = *heritage;
+    worker.dev = dev;
     loop.dev = dev;
     name_process(heritage, options);
     signal(SIGPIPE, SIG_IGN);

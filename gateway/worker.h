@@ -38,6 +38,7 @@ struct worker {
     struct wheel wheel;
     struct event_base *base;
     bool draining;
+    bool dev; /* --dev */
 };
 
 /* Runs until told to stop; the process's exit status. */

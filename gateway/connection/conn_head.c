@@ -165,6 +165,7 @@ static void serve(struct worker *worker, struct conn *conn, const struct http_re
         .view = &worker->view,
         .client = &client,
         .admin = worker->admin,
+        .dev_auth = worker->dev ? worker->auth : NULL,
         .instance_id = worker->options->instance_id,
     };
     struct http_response response = {0};

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define HEAD_MAX_BYTES 1024
+#define HEAD_MAX_BYTES 2048
 
 static const struct status_row {
     unsigned status;
@@ -15,6 +15,7 @@ static const struct status_row {
     const char *code;   /* in error bodies */
 } status_table[] = {
     {200, "OK", "OK"},
+    {304, "Not Modified", "NOT_MODIFIED"},
     {400, "Bad Request", "BAD_REQUEST"},
     {401, "Unauthorized", "UNAUTHORIZED"},
     {403, "Forbidden", "FORBIDDEN"},
@@ -68,23 +69,23 @@ int http_response_write(const struct http_response *response, bool head_only, ch
     /* 426 names what to upgrade to, and Connection must list that header (RFC 9110 section 15.5.22). */
     const char *connection = response->status == 426 ? "close, Upgrade" : "close";
     char head[HEAD_MAX_BYTES];
-    int head_length =
-        snprintf(head, sizeof(head),
-                 "HTTP/1.1 %u %s\r\n"
-                 "Date: %s\r\n"
-                 "Connection: %s\r\n"
-                 "Content-Type: %s\r\n"
-                 "Content-Length: %zu\r\n"
-                 "Cache-Control: no-store\r\n"
-                 "X-Content-Type-Options: nosniff\r\n"
-                 "%s\r\n",
-                 response->status, status_find(response->status)->phrase, date, connection,
-                 response->content_type ? response->content_type : "text/plain",
-                 response->body_length, response->extra_headers);
+    int head_length = snprintf(
+        head, sizeof(head),
+        "HTTP/1.1 %u %s\r\n"
+        "Date: %s\r\n"
+        "Connection: %s\r\n"
+        "Content-Type: %s\r\n"
+        "Content-Length: %zu\r\n"
+        "Cache-Control: %s\r\n"
+        "X-Content-Type-Options: nosniff\r\n"
+        "%s\r\n",
+        response->status, status_find(response->status)->phrase, date, connection,
+        response->content_type ? response->content_type : "text/plain", response->body_length,
+        response->cache_control ? response->cache_control : "no-store", response->extra_headers);
     if (head_length < 0 || (size_t)head_length >= sizeof(head)) {
         return -ENOSPC;
     }
-    size_t body_length = head_only ? 0 : response->body_length;
+    size_t body_length = head_only || response->status == 304 ? 0 : response->body_length;
     char *block = malloc((size_t)head_length + body_length);
     if (!block) {
         return -ENOMEM;

@@ -9,9 +9,10 @@
 
 struct http_response {
     unsigned status;
-    const char *content_type; /* static text */
-    char extra_headers[256];  /* "Name: value\r\n" each, may be empty */
-    char *body;               /* malloc'd, owned; may be NULL */
+    const char *content_type;  /* static text */
+    const char *cache_control; /* static text; NULL: no-store */
+    char extra_headers[512];   /* "Name: value\r\n" each, may be empty */
+    char *body;                /* malloc'd, owned; may be NULL */
     size_t body_length;
 };
 
@@ -23,7 +24,8 @@ void http_response_error(struct http_response *response, unsigned status, const 
 void http_response_error_code(struct http_response *response, unsigned status, const char *code,
                               const char *message);
 
-/* Status line, headers and body in one malloc'd block (`head_only`: without the body, for HEAD). */
+/* Status line, headers and body in one malloc'd block (`head_only`: without the body, for HEAD; a 304 never has it,
+ * RFC 9110 section 15.4.5). */
 int http_response_write(const struct http_response *response, bool head_only, char **out,
                         size_t *out_length) MUST_CHECK;
 

@@ -1,6 +1,8 @@
 #include "gateway/http/server.h"
 
+#include "gateway/http/asset.h"
 #include "gateway/http/connections.h"
+#include "gateway/http/console_session.h"
 #include "gateway/http/debug_handlers.h"
 #include "gateway/http/debug_kafka.h"
 #include "gateway/http/health.h"
@@ -14,9 +16,13 @@ static const struct path_row {
     bool admin;
     void (*answer)(const struct server_context *context, struct http_response *response);
 } path_table[] = {
-    {"/health", false, health_answer},          {"/ready", false, health_answer_ready},
-    {"/metrics", false, metrics_answer},        {"/connections", true, connections_answer},
-    {"/debug/kafka", true, debug_kafka_answer}, {"/debug/handlers", true, debug_handlers_answer},
+    {"/health", false, health_answer},
+    {"/ready", false, health_answer_ready},
+    {"/metrics", false, metrics_answer},
+    {"/connections", true, connections_answer},
+    {"/console/session", false, console_session_answer},
+    {"/debug/kafka", true, debug_kafka_answer},
+    {"/debug/handlers", true, debug_handlers_answer},
 };
 
 bool server_is_websocket_path(const struct http_request *request) {
@@ -40,12 +46,13 @@ void server_answer(const struct server_context *context, const struct http_reque
                    struct http_response *response) {
     *response = (struct http_response){0};
     const struct path_row *row = find_path(request->path);
-    if (!row) {
+    const struct asset *asset = row ? NULL : asset_find(request->path);
+    if (!row && !asset) {
         http_response_error(response, 404, "There is nothing at this path");
         return;
     }
     /* Before the method: who may not come in learns nothing. */
-    if (row->admin && !admin_rule_allows(context->admin, request, context->client)) {
+    if (row && row->admin && !admin_rule_allows(context->admin, request, context->client)) {
         http_response_error(response, 403, "This path answers to administrators only");
         return;
     }
@@ -54,5 +61,11 @@ void server_answer(const struct server_context *context, const struct http_reque
         snprintf(response->extra_headers, sizeof(response->extra_headers), "Allow: GET, HEAD\r\n");
         return;
     }
-    row->answer(context, response);
+    if (asset) {
+        asset_answer(asset, request, response);
+    } else {
+        struct server_context with = *context;
+        with.request = request;
+        row->answer(&with, response);
+    }
 }

@@ -12,7 +12,9 @@ struct server_context {
     const struct host_view *view;
     const struct address_client *client; /* who asks, and who may see admin paths */
     const struct admin_rule *admin;
+    const struct auth *dev_auth; /* --dev: mints the console's token; else NULL */
     const char *instance_id;
+    const struct http_request *request; /* set by server_answer() for the page */
 };
 
 /* True for `/ws` (with or without a query): the caller handles the upgrade. */

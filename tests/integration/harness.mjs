@@ -244,9 +244,9 @@ class Gateway {
     }
 }
 
-// `ready: false` resolves as soon as HTTP is answered. `dev` starts with --dev.
-export async function startGateway({ kafka, workers = 1, flush = 'auto', env = {}, args = [], dev = false, ready = true } = {}) {
-    const port = await freePort();
+// `ready: false` resolves as soon as HTTP is answered. `dev` starts with --dev. `port`: that of one that was stopped.
+export async function startGateway({ kafka, workers = 1, flush = 'auto', env = {}, args = [], dev = false, ready = true, port = 0 } = {}) {
+    port ||= await freePort();
     const devDirectory = dev ? mkdtempSync(join(tmpdir(), 'moonx-dev-')) : null;
     const settings = {
         WEBSOCKET_SERVICE_HOST: '127.0.0.1',

@@ -1,0 +1,75 @@
+// A message of each kind to send, and its answer.
+
+import { byId, element } from './dom.mjs';
+
+/** [type, its data as a template], in the order of the documentation. */
+export const TEMPLATES = [
+    ['ping', {}],
+    ['get_rooms', {}],
+    ['subscribe', { channel: 'prices:1:MOON' }],
+    ['unsubscribe', { channel: 'prices:1:MOON' }],
+    ['publish', { room: 'chat:lobby', event: 'chat_message', payload: { text: 'Hello' } }],
+    ['typing', { room: 'chat:lobby', isTyping: true }],
+    ['notification', { type: 'info', title: 'Hello', message: 'To myself' }],
+    ['user_action', { action: 'like', targetId: '42', targetType: 'post' }],
+    ['presence', { users: ['demo'] }],
+    ['resume', { position: { epoch: '1', topics: {} } }],
+    ['authenticate', { token: '' }],
+];
+
+export class Composer {
+    #connection;
+    #waiting = new Set();
+
+    constructor(connection) {
+        this.#connection = connection;
+        const select = byId('template');
+        select.append(...TEMPLATES.map(([type]) => element('option', { value: type }, type)));
+        select.addEventListener('change', () => this.#fill());
+        byId('composer-form').addEventListener('submit', (event) => {
+            event.preventDefault();
+            this.#send();
+        });
+        this.#fill();
+    }
+
+    #fill() {
+        const [type, data] = TEMPLATES.find(([name]) => name === byId('template').value);
+        const known = type === 'resume' && this.#connection.position.value ? { position: this.#connection.position.value } : data;
+        byId('message').value = JSON.stringify({ type, data: known }, null, 2);
+    }
+
+    #send() {
+        if (!this.#connection.open) {
+            this.#say('not connected');
+            return;
+        }
+        let message;
+        try {
+            message = JSON.parse(byId('message').value);
+        } catch (error) {
+            this.#say(`This is no JSON: ${error.message}`);
+            return;
+        }
+        if (typeof message !== 'object' || message === null || Array.isArray(message)) {
+            this.#say('A message is a JSON object: {"type": …, "data": …}');
+            return;
+        }
+        message.id ??= `composed-${crypto.randomUUID?.() ?? Math.random()}`;
+        this.#waiting.clear();
+        this.#waiting.add(message.id);
+        this.#say('…');
+        this.#connection.sendText(JSON.stringify(message));
+    }
+
+    take(message) {
+        if (message.ref !== undefined && this.#waiting.delete(message.ref)) {
+            this.#say(JSON.stringify(message, null, 2));
+        }
+    }
+
+    #say(text) {
+        byId('answer-title').hidden = false;
+        byId('answer').textContent = text;
+    }
+}

@@ -1,0 +1,24 @@
+// Prometheus' text format, as far as the gateway's /metrics uses it, and what the plots make of it.
+
+const LINE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$/;
+const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"/g;
+
+/** Map of name -> [{labels, value}]. Lines that are none are passed over. */
+export function parseMetrics(text) {
+    const families = new Map();
+    for (const line of text.split('\n')) {
+        const parts = LINE.exec(line);
+        if (!parts) continue;
+        const labels = Object.fromEntries([...(parts[2] ?? '').matchAll(LABEL)].map((label) => [label[1], label[2]]));
+        if (!families.has(parts[1])) families.set(parts[1], []);
+        families.get(parts[1]).push({ labels, value: Number(parts[3]) });
+    }
+    return families;
+}
+
+export const sum = (families, name) => (families.get(name) ?? []).reduce((total, sample) => total + sample.value, 0);
+
+/** The value below which the share `p` of the sorted values lies (nearest rank); undefined for none. */
+export function percentile(sorted, p) {
+    return sorted[Math.max(0, Math.ceil(sorted.length * p) - 1)];
+}
