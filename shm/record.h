@@ -2,7 +2,7 @@
  *
  *   0  length u32      whole record, multiple of 8, header included
  *   4  kind u16        enum record_kind; RECORD_PAD fills the ring's end (only length and kind are valid)
- *   6  flags u16       RECORD_FLAG_…
+ *   6  flags u16       enum record_flag
  *   8  sequence u64    1, 2, 3 … per ring (a lap is counted exactly by it)
  *  16  offset i64      in its topic-partition
  *  24  partition u32   index into the positions table (shm/positions.h), or RECORD_NO_PARTITION
@@ -34,16 +34,19 @@
 
 enum record_kind { RECORD_PAD = 1, RECORD_EVENT = 2, RECORD_HISTORY = 3, RECORD_CONTROL = 4 };
 
-/* Only its key's newest value counts: who catches up is spared the ones before it. */
-#define RECORD_FLAG_CONFLATED (1u << 0)
+enum record_flag {
+    RECORD_FLAG_CONFLATED = 1u << 0, /* only the newest of its key counts for who was away */
+    RECORD_FLAG_EPHEMERAL = 1u << 1, /* for who is there now: never in a resume */
+};
 
 struct record_room {
     uint64_t hash;        /* room_name_hash() of the key (user id or whole name) */
-    uint64_t previous;    /* position of the bucket's record before; for the room index */
+    uint64_t previous;    /* link to the slot's record before; set by ring_append_commit() */
     uint32_t name_at;     /* from the record's start: the key's bytes */
     uint16_t name_length; /* 1..ROOM_NAME_MAX_BYTES */
     uint16_t kind;        /* enum room_kind */
-    uint64_t reserved;
+    uint32_t slot;        /* of the room index (shm/room_index.h); set by ring_append_commit() */
+    uint32_t reserved;
 };
 static_assert(sizeof(struct record_room) == 32, "record layout");
 

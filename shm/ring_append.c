@@ -3,7 +3,7 @@
  *   free for writing    below intent, at or above published: readers treat what lay there as overwritten
  *   committed           filled in, still above published: gone if the producer is killed now
  *   published           readers may read it
- *   indexed             positions account for it: a successor need not look at it again
+ *   indexed             positions and indexes account for it: a successor need not look at it again
  *
  * Invariant at every instant, a kill included: indexed <= published <= intent, all multiples of 8, and
  * intent <= published + a quarter of the ring.
@@ -22,9 +22,11 @@
  *     A sequence read from a head that is being written over is noticed by its position. And since the head
  *     of two publishes ago is written over only after `published` has left it, a reader that finds no head
  *     for `published` finds `published` changed.
- *  4. ring_append_publish:C next, indexed (release)
- *     with  a reader of `indexed` (acquire), and with the successor, which redoes what lies above it.
- *     Not before `published`: a `next` beyond what is published would lose the record when killed there.
+ *  4. ring_append_publish:C next, heads, indexed (release)
+ *     with  room_walk_indexed:A (acquire), and with the successor, which redoes what lies above it.
+ *     Not before `published`: a `next` or a head beyond what is published would lose the record when killed
+ *     there, or lead into what a successor writes anew. Since heads come after, what is committed and not yet
+ *     published finds its predecessors in the producer's own memory (ring_pending.h).
  *  5. ring_append_publish:B published, wake_sleepers:A full fence, flag
  *     with  wake_prepare_sleep:A flag, :B full fence, published. See wake.h.
  *
@@ -34,16 +36,21 @@
 
 #include "shm/positions.h"
 #include "shm/ring_read.h"
+#include "shm/room_index.h"
+#include "shm/time_index.h"
 
 #include <stdlib.h>
 
 #define NONE UINT64_MAX
 
 static bool words_sane(const struct ring_words *words, uint64_t capacity);
-static int walk(const struct segment *segment, uint64_t from, uint64_t to, uint64_t limit);
-static int walk_step(const struct segment *segment, const struct record *record, uint64_t at,
+static int walk(struct segment *segment, uint64_t from, uint64_t to, uint64_t limit);
+static int walk_step(struct segment *segment, const struct record *record, uint64_t at,
                      uint64_t left, uint64_t limit);
-static int advance_next(struct positions *positions, const struct record *record);
+static bool record_fits(const struct segment *segment, const struct record *record);
+static void enter(struct segment *segment, const struct record *record, uint64_t at);
+static void advance_next(struct positions *positions, const struct record *record);
+static void link_rooms(struct ring_append *writer, struct record *record);
 static uint64_t longest(uint64_t capacity);
 static void write_pad(struct segment *segment, uint64_t at, uint64_t length);
 static void write_head(struct ring_words *words, uint64_t position, uint64_t sequence);
@@ -64,11 +71,16 @@ int ring_append_open(struct ring_append *writer, struct segment *segment) {
     if (result < 0)
         return result;
 
+    struct ring_pending *pending = ring_pending_new();
+    if (!pending)
+        return -ENOMEM;
     struct record *staging = NULL;
 #ifdef ORDER_CHECKED
     staging = malloc(longest(capacity));
-    if (!staging)
+    if (!staging) {
+        free(pending);
         return -ENOMEM;
+    }
 #endif
     store_release(&words->indexed, published); /* ring_append_open:A, as ring_append_publish:C */
     *writer = (struct ring_append){
@@ -76,6 +88,7 @@ int ring_append_open(struct ring_append *writer, struct segment *segment) {
         .head = published,
         .sequence = sequence,
         .reserved = NONE,
+        .pending = pending,
         .staging = staging,
     };
     return 0;
@@ -83,6 +96,7 @@ int ring_append_open(struct ring_append *writer, struct segment *segment) {
 
 void ring_append_done(struct ring_append *writer) {
     free(writer->staging);
+    free(writer->pending);
     *writer = (struct ring_append){.reserved = NONE};
 }
 
@@ -99,7 +113,8 @@ struct record *ring_append_reserve(struct ring_append *writer, size_t length) {
     uint64_t whole = (length + RECORD_ALIGN - 1) & ~(uint64_t)(RECORD_ALIGN - 1);
     uint64_t left = capacity - (writer->head & (capacity - 1));
     uint64_t pad = whole > left ? left : 0;
-    if (writer->head + pad + whole - load_relaxed(&words->published) > capacity / 4)
+    if (writer->head + pad + whole - load_relaxed(&words->published) > capacity / 4 ||
+        writer->pending->count >= RING_PENDING_FULL)
         ring_append_publish(writer);
 
     uint64_t end = writer->head + pad + whole;
@@ -128,6 +143,7 @@ void ring_append_commit(struct ring_append *writer) {
     assert(record_valid(record, record->length));
     assert(record->partition == RECORD_NO_PARTITION ||
            record->partition < positions_count(writer->segment->positions));
+    link_rooms(writer, record);
     if (writer->staging)
         order_copy_in(record_at(writer->segment, writer->reserved), record, record->length);
     writer->head = writer->reserved + record->length;
@@ -148,6 +164,7 @@ uint64_t ring_append_publish(struct ring_append *writer) {
     int result = walk(segment, published, writer->head, ring_append_limit(writer));
     assert(result == 0); /* commit has checked every one of them */
     (void)result;
+    ring_pending_clear(writer->pending);
     store_release(&words->indexed, writer->head); /* ring_append_publish:C, pair 4 */
     return bytes;
 }
@@ -162,9 +179,10 @@ static bool words_sane(const struct ring_words *words, uint64_t capacity) {
            intent - published <= capacity / 4;
 }
 
-/* Sets `next` from every record of [from, to), in ring order: the last record of a partition wins, so doing
- * it again, or again from the middle, ends the same. Nobody else writes to these bytes. */
-static int walk(const struct segment *segment, uint64_t from, uint64_t to, uint64_t limit) {
+/* Enters every record of [from, to), in ring order. Doing it again, or again from the middle, ends the same:
+ * the last record of a partition wins, a head only rises, a stretch that is whole stays. Nobody else writes
+ * to these bytes. */
+static int walk(struct segment *segment, uint64_t from, uint64_t to, uint64_t limit) {
     while (from < to) {
         const struct record *record = record_at(segment, from);
         int result = walk_step(segment, record, from, to - from, limit);
@@ -175,7 +193,7 @@ static int walk(const struct segment *segment, uint64_t from, uint64_t to, uint6
     return 0;
 }
 
-static int walk_step(const struct segment *segment, const struct record *record, uint64_t at,
+static int walk_step(struct segment *segment, const struct record *record, uint64_t at,
                      uint64_t left, uint64_t limit) {
     uint64_t capacity = segment->header->ring_capacity;
     uint64_t to_end = capacity - (at & (capacity - 1));
@@ -186,18 +204,51 @@ static int walk_step(const struct segment *segment, const struct record *record,
         return -EBADMSG;
     if (record->kind == RECORD_PAD)
         return length == to_end ? 0 : -EBADMSG;
-    if (!record_valid(record, length))
+    if (!record_valid(record, length) || !record_fits(segment, record))
         return -EBADMSG;
-    return advance_next(segment->positions, record);
+    enter(segment, record, at);
+    return 0;
 }
 
-static int advance_next(struct positions *positions, const struct record *record) {
-    if (record->partition == RECORD_NO_PARTITION || record->kind == RECORD_HISTORY)
-        return 0;
-    if (record->partition >= positions_count(positions))
-        return -EBADMSG;
-    store_relaxed(&positions->partitions[record->partition].next, (uint64_t)record->offset + 1);
-    return 0;
+/* What it points to outside of itself is there. */
+static bool record_fits(const struct segment *segment, const struct record *record) {
+    for (unsigned i = 0; i < record->room_count; i++)
+        if (!room_index_slot_valid(segment, record->rooms[i].slot))
+            return false;
+    return record->partition == RECORD_NO_PARTITION ||
+           record->partition < positions_count(segment->positions);
+}
+
+static void enter(struct segment *segment, const struct record *record, uint64_t at) {
+    time_index_pass(segment, at); /* before `next` counts this record */
+    if (record->partition != RECORD_NO_PARTITION)
+        advance_next(segment->positions, record);
+    for (unsigned i = 0; i < record->room_count; i++)
+        room_index_raise(segment, record->rooms[i].slot, at);
+}
+
+static void advance_next(struct positions *positions, const struct record *record) {
+    struct position *position = &positions->partitions[record->partition];
+    bool history = record->kind == RECORD_HISTORY;
+
+    store_relaxed(history ? &position->history_next : &position->next,
+                  (uint64_t)record->offset + 1);
+}
+
+/* All predecessors are found before one is replaced: two rooms of the record may share a slot. */
+static void link_rooms(struct ring_append *writer, struct record *record) {
+    const struct segment *segment = writer->segment;
+    uint64_t link = room_index_link(writer->reserved);
+
+    for (unsigned i = 0; i < record->room_count; i++) {
+        struct record_room *room = &record->rooms[i];
+        room->slot = room_index_slot(segment, room->hash);
+        room->previous = ring_pending_get(writer->pending, room->slot);
+        if (room->previous == ROOM_INDEX_NONE)
+            room->previous = load_relaxed(&segment->rooms->heads[room->slot]);
+    }
+    for (unsigned i = 0; i < record->room_count; i++)
+        ring_pending_set(writer->pending, record->rooms[i].slot, link);
 }
 
 /* A length is 32 bits wide, however large the ring. */

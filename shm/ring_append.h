@@ -15,19 +15,21 @@
 #define MOONX_SHM_RING_APPEND_H
 
 #include "shm/record.h"
+#include "shm/ring_pending.h"
 #include "shm/segment.h"
 
 struct ring_append {
     struct segment *segment;
-    uint64_t head;          /* end of committed records; >= published */
-    uint64_t sequence;      /* of the last committed record */
-    uint64_t reserved;      /* position of the record being filled in, or UINT64_MAX */
-    struct record *staging; /* checked builds: where it is filled in; else NULL */
+    uint64_t head;                /* end of committed records; >= published */
+    uint64_t sequence;            /* of the last committed record */
+    uint64_t reserved;            /* position of the record being filled in, or UINT64_MAX */
+    struct ring_pending *pending; /* links of what is committed and not published */
+    struct record *staging;       /* checked builds: where it is filled in; else NULL */
 };
 
-/* Continues at `published`; redoes [indexed, published): every record there sets its partition's `next`
- * again, in ring order (shm/positions.h). Idempotent: may itself be killed and done again. The caller holds
- * segment_lock(). -EBADMSG when the segment is damaged; -ENOMEM in checked builds. */
+/* Continues at `published`; redoes [indexed, published): every record there begins its stretch of the time
+ * index, sets its partition's `next` and heads its rooms' slots again, in ring order. Idempotent: may itself
+ * be killed and done again. The caller holds segment_lock(). -EBADMSG when the segment is damaged; -ENOMEM. */
 int ring_append_open(struct ring_append *writer, struct segment *segment) MUST_CHECK;
 /* Does not publish: what was committed only is gone, as after a kill. */
 void ring_append_done(struct ring_append *writer);
@@ -41,10 +43,11 @@ size_t ring_append_limit(const struct ring_append *writer);
  * than the header. A reservation that is not committed is dropped by the next one. In checked builds the
  * memory is private and copied in by commit. */
 struct record *ring_append_reserve(struct ring_append *writer, size_t length);
-/* The record must pass record_valid() and name a partition that positions knows, or UINT32_MAX for none. */
+/* The record must pass record_valid() and name a partition that positions knows, or UINT32_MAX for none. Sets
+ * each of its rooms' `slot` and `previous`. */
 void ring_append_commit(struct ring_append *writer);
 
-/* Makes the committed records visible, sets their partitions' `next`, then `indexed`. Returns how many
+/* Makes the committed records visible, enters them in positions and indexes, then sets `indexed`. Returns how many
  * bytes were published (0: nothing was waiting). */
 uint64_t ring_append_publish(struct ring_append *writer);
 

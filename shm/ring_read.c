@@ -68,6 +68,21 @@ int ring_read_next(struct ring_read *reader, const struct record **record, uint6
     return result;
 }
 
+int ring_read_at(struct ring_read *reader, uint64_t position, const struct record **record) {
+    uint64_t published = load_acquire(&reader->segment->words->published); /* as ring_read_next:A */
+    struct start start;
+
+    if (position >= published || position % RECORD_ALIGN != 0)
+        return -EBADMSG;
+    reader->cursor = position;
+    int result = read_start(reader, published, &start);
+    if (result == RING_OK)
+        result = start.kind == RECORD_PAD ? -EBADMSG : read_record(reader, start.length);
+    if (result == RING_OK)
+        *record = reader->buffer;
+    return result;
+}
+
 uint64_t ring_read_lag(const struct ring_read *reader) {
     return load_acquire(&reader->segment->words->published) - reader->cursor;
 }
@@ -108,7 +123,15 @@ static int read_one(struct ring_read *reader, uint64_t published) {
         reader->cursor += start.length;
         return PASSED_PAD;
     }
-    return read_record(reader, start.length);
+    uint64_t expected = reader->sequence + 1;
+    result = read_record(reader, start.length);
+    if (result != RING_OK)
+        return result;
+    if (reader->buffer->sequence != expected)
+        return -EBADMSG;
+    reader->cursor += start.length;
+    reader->sequence = expected;
+    return RING_OK;
 }
 
 static int read_start(struct ring_read *reader, uint64_t published, struct start *start) {
@@ -139,6 +162,7 @@ static bool start_plausible(const struct ring_read *reader, uint64_t published,
     return start.kind == RECORD_PAD ? length == to_end : length >= sizeof(struct record);
 }
 
+/* Into the buffer; the cursor stays. */
 static int read_record(struct ring_read *reader, uint32_t length) {
     int result = grow(reader, length);
     if (result < 0)
@@ -148,11 +172,8 @@ static int read_record(struct ring_read *reader, uint32_t length) {
     order_copy_out(copy, bytes_at(reader), length); /* ring_read:C, pair 1 */
     if (overwritten(reader))
         return RING_LAPPED;
-    if (copy->length != length || !record_valid(copy, length) ||
-        copy->sequence != reader->sequence + 1)
+    if (copy->length != length || !record_valid(copy, length))
         return -EBADMSG;
-    reader->cursor += length;
-    reader->sequence = copy->sequence;
     return RING_OK;
 }
 

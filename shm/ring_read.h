@@ -33,6 +33,10 @@ void ring_read_done(struct ring_read *reader);
  * missed. */
 int ring_read_next(struct ring_read *reader, const struct record **record,
                    uint64_t *skipped) MUST_CHECK;
+/* The record at `position`, which an index has told: RING_OK, RING_LAPPED (overwritten; nothing is said about the
+ * head), -ENOMEM, -EBADMSG. The reader is one for this alone: cursor and sequence mean nothing. */
+int ring_read_at(struct ring_read *reader, uint64_t position,
+                 const struct record **record) MUST_CHECK;
 /* Published bytes not yet read. */
 uint64_t ring_read_lag(const struct ring_read *reader);
 /* `published` and the sequence number of the last record before it, as they were at one moment.

@@ -1,7 +1,10 @@
 #include "shm/segment.h"
 
+#include "shm/feed_table.h"
 #include "shm/positions.h"
 #include "shm/region.h"
+#include "shm/room_index.h"
+#include "shm/time_index.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -59,6 +62,10 @@ int segment_map(int fd, bool writable, struct segment *out) {
         .ingest = (struct ingest_block *)(void *)(start + header->ingest_at),
         .positions = (struct positions *)(void *)(start + header->positions_at),
         .words = (struct ring_words *)(void *)(start + header->words_at),
+        .rooms = (struct room_index *)(void *)(start + header->rooms_at),
+        .times = (struct time_index *)(void *)(start + header->times_at),
+        .feeds = (struct feed_table *)(void *)(start + header->feeds_at),
+        .room_buckets = room_index_buckets(header->ring_capacity),
         .ring = start + header->ring_at,
     };
     return 0;
@@ -107,7 +114,10 @@ static struct segment_header layout(uint64_t capacity) {
     uint64_t ingest_at = PAGE;
     uint64_t positions_at = ingest_at + page_up(sizeof(struct ingest_block));
     uint64_t words_at = positions_at + page_up(sizeof(struct positions));
-    uint64_t ring_at = words_at + page_up(sizeof(struct ring_words));
+    uint64_t rooms_at = words_at + page_up(sizeof(struct ring_words));
+    uint64_t times_at = rooms_at + page_up(room_index_size(capacity));
+    uint64_t feeds_at = times_at + page_up(sizeof(struct time_index));
+    uint64_t ring_at = feeds_at + page_up(sizeof(struct feed_table));
 
     return (struct segment_header){
         .magic = SEGMENT_MAGIC,
@@ -117,6 +127,9 @@ static struct segment_header layout(uint64_t capacity) {
         .ingest_at = ingest_at,
         .positions_at = positions_at,
         .words_at = words_at,
+        .rooms_at = rooms_at,
+        .times_at = times_at,
+        .feeds_at = feeds_at,
         .ring_at = ring_at,
         .ring_capacity = capacity,
     };

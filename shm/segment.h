@@ -7,6 +7,9 @@
  *     4096  struct ingest_block       ingest: heartbeat, status, counters
  *        …  struct positions          ingest: topics and topic-partitions (shm/positions.h)
  *        …  struct ring_words         ingest: intent, published, indexed
+ *        …  struct room_index         ingest: newest record of each bucket of rooms (shm/room_index.h)
+ *        …  struct time_index         ingest: where offsets lie in the ring (shm/time_index.h)
+ *        …  struct feed_table         ingest: which rooms a topic feeds (shm/feed_table.h)
  *        …  ring bytes                ingest: records (shm/record.h), `ring_capacity` of them
  * Every part starts at a page boundary; its offset stands in the header. A layout change raises
  * SEGMENT_VERSION. It lives as long as the supervisor: successors of a killed ingest continue in it. */
@@ -18,7 +21,7 @@
 #include "shm/stats.h"
 
 #define SEGMENT_MAGIC   0x6d6f6f6e73656731ull
-#define SEGMENT_VERSION 1u
+#define SEGMENT_VERSION 2u
 
 struct segment_header {
     uint64_t magic;
@@ -26,7 +29,7 @@ struct segment_header {
     uint32_t header_size;
     uint64_t size; /* of the whole segment, bytes */
     struct siphash_key hash_key;
-    uint64_t ingest_at, positions_at, words_at, ring_at;
+    uint64_t ingest_at, positions_at, words_at, rooms_at, times_at, feeds_at, ring_at;
     uint64_t ring_capacity; /* power of two, bytes */
 };
 
@@ -52,12 +55,12 @@ struct ring_head {
 };
 
 /* DESIGN "ring": `intent` is stored before bytes are written and never decreases, `published` after, and
- * `indexed` after everything that is derived from the records (positions; later the room index). Each on
+ * `indexed` after everything that is derived from the records (positions, room and time index). Each on
  * its own cache line: readers poll `published` while the writer stores `intent`.
  *
  *     intent       [u64                                   ]   end of what may have been written to
  *     published    [u64                                   ]   end of what readers may read
- *     indexed      [u64                                   ]   end of what positions account for
+ *     indexed      [u64                                   ]   end of what positions and indexes account for
  *     heads        [position u64 | sequence u64] x 2          one of them belongs to `published`
  *
  * Two heads, written in turn, the next one before `published` moves to it: so at every moment, a kill
@@ -78,6 +81,10 @@ struct segment {
     struct ingest_block *ingest;
     struct positions *positions;
     struct ring_words *words;
+    struct room_index *rooms;
+    struct time_index *times;
+    struct feed_table *feeds;
+    uint32_t room_buckets; /* of the room index, a power of two */
     unsigned char *ring;
 };
 

@@ -50,19 +50,33 @@ static inline void fixture_preset(struct segment *segment, uint64_t position, ui
     store_relaxed(&words->heads[1].sequence, sequence - 1);
 }
 
+/* Words of a room that the ring sets itself, after the record was filled in. */
+static inline bool fixture_is_link(const struct record *record, size_t at) {
+    size_t rooms = offsetof(struct record, rooms);
+    size_t in_room = (at - rooms) % sizeof(struct record_room);
+    return at >= rooms && at < rooms + record->room_count * sizeof(struct record_room) &&
+           (in_room == offsetof(struct record_room, previous) ||
+            in_room == offsetof(struct record_room, slot));
+}
+
 /* FNV-1a over 8-byte words: enough to tell any mixture of two records from each of them. */
 static inline uint32_t fixture_checksum(const struct record *record) {
     uint64_t hash = 0xcbf29ce484222325ull ^ record->sequence;
     for (size_t at = offsetof(struct record, offset); at < record->length; at += 8) {
         uint64_t word;
         memcpy(&word, (const char *)record + at, sizeof(word));
-        if (at == offsetof(struct record, checksum))
+        if (at == offsetof(struct record, checksum) || fixture_is_link(record, at))
             word = 0;
         hash = (hash ^ word) * 0x100000001b3ull;
         hash ^= hash >> 29;
     }
     uint32_t folded = (uint32_t)(hash ^ hash >> 32);
     return folded ? folded : 1;
+}
+
+/* All records of a partition go to one room. */
+static inline uint64_t fixture_room_hash(uint32_t partition) {
+    return (partition + 1ull) * 0x9e3779b97f4a7c15ull;
 }
 
 /* Fills in a reserved record: one room, an envelope over all the rest, whose words are all the same and
@@ -77,8 +91,9 @@ static inline void fixture_fill(struct record *record, enum record_kind kind, ui
     record->offset = offset;
     record->partition = partition;
     record->room_count = 1;
-    record->rooms[0] = (struct record_room){
-        .hash = sequence, .name_at = (uint32_t)(FIXTURE_LEAST - 8), .name_length = 6};
+    record->rooms[0] = (struct record_room){.hash = fixture_room_hash(partition),
+                                            .name_at = (uint32_t)(FIXTURE_LEAST - 8),
+                                            .name_length = 6};
     memcpy((char *)record + FIXTURE_LEAST - 8, "trades\0\0", 8);
     record->envelope_at = (uint32_t)FIXTURE_LEAST;
     record->envelope_length = (uint32_t)(length - FIXTURE_LEAST);

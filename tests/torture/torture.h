@@ -3,6 +3,8 @@
 #ifndef MOONX_TESTS_TORTURE_H
 #define MOONX_TESTS_TORTURE_H
 
+#include "shm/room_walk.h"
+#include "shm/time_index.h"
 #include "tests/shm_fixture.h"
 
 #include <getopt.h>
@@ -136,6 +138,35 @@ static inline void torture_reader_check(struct torture_reader *r, const struct r
     r->read++;
 }
 
+/* Walks one partition's room back as far as it goes: offsets fall one record at a time, and none that the
+ * time index places at `from` or behind lies before it. Returns the newest offset + 1, 0 for none. */
+static inline uint64_t torture_walk(const struct segment *segment, uint32_t p, uint64_t want,
+                                    shm_u64 *violations) {
+    uint64_t from = 0, newest = 0, last = 0;
+    bool placed = time_index_find(segment, p, TIME_INDEX_LIVE, 0, want, &from);
+    struct room_walk walk;
+    struct room_hit hit;
+    int result;
+
+    (void)room_walk_indexed(segment);
+    room_walk_start(&walk, segment, fixture_room_hash(p), SPAN_LITERAL("trades"), 1u << ROOM_PLAIN);
+    while ((result = room_walk_next(&walk, 0, &hit)) == ROOM_WALK_HIT) {
+        uint64_t offset = (uint64_t)hit.offset;
+        if (hit.partition != p || (last != 0 && torture_records(offset, last) != 1))
+            torture_violation(violations, "partition %u: walked from offset %llu to %llu", p,
+                              (unsigned long long)last, (unsigned long long)offset);
+        if (placed && offset >= want && hit.position < from)
+            torture_violation(violations, "partition %u: offset %llu lies before its stretch", p,
+                              (unsigned long long)offset);
+        newest = newest == 0 ? offset + 1 : newest;
+        last = offset;
+    }
+    if (result < 0 || (result == ROOM_WALK_END && torture_records(0, last) != 0))
+        torture_violation(violations, "partition %u: the walk ends with %d at offset %llu", p,
+                          result, (unsigned long long)last);
+    return newest;
+}
+
 /* One step; false when there was nothing to read. */
 static inline bool torture_reader_step(struct torture_reader *r) {
     const struct record *record;
@@ -161,6 +192,10 @@ static inline void torture_reader_finish(struct torture_reader *r, const struct 
         torture_violation(r->violations, "no head at the end");
     for (unsigned p = 0; p < TORTURE_PARTITIONS; p++) {
         uint64_t next = load_acquire(&segment->positions->partitions[p].next);
+        uint64_t newest = torture_walk(segment, p, next / 2, r->violations);
+        if (torture_records(newest, next) != 0)
+            torture_violation(r->violations, "partition %u: the index ends before offset %llu", p,
+                              (unsigned long long)next);
         written += torture_records(0, next);
         r->lost += torture_records(r->next[p], next);
     }

@@ -1,7 +1,8 @@
 /* The ring across processes, with a producer that is killed -9 at random moments and replaced, hundreds of
  * times a second. Readers in other processes, on a read-only mapping, check each record's checksum, that
  * sequence numbers have no hole, that every partition's offsets rise one by one, and that what they missed is
- * exactly what the ring told them. Positions must neither lose nor double an offset over any kill.
+ * exactly what the ring told them. Now and then they walk a room back along the index, whole or until they are
+ * lapped, and ask the time index for a place. Positions must neither lose nor double an offset over any kill.
  *
  * Two rounds: a small ring that crosses 2^63 and laps its slow readers all the time, and a large one whose
  * producer is paced by its readers (as ingest is), where no lap at all may happen. */
@@ -17,6 +18,7 @@ struct result {
     shm_u64 batches; /* of all producers */
     shm_u64 redone;  /* successors that found published != indexed */
     shm_u64 half;    /* successors that found intent != published */
+    shm_u64 walks;   /* along the room index */
     struct {
         _Alignas(CACHE_LINE) shm_u64 cursor;
         shm_u64 read, laps, skipped;
@@ -82,12 +84,13 @@ static bool run_round(const struct round *round, const struct torture_options *o
         torture_violation(&result->violations, "nothing was put to the test");
     uint64_t violations = load_relaxed(&result->violations);
     printf("torture_ring %s: kills %llu (redone %llu, half written %llu), batches %llu, "
-           "read %llu, laps %llu, skipped %llu, violations %llu\n",
+           "read %llu, laps %llu, skipped %llu, walks %llu, violations %llu\n",
            round->name, (unsigned long long)kills,
            (unsigned long long)load_relaxed(&result->redone),
            (unsigned long long)load_relaxed(&result->half),
            (unsigned long long)load_relaxed(&result->batches), (unsigned long long)read,
-           (unsigned long long)laps, (unsigned long long)skipped, (unsigned long long)violations);
+           (unsigned long long)laps, (unsigned long long)skipped,
+           (unsigned long long)load_relaxed(&result->walks), (unsigned long long)violations);
     fixture_close(&segment);
     munmap(result, sizeof(*result));
     return violations == 0;
@@ -120,6 +123,13 @@ static void read_on(struct torture_reader *r, struct result *result, unsigned in
     uint64_t random = index;
     while (!load_acquire(&result->stop)) {
         store_release(&result->readers[index].cursor, r->reader.cursor);
+        if (fixture_random(&random) % 1024 == 0) {
+            uint32_t p = (uint32_t)(fixture_random(&random) % TORTURE_PARTITIONS);
+            uint64_t back = fixture_random(&random) % 64;
+            uint64_t want = r->next[p] > back ? r->next[p] - back : 0;
+            torture_walk(r->reader.segment, p, want, r->violations);
+            atomic_fetch_add_explicit(&result->walks, 1, memory_order_relaxed);
+        }
         if (!torture_reader_step(r))
             torture_sleep_us(20);
         else if (slow && fixture_random(&random) % 64 == 0)

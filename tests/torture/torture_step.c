@@ -9,7 +9,8 @@
 
 #include <sys/ptrace.h>
 
-#define CAPACITY SEGMENT_RING_MIN_BYTES
+#define CAPACITY  SEGMENT_RING_MIN_BYTES
+#define STRETCHES 8u /* of a ring that small */
 
 static struct segment live, copy;
 static shm_u64 violations;
@@ -22,13 +23,14 @@ static void take_copy(void);
 static void succeed(void);
 static uint64_t published_offsets(const struct segment *segment);
 static void check_next(uint64_t offsets);
+static void check_indexes(void);
 static void check_new_partition(void);
 
 /* What is compared and copied at every step: the used parts of the segment, not its hundreds of empty KiB. */
 struct piece {
     size_t at, length;
 };
-static struct piece pieces[4];
+static struct piece pieces[8];
 
 int main(int argc, char **argv) {
     (void)torture_parse(argc, argv);
@@ -37,9 +39,16 @@ int main(int argc, char **argv) {
     fixture_preset(&live, (1ull << 63) - 512, 0);
     size_t positions = live.header->positions_at;
     pieces[0] = (struct piece){positions, offsetof(struct positions, topics) + 512};
-    pieces[1] = (struct piece){positions + offsetof(struct positions, partitions), 256};
+    pieces[1] = (struct piece){positions + offsetof(struct positions, partitions),
+                               4 * sizeof(struct position)};
     pieces[2] = (struct piece){live.header->words_at, sizeof(struct ring_words)};
     pieces[3] = (struct piece){live.header->ring_at, CAPACITY};
+    pieces[4] = (struct piece){live.header->rooms_at, room_index_size(CAPACITY)};
+    size_t times = live.header->times_at, row = sizeof(live.times->marks[0]);
+    pieces[5] = (struct piece){times, STRETCHES * sizeof(shm_u64)};
+    for (unsigned i = 0; i < 2; i++)
+        pieces[6 + i] = (struct piece){times + offsetof(struct time_index, marks) + i * row,
+                                       STRETCHES * sizeof(struct time_mark)};
 
     pid_t pid = torture_fork();
     if (pid == 0) {
@@ -163,6 +172,7 @@ static void succeed(void) {
         if (ring_read_next(&reader, &record, &skipped) != RING_OK || !fixture_intact(record))
             torture_violation(&violations, "what the successor wrote can't be read");
     check_next(expected + 2);
+    check_indexes();
     ring_read_done(&reader);
     ring_append_done(&writer);
 }
@@ -188,6 +198,17 @@ static void check_next(uint64_t offsets) {
         torture_violation(&violations, "after %llu records next is %llu and %llu",
                           (unsigned long long)offsets, (unsigned long long)next[0],
                           (unsigned long long)next[1]);
+}
+
+/* Both rooms can be walked from their newest record on, and every offset has its place. */
+static void check_indexes(void) {
+    for (uint32_t p = 0; p < 2; p++) {
+        uint64_t next = load_relaxed(&copy.positions->partitions[p].next);
+        for (uint64_t want = 0; want <= next; want++)
+            if (torture_walk(&copy, p, want, &violations) != next)
+                torture_violation(&violations, "partition %u: the index does not reach %llu", p,
+                                  (unsigned long long)next);
+    }
 }
 
 /* Either it is not there, or it is whole. */
