@@ -10,12 +10,7 @@
 
 #include <stdio.h>
 
-/* Each answers GET and, without the body, HEAD. */
-static const struct path_row {
-    const char *path;
-    bool admin;
-    void (*answer)(const struct server_context *context, struct http_response *response);
-} path_table[] = {
+const struct server_path server_path_table[] = {
     {"/health", false, health_answer},
     {"/ready", false, health_answer_ready},
     {"/metrics", false, metrics_answer},
@@ -23,6 +18,7 @@ static const struct path_row {
     {"/console/session", false, console_session_answer},
     {"/debug/kafka", true, debug_kafka_answer},
     {"/debug/handlers", true, debug_handlers_answer},
+    {NULL, false, NULL},
 };
 
 bool server_is_websocket_path(const struct http_request *request) {
@@ -33,19 +29,18 @@ bool server_ready(const struct host_view *view) {
     return health_not_ready(view) == NULL;
 }
 
-static const struct path_row *find_path(struct span path) {
-    for (size_t i = 0; i < ARRAY_LENGTH(path_table); i++) {
-        if (span_is(path, path_table[i].path)) {
-            return &path_table[i];
-        }
+static const struct server_path *find_path(struct span path) {
+    const struct server_path *row = server_path_table;
+    while (row->path != NULL && !span_is(path, row->path)) {
+        row++;
     }
-    return NULL;
+    return row->path != NULL ? row : NULL;
 }
 
 void server_answer(const struct server_context *context, const struct http_request *request,
                    struct http_response *response) {
     *response = (struct http_response){0};
-    const struct path_row *row = find_path(request->path);
+    const struct server_path *row = find_path(request->path);
     const struct asset *asset = row ? NULL : asset_find(request->path);
     if (!row && !asset) {
         http_response_error(response, 404, "There is nothing at this path");

@@ -17,6 +17,16 @@ struct server_context {
     const struct http_request *request; /* set by server_answer() for the page */
 };
 
+/* Each answers GET and, without the body, HEAD. */
+struct server_path {
+    const char *path;
+    bool admin;
+    void (*answer)(const struct server_context *context, struct http_response *response);
+};
+
+/* Ends with a row whose path is NULL. What is at none of them may be an asset (gateway/http/asset.h). */
+extern const struct server_path server_path_table[];
+
 /* True for `/ws` (with or without a query): the caller handles the upgrade. */
 bool server_is_websocket_path(const struct http_request *request);
 
