@@ -7,13 +7,9 @@
  * Who stores `next`: ring_append_publish(), for every record, in ring order, after the record is published;
  * what a kill leaves out is redone from the records by ring_append_open(). An event's or control record's
  * `next` becomes its offset + 1 even when that is less than before (its topic was made anew); a history
- * record lies below `live_from` and moves `history_next` alone. Ingest stores either itself when it moves
- * without a record (start resolved, message rejected, gap, offsets gone back), and only while it has nothing
- * committed that is not published: else a kill would lose what is committed, or publish would overwrite the
- * value.
- *
- * The refill of history reads [history_from, live_from), once, at the host's start: both are stored before
- * its first fetch, and it is complete when history_next reaches live_from. POSITION_UNKNOWN: there is none. */
+ * record lies below `live_from` and moves nothing. Ingest stores `next` itself when it moves without a
+ * record (start resolved, message rejected, gap, offsets gone back), and only while it has nothing committed
+ * that is not published: else a kill would lose what is committed, or publish would overwrite the value. */
 #ifndef MOONX_SHM_POSITIONS_H
 #define MOONX_SHM_POSITIONS_H
 
@@ -30,8 +26,7 @@ struct positions_topic {
 };
 
 /*  0 topic u32 | 4 number i32 | 8 next u64 | 16 live_from u64 | 24 high_watermark u64 | 32 gaps u64
- * 40 errors u64 | 48 restarts u64 | 56 state u32 | 60 reserved u32 | 64 history_from u64
- * 72 history_next u64 | 80 reserved */
+ * 40 errors u64 | 48 restarts u64 | 56 state u32 | 60 reserved u32 */
 struct position {
     uint32_t topic; /* index into topics */
     int32_t number; /* partition number within its topic */
@@ -44,11 +39,9 @@ struct position {
     shm_u64 restarts;       /* how often offsets went back (topic recreated) */
     shm_u32 state;          /* enum position_state */
     uint32_t reserved;
-    _Alignas(CACHE_LINE) shm_u64 history_from; /* first offset that the refill reads */
-    shm_u64 history_next;                      /* offset of the next one it wants */
 };
 
-static_assert(sizeof(struct position) == 128, "two cache lines each");
+static_assert(sizeof(struct position) == 64, "one cache line each");
 
 enum position_state { POSITION_IDLE, POSITION_ASSIGNED, POSITION_GONE };
 

@@ -221,18 +221,14 @@ static bool record_fits(const struct segment *segment, const struct record *reco
 
 static void enter(struct segment *segment, const struct record *record, uint64_t at) {
     time_index_pass(segment, at); /* before `next` counts this record */
-    if (record->partition != RECORD_NO_PARTITION)
-        advance_next(segment->positions, record);
+    advance_next(segment->positions, record);
     for (unsigned i = 0; i < record->room_count; i++)
         room_index_raise(segment, record->rooms[i].slot, at);
 }
 
 static void advance_next(struct positions *positions, const struct record *record) {
-    struct position *position = &positions->partitions[record->partition];
-    bool history = record->kind == RECORD_HISTORY;
-
-    store_relaxed(history ? &position->history_next : &position->next,
-                  (uint64_t)record->offset + 1);
+    if (record->partition != RECORD_NO_PARTITION && record->kind != RECORD_HISTORY)
+        store_relaxed(&positions->partitions[record->partition].next, (uint64_t)record->offset + 1);
 }
 
 /* All predecessors are found before one is replaced: two rooms of the record may share a slot. */

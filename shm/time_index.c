@@ -9,8 +9,8 @@ struct entry {
 };
 
 static unsigned count_of(uint64_t capacity);
-static bool read_entry(const struct segment *segment, uint32_t partition, enum time_index_line line,
-                       uint64_t stretch, uint64_t start, struct entry *out);
+static bool read_entry(const struct segment *segment, uint32_t partition, uint64_t stretch,
+                       uint64_t start, struct entry *out);
 static void write_entry(struct segment *segment, unsigned place, uint64_t position);
 
 static uint64_t length_of(const struct segment *segment) {
@@ -26,8 +26,8 @@ void time_index_pass(struct segment *segment, uint64_t position) {
         write_entry(segment, place, position);
 }
 
-bool time_index_find(const struct segment *segment, uint32_t partition, enum time_index_line line,
-                     uint64_t start, uint64_t want, uint64_t *position) {
+bool time_index_find(const struct segment *segment, uint32_t partition, uint64_t start,
+                     uint64_t want, uint64_t *position) {
     uint64_t capacity = segment->header->ring_capacity, length = length_of(segment);
     uint64_t published = load_acquire(&segment->words->published);
     uint64_t newest = published == 0 ? 0 : (published - 1) / length;
@@ -36,7 +36,7 @@ bool time_index_find(const struct segment *segment, uint32_t partition, enum tim
     struct entry entry;
 
     for (uint64_t stretch = newest + 1; stretch-- > oldest;) {
-        if (!read_entry(segment, partition, line, stretch, start, &entry))
+        if (!read_entry(segment, partition, stretch, start, &entry))
             continue;
         if (entry.position + capacity < load_relaxed(&segment->words->intent))
             break;
@@ -58,17 +58,16 @@ static unsigned count_of(uint64_t capacity) {
     return most < TIME_INDEX_STRETCHES ? (unsigned)most : TIME_INDEX_STRETCHES;
 }
 
-static bool read_entry(const struct segment *segment, uint32_t partition, enum time_index_line line,
-                       uint64_t stretch, uint64_t start, struct entry *out) {
+static bool read_entry(const struct segment *segment, uint32_t partition, uint64_t stretch,
+                       uint64_t start, struct entry *out) {
     const struct time_index *times = segment->times;
     unsigned place = (unsigned)(stretch % count_of(segment->header->ring_capacity));
-    const struct time_mark *mark = &times->marks[partition][place];
 
     uint64_t first = load_acquire(&times->first[place]); /* read_entry:A pairs with write_entry:C */
     if (first == 0 || (first - 1) / length_of(segment) != stretch)
         return false;
     /* read_entry:B pairs with write_entry:B: who sees a value of the next lap sees `first` changed. */
-    uint64_t value = load_acquire(line == TIME_INDEX_LIVE ? &mark->next : &mark->history);
+    uint64_t value = load_acquire(&times->next[partition][place]);
     if (load_relaxed(&times->first[place]) != first)
         return false;
     *out = (struct entry){first - 1, value == 0 ? start : value - 1};
@@ -81,11 +80,8 @@ static void write_entry(struct segment *segment, unsigned place, uint64_t positi
     uint32_t count = positions_count(positions);
 
     store_relaxed(&times->first[place], 0); /* write_entry:A */
-    for (uint32_t i = 0; i < count; i++) {
-        struct time_mark *mark = &times->marks[i][place];
-        /* POSITION_UNKNOWN + 1 is 0 */
-        store_release(&mark->next, load_relaxed(&positions->partitions[i].next) + 1); /* :B */
-        store_release(&mark->history, load_relaxed(&positions->partitions[i].history_next) + 1);
-    }
-    store_release(&times->first[place], position + 1); /* write_entry:C */
+    for (uint32_t i = 0; i < count; i++)    /* POSITION_UNKNOWN + 1 is 0 */
+        store_release(&times->next[i][place],
+                      load_relaxed(&positions->partitions[i].next) + 1); /* write_entry:B */
+    store_release(&times->first[place], position + 1);                   /* write_entry:C */
 }

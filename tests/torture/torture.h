@@ -143,7 +143,7 @@ static inline void torture_reader_check(struct torture_reader *r, const struct r
 static inline uint64_t torture_walk(const struct segment *segment, uint32_t p, uint64_t want,
                                     shm_u64 *violations) {
     uint64_t from = 0, newest = 0, last = 0;
-    bool placed = time_index_find(segment, p, TIME_INDEX_LIVE, 0, want, &from);
+    bool placed = time_index_find(segment, p, 0, want, &from);
     struct room_walk walk;
     struct room_hit hit;
     int result;

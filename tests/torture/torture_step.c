@@ -44,11 +44,11 @@ int main(int argc, char **argv) {
     pieces[2] = (struct piece){live.header->words_at, sizeof(struct ring_words)};
     pieces[3] = (struct piece){live.header->ring_at, CAPACITY};
     pieces[4] = (struct piece){live.header->rooms_at, room_index_size(CAPACITY)};
-    size_t times = live.header->times_at, row = sizeof(live.times->marks[0]);
+    size_t times = live.header->times_at, row = sizeof(live.times->next[0]);
     pieces[5] = (struct piece){times, STRETCHES * sizeof(shm_u64)};
     for (unsigned i = 0; i < 2; i++)
-        pieces[6 + i] = (struct piece){times + offsetof(struct time_index, marks) + i * row,
-                                       STRETCHES * sizeof(struct time_mark)};
+        pieces[6 + i] = (struct piece){times + offsetof(struct time_index, next) + i * row,
+                                       STRETCHES * sizeof(shm_u64)};
 
     pid_t pid = torture_fork();
     if (pid == 0) {

@@ -21,20 +21,19 @@ static void teardown(void) {
     fixture_close(&segment);
 }
 
-static void put(enum record_kind kind, uint32_t partition, int64_t offset) {
-    fixture_fill(ring_append_reserve(&writer, LENGTH), kind, partition, offset);
-    ring_append_commit(&writer);
+static void put(uint32_t partition, int64_t offset) {
+    fixture_append(&writer, LENGTH, partition, offset);
     ring_append_publish(&writer);
 }
 
 static void put_many(uint32_t partition, int64_t from, int64_t to) {
     for (int64_t i = from; i < to; i++)
-        put(RECORD_EVENT, partition, i);
+        put(partition, i);
 }
 
 static uint64_t find(uint32_t partition, uint64_t start, uint64_t want) {
     uint64_t position = UINT64_MAX;
-    if (!time_index_find(&segment, partition, TIME_INDEX_LIVE, start, want, &position))
+    if (!time_index_find(&segment, partition, start, want, &position))
         return UINT64_MAX;
     return position;
 }
@@ -101,25 +100,6 @@ START_TEST(a_record_longer_than_a_stretch_leaves_no_stale_place) {
     ck_assert_uint_eq(find(0, 0, 19), CAPACITY + 1024);
     ck_assert_uint_eq(find(0, 0, 16), CAPACITY);
     ck_assert_uint_eq(find(0, 0, 15), 7 * 512);
-}
-END_TEST
-
-START_TEST(history_has_a_line_of_its_own) {
-    struct position *position = &segment.positions->partitions[0];
-    store_relaxed(&position->next, 50);
-    store_relaxed(&position->history_from, 40);
-    store_relaxed(&position->history_next, 40);
-    for (int i = 0; i < 6; i++) {
-        put(RECORD_HISTORY, 0, 40 + i);
-        put(RECORD_EVENT, 0, 50 + i);
-    }
-    uint64_t at = 0;
-    ck_assert(time_index_find(&segment, 0, TIME_INDEX_HISTORY, 40, 43, &at));
-    ck_assert_uint_eq(at, 3 * 512);
-    ck_assert(!time_index_find(&segment, 0, TIME_INDEX_HISTORY, 40, 39, &at));
-    ck_assert_uint_eq(find(0, 50, 52), 2 * 512);
-    ck_assert_uint_eq(load_relaxed(&position->history_next), 46);
-    ck_assert_uint_eq(load_relaxed(&position->next), 56);
 }
 END_TEST
 
@@ -217,7 +197,6 @@ int main(void) {
     tcase_add_test(tcase, what_has_been_written_over_is_too_old);
     tcase_add_test(tcase, a_partition_that_came_later_begins_at_its_start);
     tcase_add_test(tcase, a_record_longer_than_a_stretch_leaves_no_stale_place);
-    tcase_add_test(tcase, history_has_a_line_of_its_own);
     tcase_add_test(tcase, a_topic_made_anew_is_searched_behind_its_beginning);
     tcase_add_test(tcase, a_stretch_is_written_once_even_when_its_record_is_redone);
     tcase_add_test(tcase, a_topic_nothing_is_said_about_feeds_every_room);
