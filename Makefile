@@ -235,7 +235,7 @@ install: all
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS:%=build/%)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system deploy/moonx-gateway.service
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 man/moonx-gateway.8
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 man/moonx-routes.5 man/moonx-rooms.5
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 man/moonx-routes.5 man/moonx-rooms.5 man/moonx-control.5
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/moonx-gateway README.md LICENSE CHANGELOG.md deploy/moonx-gateway.env.example deploy/rooms.example
 
 .PHONY: clean help

@@ -27,6 +27,7 @@
     X(MESSAGE_PROCESSING_ERROR, "The message could not be processed")                               \
     X(INVALID_TOKEN, "Invalid token")                                                               \
     X(TOKEN_EXPIRED, "Token expired")                                                               \
+    X(TOKEN_REVOKED, "Token revoked")                                                               \
     X(USER_INACTIVE, "User is not active")                                                          \
     X(INVALID_USER_ID, "The user id has characters that are not allowed")                           \
     X(AUTH_UNAVAILABLE, "Authentication is not available at the moment")

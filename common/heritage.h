@@ -10,10 +10,10 @@
 
 #include "common/base.h"
 
-#define HERITAGE_ENVIRONMENT  "MOONX_HERITAGE"
-#define HERITAGE_MAGIC        0x6d6f6f6e68657269ull
-#define HERITAGE_VERSION      3u
-#define HERITAGE_MAX_WORKERS  64
+#define HERITAGE_ENVIRONMENT "MOONX_HERITAGE"
+#define HERITAGE_MAGIC       0x6d6f6f6e68657269ull
+#define HERITAGE_VERSION     4u
+#define HERITAGE_MAX_WORKERS 64
 
 enum heritage_role { HERITAGE_INGEST = 1, HERITAGE_WORKER = 2 };
 
@@ -26,15 +26,16 @@ struct heritage {
     uint32_t worker_count; /* slots in use: 0 .. worker_count-1 */
     uint32_t run_as_uid;   /* to become after secrets are read; the current uid: nothing to do */
     uint32_t run_as_gid;
-    int32_t segment_fd;    /* ingest: read-write; workers: O_RDONLY */
-    int32_t host_fd;       /* struct host_block, O_RDONLY for all children */
-    int32_t worker_fd[HERITAGE_MAX_WORKERS]; /* worker blocks: own one read-write, others O_RDONLY */
-    int32_t wake_fd[HERITAGE_MAX_WORKERS];   /* eventfds: ingest all, a worker its own */
+    int32_t segment_fd; /* ingest: read-write; workers: O_RDONLY */
+    int32_t host_fd;    /* struct host_block, O_RDONLY for all children */
+    int32_t
+        worker_fd[HERITAGE_MAX_WORKERS];   /* worker blocks: own one read-write, others O_RDONLY */
+    int32_t wake_fd[HERITAGE_MAX_WORKERS]; /* eventfds: ingest all, a worker its own */
     int32_t listen_fd[HERITAGE_MAX_WORKERS]; /* the worker's share of the listening sockets */
     uint32_t listen_count;
-    int32_t limit_fd;  /* the limits' table, read-write; workers, if limits are on */
-    int32_t config_fd; /* the role's configured files, O_RDONLY (common/config_files.h) */
-    uint32_t reserved;
+    int32_t revocation_fd; /* revoked tokens: ingest read-write, workers O_RDONLY */
+    int32_t limit_fd;      /* the limits' table, read-write; workers, if limits are on */
+    int32_t config_fd;     /* the role's configured files, O_RDONLY (common/config_files.h) */
 };
 
 /* Reads and checks what HERITAGE_ENVIRONMENT names, closes that memfd, removes the variable and marks all

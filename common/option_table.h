@@ -96,6 +96,12 @@
     X(int, auth_refresh_lead, "AUTH_REFRESH_LEAD", "", "", "300000", NULL,                               \
       0, 3600000, "ms", "authentication",                                                                 \
       "How long before its token expires a client is asked for a new one; in whole seconds, 0: never.")   \
+    X(int, revocation_seconds, "REVOCATION_SECONDS", "", "", "86400", NULL,                               \
+      60, 315360000, "s", "authentication",                                                               \
+      "How long a revocation that doesn't say holds: at least the longest life of a token.")              \
+    X(int, revocation_max, "REVOCATION_MAX", "", "", "65536", NULL,                                       \
+      1000, 8388608, "", "authentication",                                                                \
+      "Revocations in force at once; with more, tokens of other users are refused too.")                  \
     /* Kafka */                                                                                           \
     X(text, kafka_brokers, "KAFKA_BROKERS", "", "--kafka", "", NULL,                                     \
       0, 4096, "", "Kafka", "Bootstrap brokers, HOST:PORT separated by commas.")                          \

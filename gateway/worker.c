@@ -8,6 +8,7 @@
 #include "gateway/access/policy.h"
 #include "gateway/connection/conn_accept.h"
 #include "gateway/connection/conn_poll.h"
+#include "gateway/connection/conn_revoke.h"
 #include "gateway/connection/conn_table.h"
 #include "gateway/connection/conn_timers.h"
 #include "gateway/connection/drain.h"
@@ -145,6 +146,7 @@ static bool may_sleep(struct worker *worker) {
 
 /* One turn: new records to their queues, one slice of writes, the sockets that are ready. */
 static void turn(struct worker *worker) {
+    conn_revoke_follow(worker);
     bool more = event_receive(worker);
     more |= conn_flush_slice(worker);
     int sleep = !more && may_sleep(worker) ? 0 : EVLOOP_NONBLOCK;
@@ -187,6 +189,7 @@ static int open_shared_memory(struct worker *worker) {
     store_relaxed(&worker->block->pid, (uint32_t)getpid());
     store_relaxed(&worker->block->state, WORKER_STARTING);
     store_relaxed(&worker->block->started_ms, (uint64_t)clock_wall_ms());
+    conn_revoke_start(worker);
     error = middleware_attach(worker);
     return error != 0 ? error : ring_read_init(&worker->reader, &worker->view.segment);
 }

@@ -37,6 +37,7 @@ struct worker {
     struct ws_inflate *inflate; /* NULL: WS_DEFLATE is off */
     struct wheel wheel;
     struct event_base *base;
+    uint64_t revocations_seen; /* changes of view.revocations that have been followed */
     bool draining;
     bool dev; /* --dev */
 };

@@ -164,6 +164,12 @@ static int begin(struct ingest *ingest, char *error, size_t error_size) {
     if (result < 0) {
         return say(error, error_size, "the consumer can't be started", result);
     }
+    ingest->consume.control = (struct control_apply){
+        .table = &ingest->view.revocations,
+        .hash_key = &ingest->view.segment.header->hash_key,
+        .stats = ingest->publish.stats,
+        .default_ms = ingest->options->revocation_seconds * 1000,
+    };
     log_info("consuming %u topics from %s", ingest->routes->count,
              ingest->own_broker ? "the development broker" : ingest->options->kafka_brokers);
     return 0;

@@ -190,7 +190,8 @@ static void begin(struct kafka_assign *assign, struct kafka_topic *topic, int32_
     }
     partition->index = (uint32_t)index;
     partition->position = &assign->positions->partitions[index];
-    partition->awaited = !assign->heard && partition->led;
+    /* without its control messages a host does not know whom it must not let in */
+    partition->awaited = !assign->heard && (partition->led || topic->route->kind == ROUTE_CONTROL);
     partition->state = KAFKA_PARTITION_STARTING;
     if (!known && (assign->heard || !assign->first_host_start)) {
         set_start(partition, 0, true);
@@ -257,22 +258,25 @@ static void on_watermark(struct kafka_assign *assign, struct kafka_topic *topic,
         partition->state != KAFKA_PARTITION_STARTING) {
         return;
     }
-    start = kafka_start_choose(load_relaxed(&partition->position->next), low, high);
+    start = (topic->route->kind == ROUTE_CONTROL ? kafka_start_choose_control : kafka_start_choose)(
+        load_relaxed(&partition->position->next), low, high);
     if (partition->made_anew) {
         start = (struct kafka_start){KAFKA_START_AGAIN, low, 0};
     }
     store_relaxed(&partition->position->high_watermark, high);
     tell_start(assign, topic, partition, &start);
     if (start.kind != KAFKA_START_CONTINUE) {
-        set_start(partition, start.offset,
-                  start.kind == KAFKA_START_END || start.kind == KAFKA_START_AGAIN);
+        set_start(partition, start.offset, start.kind != KAFKA_START_GAP);
     }
     if (start.kind == KAFKA_START_AGAIN) {
         partition->made_anew = false;
         partition->last = partition->told = partition->anchor = (struct kafka_mark){0};
         partition->acknowledged = false;
     }
-    if (start.kind == KAFKA_START_END) {
+    if (partition->await_offset == POSITION_UNKNOWN) {
+        partition->await_offset = high;
+    }
+    if (start.offset == high) {
         partition->awaited = false; /* the end is where it starts */
     }
     list = rd_kafka_topic_partition_list_new(1);

@@ -113,14 +113,23 @@ static void take(struct kafka_consume *consume, const rd_kafka_message_t *messag
     take_value(consume, topic, partition, message);
 }
 
+/* Control messages act here, and then wake every worker like an event that concerns all. */
 static void take_value(struct kafka_consume *consume, struct kafka_topic *topic,
                        struct kafka_partition *partition, const rd_kafka_message_t *message) {
+    struct span value = {message->payload, message->len};
     struct event_source source = {.label = {partition->label, partition->label_length},
                                   .partition = partition->index,
                                   .offset = message->offset,
                                   .kafka_time_ms = kafka_time(partition->last.time_ms)};
-    enum event_fault fault = event_publish_add(consume->publish, topic->route, &source,
-                                               (struct span){message->payload, message->len});
+    enum event_fault fault;
+
+    if (topic->route->kind == ROUTE_CONTROL &&
+        !control_apply_value(&consume->control, partition->label, message->offset,
+                             source.kafka_time_ms, value)) {
+        follow(consume, partition);
+        return;
+    }
+    fault = event_publish_add(consume->publish, topic->route, &source, value);
 
     if (fault != EVENT_OK) {
         tell_bad_value(partition, message->offset, fault);

@@ -7,6 +7,7 @@
 #ifndef MOONX_INGEST_KAFKA_CONSUME_H
 #define MOONX_INGEST_KAFKA_CONSUME_H
 
+#include "ingest/control_apply.h"
 #include "ingest/event_publish.h"
 #include "ingest/kafka_assign.h"
 
@@ -21,6 +22,7 @@ struct kafka_consume {
     struct kafka_assign *assign;
     struct event_publish *publish;
     struct stats *stats;
+    struct control_apply control;
     unsigned behind_count; /* partitions whose position must follow after the publish */
     struct kafka_partition *behind[KAFKA_CONSUME_RECORDS];
 };

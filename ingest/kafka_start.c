@@ -14,3 +14,8 @@ struct kafka_start kafka_start_choose(uint64_t next, uint64_t low, uint64_t high
     }
     return (struct kafka_start){KAFKA_START_CONTINUE, next, 0};
 }
+
+struct kafka_start kafka_start_choose_control(uint64_t next, uint64_t low, uint64_t high) {
+    return next == POSITION_UNKNOWN ? (struct kafka_start){KAFKA_START_FIRST, low, 0}
+                                    : kafka_start_choose(next, low, high);
+}

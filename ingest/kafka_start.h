@@ -7,6 +7,7 @@
 
 enum kafka_start_kind {
     KAFKA_START_END,      /* never consumed: live from here on */
+    KAFKA_START_FIRST,    /* never consumed, and all of it counts */
     KAFKA_START_CONTINUE, /* where consumption stood */
     KAFKA_START_GAP, /* what stood there is gone (retention): the oldest there is, `lost` offsets on */
     KAFKA_START_AGAIN, /* offsets went back, the topic was made anew: from its beginning */
@@ -21,5 +22,7 @@ struct kafka_start {
 /* next: POSITION_UNKNOWN when never consumed. low is the oldest offset there is, high the one behind the
  * newest; low <= high. */
 struct kafka_start kafka_start_choose(uint64_t next, uint64_t low, uint64_t high);
+/* The same for control messages: what was revoked before this host started is still revoked. */
+struct kafka_start kafka_start_choose_control(uint64_t next, uint64_t low, uint64_t high);
 
 #endif

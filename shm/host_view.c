@@ -15,6 +15,10 @@ int host_view_open(const struct heritage *heritage, struct host_view *out) {
     result = host_block_map(heritage->host_fd, false, &view.host);
     if (result < 0)
         goto out;
+    if (heritage->revocation_fd >= 0)
+        result = revocations_map(heritage->revocation_fd, writable, &view.revocations);
+    if (result < 0)
+        goto out;
     result = map_workers(heritage, &view);
     if (result < 0)
         goto out;
@@ -29,6 +33,8 @@ void host_view_close(struct host_view *view) {
     for (uint32_t i = 0; i < HERITAGE_MAX_WORKERS; i++)
         worker_block_unmap(view->workers[i]);
     host_block_unmap(view->host);
+    if (view->revocations.header)
+        revocations_unmap(&view->revocations);
     if (view->segment.header)
         segment_unmap(&view->segment);
     *view = (struct host_view){.segment.fd = -1};

@@ -9,12 +9,14 @@
 
 #include "common/heritage.h"
 #include "shm/host_block.h"
+#include "shm/revocations.h"
 #include "shm/segment.h"
 #include "shm/worker_block.h"
 
 struct host_view {
     struct segment segment;
-    struct host_block *host;                            /* read-only */
+    struct host_block *host;        /* read-only */
+    struct revocations revocations; /* ingest writes; header NULL where heritage has none */
     struct worker_block *workers[HERITAGE_MAX_WORKERS]; /* NULL where heritage has no descriptor */
     uint32_t worker_count;
 };

@@ -14,6 +14,9 @@
     X(KAFKA_GAPS, "kafka_gap_offsets_total", counter, ingest, "Offsets lost to retention before they were read") \
     X(KAFKA_RESTARTS, "kafka_topic_restarts_total", counter, ingest, "Times a partition's offsets went back") \
     X(KAFKA_TOMBSTONES, "kafka_tombstones_total", counter, ingest, "Messages without a value")               \
+    X(CONTROL_MESSAGES, "control_messages_total", counter, ingest, "Control messages applied")               \
+    X(CONTROL_REJECTED, "control_rejected_total", counter, ingest, "Control messages that mean nothing")     \
+    X(REVOCATIONS_COARSE, "revocations_coarse_total", counter, ingest, "Revocations that the full table keeps for more tokens than meant: raise REVOCATION_MAX") \
     X(EVENTS_REJECTED, "events_rejected_total", counter, ingest, "Messages that could not become an event")  \
     X(ROOMS_INVALID, "event_rooms_invalid_total", counter, ingest, "Room names that came out invalid and were skipped") \
     X(RING_RECORDS, "ring_records_total", counter, ingest, "Records written into the ring")                  \
@@ -44,6 +47,8 @@
     X(UPGRADES, "upgrades_total", counter, worker, "WebSocket connections opened")                           \
     X(AUTH_SUCCESSES, "auth_successes_total", counter, worker, "Tokens accepted")                            \
     X(AUTH_FAILURES, "auth_failures_total", counter, worker, "Tokens refused")                               \
+    X(REVOKED_CLOSED, "revoked_closed_total", counter, worker, "Connections closed because their token was revoked") \
+    X(DISCONNECTED, "disconnected_total", counter, worker, "Connections closed by an operator")              \
     X(AUTH_SERVICE_CALLS, "auth_service_calls_total", counter, worker, "Tokens that the auth service was asked about") \
     X(AUTH_SERVICE_ERRORS, "auth_service_errors_total", counter, worker, "Calls without a usable answer")    \
     X(AUTH_SERVICE_UP, "auth_service_up", gauge, worker, "Workers that reach the auth service")              \

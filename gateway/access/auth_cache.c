@@ -10,8 +10,9 @@
 /* An identity without its empty space: the texts one after the other, each with its NUL. */
 struct packed {
     int64_t expires_ms;
+    int64_t issued_ms;
     unsigned role_count;
-    char texts[]; /* user id, email, roles */
+    char texts[]; /* user id, email, sid, jti, roles */
 };
 
 struct entry {
@@ -119,7 +120,9 @@ static void forget(struct entry *entry) {
 }
 
 static struct packed *pack(const struct identity *identity) {
-    size_t length = strlen(identity->user_id) + 1 + strlen(identity->email) + 1;
+    const struct identity_marks *marks = &identity->marks;
+    size_t length = strlen(identity->user_id) + 1 + strlen(identity->email) + 1 +
+                    strlen(marks->session_id) + 1 + strlen(marks->token_id) + 1;
     struct packed *packed;
     char *at;
 
@@ -131,8 +134,10 @@ static struct packed *pack(const struct identity *identity) {
         return NULL;
     }
     packed->expires_ms = identity->expires_ms;
+    packed->issued_ms = marks->issued_ms;
     packed->role_count = identity->role_count;
     at = put_text(put_text(packed->texts, identity->user_id), identity->email);
+    at = put_text(put_text(at, marks->session_id), marks->token_id);
     for (unsigned i = 0; i < identity->role_count; i++) {
         at = put_text(at, identity->roles[i]);
     }
@@ -142,7 +147,9 @@ static struct packed *pack(const struct identity *identity) {
 static void unpack(const struct packed *packed, struct identity *out) {
     const char *at = take_text(take_text(packed->texts, out->user_id), out->email);
 
+    at = take_text(take_text(at, out->marks.session_id), out->marks.token_id);
     out->expires_ms = packed->expires_ms;
+    out->marks.issued_ms = packed->issued_ms;
     out->role_count = packed->role_count;
     for (unsigned i = 0; i < packed->role_count; i++) {
         at = take_text(at, out->roles[i]);

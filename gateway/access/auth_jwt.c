@@ -89,16 +89,21 @@ bool auth_jwt_lacks_key(const struct auth_jwt *jwt, struct span token) {
            (jwt->keys == NULL || jwt_key_set_find(jwt->keys, header.kid, header.algorithm) == NULL);
 }
 
-int auth_jwt_peek_expiry(struct span token, int64_t *expires_ms) {
+void auth_jwt_peek(struct span token, int64_t *expires_ms, struct identity_marks *marks) {
     unsigned char bytes[DECODED_MAX_BYTES];
     struct segments segments;
     struct json_value claims;
 
+    *expires_ms = 0;
+    *marks = (struct identity_marks){0};
     if (!split(token, &segments) ||
         !decode_object(segments.claims, bytes, sizeof(bytes), CLAIMS_MEMBERS, &claims)) {
-        return -EINVAL;
+        return;
     }
-    return jwt_claims_expiry(claims, expires_ms);
+    if (jwt_claims_expiry(claims, expires_ms) != 0) {
+        *expires_ms = 0;
+    }
+    jwt_claims_marks(claims, marks);
 }
 
 int auth_jwt_mint(const struct auth_jwt *jwt, const struct identity *identity, int64_t now_wall_ms,

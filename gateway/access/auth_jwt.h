@@ -28,9 +28,9 @@ void auth_jwt_done(struct auth_jwt *jwt);
 
 /* Whether a token wants a key that is not there, though it could be. */
 bool auth_jwt_lacks_key(const struct auth_jwt *jwt, struct span token);
-/* When a token says that it ends, without any verification: for tokens that somebody else vouches for. -EINVAL
- * when it doesn't say. */
-int auth_jwt_peek_expiry(struct span token, int64_t *expires_ms) MUST_CHECK;
+/* When a token says that it ends and what it can be named by, without any verification: for tokens that somebody else
+ * vouches for. *expires_ms is 0 when it doesn't say; likewise the marks. */
+void auth_jwt_peek(struct span token, int64_t *expires_ms, struct identity_marks *marks);
 
 /* As auth_verify() and auth_mint() of auth.h. */
 int auth_jwt_verify(const struct auth_jwt *jwt, struct span token, int64_t now_wall_ms,

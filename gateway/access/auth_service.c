@@ -35,7 +35,8 @@ struct question {
     auth_answer *answer;
     void *context;
     int64_t expires_ms; /* the token's own, 0: it doesn't say */
-    bool remembered;    /* digest stands */
+    struct identity_marks marks;
+    bool remembered; /* digest stands */
     unsigned char digest[AUTH_CACHE_DIGEST_BYTES];
 };
 
@@ -133,9 +134,7 @@ int auth_service_ask(struct auth_service *service, struct span token, auth_answe
     question->answer = answer;
     question->context = context;
     question->remembered = auth_cache_digest(token, question->digest) == 0;
-    if (auth_jwt_peek_expiry(token, &question->expires_ms) != 0) {
-        question->expires_ms = 0;
-    }
+    auth_jwt_peek(token, &question->expires_ms, &question->marks);
     stats_add(service->stats, STAT_AUTH_SERVICE_CALLS, 1);
     error = post(service, token, question);
     if (error != 0) {
@@ -210,6 +209,9 @@ static bool judge(const struct question *question, const struct http_answer *ans
     if (result == 0 && now_ms - question->service->leeway_ms >= expires_ms) {
         *code = ERROR_TOKEN_EXPIRED;
         result = -EACCES;
+    }
+    if (result == 0) {
+        identity->marks = question->marks; /* the token is good, so what it says of itself is */
     }
     return result == 0;
 }

@@ -9,6 +9,14 @@
 #define IDENTITY_EMAIL_MAX  254
 #define IDENTITY_ROLES_MAX  32
 #define IDENTITY_ROLE_BYTES 64
+#define IDENTITY_MARK_MAX   255 /* a longer `sid` or `jti` can be neither kept nor revoked */
+
+/* By what a token can be named when it is revoked. */
+struct identity_marks {
+    int64_t issued_ms;                      /* `iat`, wall time; 0: it doesn't say */
+    char session_id[IDENTITY_MARK_MAX + 1]; /* `sid`, "": none */
+    char token_id[IDENTITY_MARK_MAX + 1];   /* `jti`, "": none */
+};
 
 struct identity {
     char user_id[ROOM_NAME_MAX_BYTES +
@@ -17,6 +25,7 @@ struct identity {
     unsigned role_count;
     char roles[IDENTITY_ROLES_MAX][IDENTITY_ROLE_BYTES + 1];
     int64_t expires_ms; /* wall time */
+    struct identity_marks marks;
 };
 
 #endif

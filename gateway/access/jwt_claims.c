@@ -35,6 +35,7 @@ static bool text_is(struct json_value value, const char *expected);
 static bool seconds_of(struct json_value value, int64_t *out_ms);
 static bool is_integer(struct span number);
 static bool add_role(struct identity *identity, struct json_value value);
+static void copy_mark(struct json_value claims, const char *name, char mark[IDENTITY_MARK_MAX + 1]);
 
 int jwt_claims_read(struct json_value claims, const struct jwt_rules *rules, int64_t now_wall_ms,
                     struct identity *out, enum error_code *code) {
@@ -50,8 +51,20 @@ int jwt_claims_read(struct json_value claims, const struct jwt_rules *rules, int
         *code = reading.code;
         return -EACCES;
     }
+    jwt_claims_marks(claims, &identity.marks);
     *out = identity;
     return 0;
+}
+
+void jwt_claims_marks(struct json_value claims, struct identity_marks *out) {
+    struct json_value value;
+
+    *out = (struct identity_marks){0};
+    if (json_get(claims, "iat", &value) != 1 || !seconds_of(value, &out->issued_ms)) {
+        out->issued_ms = 0;
+    }
+    copy_mark(claims, "sid", out->session_id);
+    copy_mark(claims, "jti", out->token_id);
 }
 
 int jwt_claims_read_user(struct json_value user, int64_t expires_ms, struct identity *out,
@@ -264,4 +277,20 @@ static bool add_role(struct identity *identity, struct json_value value) {
     }
     identity->role_count++;
     return true;
+}
+
+/* A number by its own text, as in a revocation. */
+static void copy_mark(struct json_value claims, const char *name,
+                      char mark[IDENTITY_MARK_MAX + 1]) {
+    struct json_value value;
+
+    if (json_get(claims, name, &value) != 1) {
+        return;
+    }
+    if (value.type == JSON_NUMBER && value.text.length <= IDENTITY_MARK_MAX) {
+        memcpy(mark, value.text.data, value.text.length);
+        mark[value.text.length] = '\0';
+    } else if (!copy_text(value, mark, IDENTITY_MARK_MAX + 1)) {
+        mark[0] = '\0';
+    }
 }

@@ -21,6 +21,9 @@ int jwt_claims_read(struct json_value claims, const struct jwt_rules *rules, int
  * expires_ms. */
 int jwt_claims_read_user(struct json_value user, int64_t expires_ms, struct identity *out,
                          enum error_code *code) MUST_CHECK;
+/* What a token can be named by when it is revoked: `iat`, `sid`, `jti`; what is missing, too long or of a wrong kind is
+ * left out. */
+void jwt_claims_marks(struct json_value claims, struct identity_marks *out);
 /* `exp` alone, past or future. -EINVAL when there is none. */
 int jwt_claims_expiry(struct json_value claims, int64_t *out_ms) MUST_CHECK;
 

@@ -65,13 +65,22 @@ static int become_user(struct worker *worker, struct conn *conn, struct span id)
     return error;
 }
 
+/* Before anything else of the new token counts. */
+static int remember_token(struct worker *worker, const struct conn *conn,
+                          const struct identity *identity) {
+    struct revocation_marks marks;
+    revocation_marks_of(worker, identity, &marks);
+    return conn_marks_set(&worker->conns->marks, conn->self, &marks);
+}
+
 int conn_set_identity(struct worker *worker, struct conn *conn, const struct identity *identity) {
     struct span id = span_of(identity->user_id);
     if (conn->user != 0 && !span_equal(id, conn_user_id(worker, conn))) {
         return -EPERM;
     }
     uint32_t roles;
-    int error = role_set_ref(&worker->conns->roles, identity, &roles);
+    int error = remember_token(worker, conn, identity);
+    error = error != 0 ? error : role_set_ref(&worker->conns->roles, identity, &roles);
     if (error == 0 && conn->user == 0) {
         error = become_user(worker, conn, id);
         if (error != 0) {

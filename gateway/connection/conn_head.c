@@ -5,6 +5,7 @@
 #include "gateway/access/auth_jwt.h"
 #include "gateway/access/handshake_token.h"
 #include "gateway/access/middleware.h"
+#include "gateway/access/revocation.h"
 #include "gateway/connection/conn_proxy.h"
 #include "gateway/connection/conn_table.h"
 #include "gateway/connection/conn_timers.h"
@@ -96,7 +97,11 @@ static int handshake_identity(const struct worker *worker, const struct http_req
         return found == 0 ? 0 : -EACCES;
     }
     int result = auth_verify(worker->auth, *token, clock_wall_ms(), identity, code);
-    return result == 0 ? 1 : result;
+    if (result != 0) {
+        return result;
+    }
+    *code = revocation_check(worker, identity);
+    return *code == ERROR_CODE_COUNT ? 1 : -EACCES;
 }
 
 /* The first words of a new WebSocket; `found` as handshake_identity() gave it. */

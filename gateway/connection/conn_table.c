@@ -58,6 +58,7 @@ void conn_table_free(struct worker *worker, struct conn_table *table) {
     conn_reap(worker);
     conn_poll_done(worker);
     role_set_done(&table->roles);
+    conn_marks_done(&table->marks);
     slab_done(&table->slab);
     free(table);
 }

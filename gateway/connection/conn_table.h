@@ -21,6 +21,7 @@
 
 #include "common/wheel.h"
 #include "gateway/connection/conn.h"
+#include "gateway/connection/conn_marks.h"
 #include "gateway/connection/role_set.h"
 #include "gateway/delivery/outq.h"
 #include "gateway/delivery/slab.h"
@@ -84,6 +85,7 @@ static_assert(sizeof(struct conn) <= 128, "an idle connection must stay small");
 struct conn_table {
     struct slab slab;
     struct role_set roles;
+    struct conn_marks marks;
     uint64_t id_base; /* random: ids are unique over workers and hosts */
     uint64_t id_counter;
     uint32_t dead_first;

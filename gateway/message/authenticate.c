@@ -1,6 +1,7 @@
 #include "gateway/message/authenticate.h"
 
 #include "common/log.h"
+#include "gateway/access/revocation.h"
 #include "gateway/connection/conn.h"
 #include "gateway/message/auto_join.h"
 #include "gateway/message/reply.h"
@@ -12,8 +13,14 @@ static void join_automatic_rooms(struct worker *worker, struct conn *conn, const
 bool authenticate_accept(struct worker *worker, struct conn *conn, const struct identity *identity,
                          const char *ref) {
     bool first = !conn_authenticated(conn);
-    int error = conn_set_identity(worker, conn, identity);
+    enum error_code code = revocation_check(worker, identity);
+    int error;
 
+    if (code != ERROR_CODE_COUNT) {
+        authenticate_refuse(worker, conn, code, ref);
+        return false;
+    }
+    error = conn_set_identity(worker, conn, identity);
     if (error == -EPERM) {
         authenticate_refuse(worker, conn, ERROR_INVALID_TOKEN, ref); /* another user's token */
         return false;

@@ -10,6 +10,7 @@
 static int open_segment(struct shared_state *state, uint64_t ring_bytes);
 static int open_host(struct shared_state *state);
 static int open_worker(struct shared_state *state, unsigned index);
+static int open_for_readers(struct shared_file *file);
 static void set_all_closed(struct shared_state *state);
 static void heritage_for(const struct shared_state *state, enum heritage_role role, unsigned index,
                          const struct run_as_user *user, struct heritage *out);
@@ -31,6 +32,11 @@ int shared_state_open(uint64_t ring_bytes, unsigned workers, struct shared_state
         result = open_worker(out, i);
     }
     return result;
+}
+
+int shared_state_add_revocations(struct shared_state *state, uint64_t most) {
+    int result = revocations_create(most, &state->revocation_file.write_fd);
+    return result == 0 ? open_for_readers(&state->revocation_file) : result;
 }
 
 int shared_state_add_limits(struct shared_state *state, uint64_t clients) {
@@ -67,6 +73,7 @@ void shared_state_close(struct shared_state *state) {
     close_fd(&state->limit_fd);
     close_file(&state->segment_file);
     close_file(&state->host_file);
+    close_file(&state->revocation_file);
     close_file(&state->ingest_config);
     close_file(&state->worker_config);
     for (unsigned i = 0; i < state->worker_count; i++) {
@@ -83,6 +90,7 @@ void shared_state_ingest_heritage(const struct shared_state *state, const struct
                                   struct heritage *out) {
     heritage_for(state, HERITAGE_INGEST, 0, &run_as->ingest, out);
     out->segment_fd = state->segment_file.write_fd;
+    out->revocation_fd = state->revocation_file.write_fd;
     out->config_fd = state->ingest_config.read_fd;
     for (unsigned i = 0; i < state->worker_count; i++) {
         /* it takes the sleeping flag back when it wakes a worker */
@@ -96,6 +104,7 @@ void shared_state_worker_heritage(const struct shared_state *state, const struct
                                   struct heritage *out) {
     heritage_for(state, HERITAGE_WORKER, index, &run_as->worker, out);
     out->segment_fd = state->segment_file.read_fd;
+    out->revocation_fd = state->revocation_file.read_fd;
     out->config_fd = state->worker_config.read_fd;
     for (unsigned i = 0; i < state->worker_count; i++) {
         out->worker_fd[i] = state->worker_file[i].read_fd;
@@ -131,6 +140,7 @@ static void set_all_closed(struct shared_state *state) {
     const struct shared_file closed = {-1, -1};
     *state = (struct shared_state){.segment_file = closed,
                                    .host_file = closed,
+                                   .revocation_file = closed,
                                    .ingest_config = closed,
                                    .worker_config = closed,
                                    .limit_fd = -1};
@@ -204,6 +214,7 @@ static void heritage_for(const struct shared_state *state, enum heritage_role ro
         .run_as_uid = user->uid,
         .run_as_gid = user->gid,
         .segment_fd = -1,
+        .revocation_fd = -1,
         .limit_fd = -1,
         .host_fd = state->host_file.read_fd,
     };

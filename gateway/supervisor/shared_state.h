@@ -10,6 +10,7 @@
 #include "gateway/supervisor/run_as.h"
 #include "shm/host_block.h"
 #include "shm/limit_table.h"
+#include "shm/revocations.h"
 #include "shm/segment.h"
 #include "shm/worker_block.h"
 
@@ -22,6 +23,7 @@ struct shared_file {
 struct shared_state {
     struct shared_file segment_file;
     struct shared_file host_file;
+    struct shared_file revocation_file;
     struct shared_file
         ingest_config; /* configured files, by who may see them (common/config_files.h) */
     struct shared_file worker_config;
@@ -39,6 +41,8 @@ struct shared_state {
  * become another user can open nothing anew and has only the rights of the descriptors it was given.
  * *out can be closed in every case. */
 int shared_state_open(uint64_t ring_bytes, unsigned workers, struct shared_state *out) MUST_CHECK;
+/* The table of revocations, for so many at once. After shared_state_open(), before any child starts. */
+int shared_state_add_revocations(struct shared_state *state, uint64_t most) MUST_CHECK;
 /* The table of limits, for so many clients. After shared_state_open(), before any worker starts. */
 int shared_state_add_limits(struct shared_state *state, uint64_t clients) MUST_CHECK;
 void shared_state_close(struct shared_state *state);

@@ -117,6 +117,12 @@ static int open_state(struct start *start, char *error, size_t size) {
                  strerror(-result), options->ring_bytes);
         return STATUS_FAILED;
     }
+    result = shared_state_add_revocations(&start->state, (uint64_t)options->revocation_max);
+    if (result < 0) {
+        snprintf(error, size, "can't make shared memory for revocations: %s; see REVOCATION_MAX",
+                 strerror(-result));
+        return STATUS_FAILED;
+    }
     if (options->rate_limit_enabled) {
         result = shared_state_add_limits(&start->state, (uint64_t)options->ws_max_connections);
     }

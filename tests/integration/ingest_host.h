@@ -80,6 +80,7 @@ static inline int host_heritage(const struct host *host) {
     struct heritage heritage = {.magic = HERITAGE_MAGIC,
                                 .version = HERITAGE_VERSION,
                                 .limit_fd = -1,
+                                .revocation_fd = -1,
                                 .config_fd = -1,
                                 .size = sizeof(heritage),
                                 .role = HERITAGE_INGEST,

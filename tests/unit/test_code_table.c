@@ -23,6 +23,7 @@ START_TEST(every_name_of_the_protocol_is_there) {
                                         "MESSAGE_PROCESSING_ERROR",
                                         "INVALID_TOKEN",
                                         "TOKEN_EXPIRED",
+                                        "TOKEN_REVOKED",
                                         "USER_INACTIVE",
                                         "INVALID_USER_ID",
                                         "AUTH_UNAVAILABLE"};

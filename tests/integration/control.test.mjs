@@ -1,0 +1,219 @@
+// Revocations and disconnects through gateway.control: two gateways on one Kafka, restarts of everything.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import WebSocket from 'ws';
+import { Producer, startKafka } from '../kafka/kafka.mjs';
+import { connectClient, mintToken, seconds, signedIn, startGateway, until } from './harness.mjs';
+
+const CONTROL = 'gateway.control';
+const EFFECTIVE_MS = 1_000; // what is promised
+let kafka, producer;
+const gateways = [];
+
+const start = async (options = {}) => {
+    const gateway = await startGateway({ kafka: kafka.bootstrap, workers: 2, ...options });
+    gateways.push(gateway);
+    return gateway;
+};
+
+before(async () => {
+    kafka = await startKafka();
+    await kafka.createTopic(CONTROL, 2);
+    await kafka.createTopic('price.updates', 1);
+    producer = new Producer(kafka.bootstrap);
+    await Promise.all([start(), start()]);
+});
+
+after(async () => {
+    await Promise.all(gateways.map(gateway => gateway.stop()));
+    await producer?.stop();
+    await kafka?.stop();
+});
+
+const say = (type, data, options) => producer.send(CONTROL, { type, data }, options);
+
+// The status that a handshake with this token gets: 101 or a refusal.
+function handshake(gateway, token) {
+    return new Promise((resolve, reject) => {
+        const ws = new WebSocket(gateway.url, { headers: { authorization: `Bearer ${token}` } });
+        ws.once('open', () => {
+            ws.close();
+            resolve(101);
+        });
+        ws.once('unexpected-response', (request, response) => {
+            response.resume();
+            request.destroy();
+            resolve(response.statusCode);
+        });
+        ws.once('error', reject);
+    });
+}
+
+async function refusedByMessage(gateway, token) {
+    const client = await connectClient(gateway);
+    await client.next('auth_required');
+    client.send('authenticate', { token });
+    const { data } = await client.next('auth_failed');
+    await client.close();
+    return data.code;
+}
+
+// On which gateways, whose tokens, and who must stay.
+async function revokedEverywhere(data, tokens, others) {
+    const going = await Promise.all(tokens.flatMap(token => gateways.map(gateway => signedIn(gateway, { token }))));
+    const staying = await Promise.all(others.flatMap(token => gateways.map(gateway => signedIn(gateway, { token }))));
+    await say('revoke', data);
+    const sent = Date.now();
+    for (const client of going) {
+        assert.equal((await client.next('auth_failed')).data.code, 'TOKEN_REVOKED');
+        assert.deepEqual(await client.closes(), { code: 1008, reason: 'Token revoked' });
+    }
+    assert.ok(Date.now() - sent < EFFECTIVE_MS, `closed after ${Date.now() - sent} ms`);
+    for (const gateway of gateways) {
+        for (const token of tokens) {
+            assert.equal(await handshake(gateway, token), 401);
+            assert.equal(await refusedByMessage(gateway, token), 'TOKEN_REVOKED');
+        }
+        for (const token of others)
+            assert.equal(await handshake(gateway, token), 101);
+    }
+    for (const client of staying) {
+        await client.settled();
+        assert.equal(client.all('auth_failed').length, 0);
+        await client.close();
+    }
+}
+
+test('a user is revoked: on both hosts at once, whatever his tokens, and nobody else', async () => {
+    await revokedEverywhere({ userId: 'mallory' }, [mintToken({ sub: 'mallory', iat: seconds(0) }), mintToken({ sub: 'mallory' })],
+        [mintToken({ sub: 'alice', sid: 'mallory', jti: 'mallory' })]);
+});
+
+test('a session is revoked: all its tokens, not the user\'s other sessions', async () => {
+    await revokedEverywhere({ sid: 's-1' }, [mintToken({ sub: 'bob', sid: 's-1', jti: 'a' }), mintToken({ sub: 'bob', sid: 's-1', jti: 'b' })],
+        [mintToken({ sub: 'bob', sid: 's-2' }), mintToken({ sub: 'bob' })]);
+});
+
+test('one token is revoked by its jti', async () => {
+    await revokedEverywhere({ jti: 't-1' }, [mintToken({ sub: 'carol', sid: 's-7', jti: 't-1' })], [mintToken({ sub: 'carol', sid: 's-7', jti: 't-2' })]);
+});
+
+test('a user\'s tokens issued before a time are revoked, later ones are good', async () => {
+    await revokedEverywhere({ userId: 'dave', issuedBefore: Date.now() - 10_000 },
+        [mintToken({ sub: 'dave', iat: seconds(-60) }), mintToken({ sub: 'dave' })], [mintToken({ sub: 'dave', iat: seconds(0) })]);
+});
+
+test('everybody\'s tokens issued before a time are revoked', async () => {
+    const day = 86_400;
+    await revokedEverywhere({ issuedBefore: Date.now() - day * 1000, until: Date.now() + 20_000 },
+        [mintToken({ sub: 'erin', iat: seconds(-2 * day) }), mintToken({ sub: 'frank', iat: seconds(-2 * day) })],
+        [mintToken({ sub: 'erin', iat: seconds(0) })]);
+});
+
+test('a revoked token does not come in as a refresh', async () => {
+    const client = await signedIn(gateways[0], { token: mintToken({ sub: 'bob', jti: 'good', iat: seconds(0) }) });
+    client.send('authenticate', { token: mintToken({ sub: 'bob', sid: 's-1', iat: seconds(0) }) });
+    assert.equal((await client.next('auth_failed')).data.code, 'TOKEN_REVOKED');
+    await client.settled();
+    await client.close();
+});
+
+test('a refreshed connection is found by its new token', async () => {
+    const client = await signedIn(gateways[0], { token: mintToken({ sub: 'gina', jti: 'old', iat: seconds(0) }) });
+    client.send('authenticate', { token: mintToken({ sub: 'gina', jti: 'new', iat: seconds(0) }) });
+    await client.next('auth_success');
+    await say('revoke', { jti: 'old' });
+    await say('revoke', { jti: 'new' });
+    await client.next('auth_failed');
+    assert.equal((await client.closes()).code, 1008);
+});
+
+test('a disconnect closes a user\'s connections on both hosts; he may come back', async () => {
+    const token = mintToken({ sub: 'heidi', iat: seconds(0) });
+    const clients = await Promise.all(gateways.map(gateway => signedIn(gateway, { token })));
+    await say('disconnect', { userId: 'heidi', reason: 'Maintenance' });
+    for (const client of clients) {
+        assert.deepEqual(await client.closes(), { code: 1008, reason: 'Maintenance' });
+        assert.equal(client.all('auth_failed').length, 0);
+    }
+    assert.equal(await handshake(gateways[0], token), 101);
+});
+
+test('a disconnect by connectionId closes that one', async () => {
+    const [one, other] = await Promise.all([1, 2].map(() => signedIn(gateways[0], { user: 'ivan', iat: seconds(0) })));
+    const { data: { connectionId } } = one.all('auth_success')[0];
+    await say('disconnect', { connectionId });
+    assert.deepEqual(await one.closes(), { code: 1008, reason: 'Disconnected' });
+    await other.settled();
+    await other.close();
+});
+
+test('messages that mean nothing are counted, told, and harmless', async () => {
+    const client = await signedIn(gateways[0], { user: 'judy', token: mintToken({ sub: 'judy', iat: seconds(0) }) });
+    const rejected = () => gateways[0].metric('control_rejected_total');
+    const before = await rejected();
+    const bad = ['{', '[]', '{"type":"revoke","data":{}}', '{"type":"revoke","data":{"userId":"judy","userId":"judy"}}',
+        '{"type":"erase","data":{"userId":"judy"}}', '{"type":"revoke","data":{"userID":"judy"}}',
+        '{"type":"revoke","data":{"userId":"judy","until":1700000000}}', Buffer.from([0xff, 0xfe, 0]), 'x'.repeat(100_000)];
+    for (const value of bad)
+        await producer.send(CONTROL, value);
+    await until('all are counted', async () => await rejected() === before + bad.length);
+    await gateways[0].printed(/control message gateway\.control:\d:\d+ is ignored: The message is not valid JSON/);
+    await client.settled();
+    await client.close();
+    await producer.send(CONTROL, null);
+    await say('revoke', { jti: 'after-the-bad-ones' });
+    await until('still read', async () => await handshake(gateways[0], mintToken({ jti: 'after-the-bad-ones' })) === 401);
+});
+
+const stillRefused = gateway => handshake(gateway, mintToken({ sub: 'mallory', iat: seconds(0) }));
+
+test('a killed worker and a killed ingest know what was revoked before', async () => {
+    for (const pid of gateways[0].pids().workers)
+        await gateways[0].kill('worker', pid);
+    await gateways[0].started();
+    for (let i = 0; i < 8; i++)
+        assert.equal(await stillRefused(gateways[0]), 401);
+    await gateways[0].kill('ingest');
+    assert.equal(await stillRefused(gateways[0]), 401);
+    await say('revoke', { jti: 'behind-ingest' });
+    await until('its successor goes on', async () => await handshake(gateways[0], mintToken({ jti: 'behind-ingest' })) === 401, 30_000);
+});
+
+test('a host that starts anew has read all revocations before it is ready', async () => {
+    const again = await start();
+    assert.equal(await stillRefused(again), 401);
+    assert.equal(await handshake(again, mintToken({ sub: 'bob', sid: 's-1' })), 401);
+    assert.equal(await handshake(again, mintToken({ sub: 'alice', iat: seconds(0) })), 101);
+});
+
+test('while Kafka is away at the start nobody is let in on a token', async () => {
+    const blind = await startGateway({ kafka: '127.0.0.1:1', workers: 1, ready: false });
+    gateways.push(blind);
+    assert.equal(await stillRefused(blind), 503);
+    assert.equal(await handshake(blind, mintToken()), 503);
+    assert.equal(await refusedByMessage(blind, mintToken()), 'AUTH_UNAVAILABLE');
+    gateways.pop();
+    await blind.stop();
+});
+
+test('a revocation whose time is over is forgotten', async () => {
+    const token = mintToken({ sub: 'kate', iat: seconds(0) });
+    await say('revoke', { userId: 'kate', until: Date.now() + 2_000 });
+    await until('refused', async () => await handshake(gateways[0], token) === 401, 1_500);
+    await until('forgotten', async () => await handshake(gateways[0], token) === 101, 5_000);
+});
+
+test('a table that is full refuses too many rather than too few, and says so', async () => {
+    const small = await start({ env: { REVOCATION_MAX: '1000' } });
+    const count = 6_000;
+    await Promise.all(Array.from({ length: count }, (_, n) => say('revoke', { jti: `full-${n}`, until: Date.now() + 600_000 }, { partition: 0 })));
+    await until('applied', async () => await handshake(small, mintToken({ jti: `full-${count - 1}`, iat: seconds(0) })) === 401);
+    for (let n = 0; n < count; n += 97)
+        assert.equal(await handshake(small, mintToken({ jti: `full-${n}`, iat: seconds(0) })), 401);
+    await small.printed(/THE TABLE OF REVOCATIONS IS FULL/);
+    assert.ok(await small.metric('revocations_coarse_total') > 0);
+    for (let n = 0; n < count; n += 997)
+        assert.equal(await handshake(gateways[0], mintToken({ jti: `full-${n}`, iat: seconds(0) })), 401);
+    assert.equal(await handshake(gateways[0], mintToken({ sub: 'alice', jti: 'mine', iat: seconds(0) })), 101);
+});
