@@ -85,6 +85,9 @@
     X(text, auth_service_verify_endpoint, "AUTH_SERVICE_VERIFY_ENDPOINT", "", "",                        \
       "/api/v1/auth/verify", NULL, 1, 1024, "", "authentication",                                         \
       "Its path: POST {\"token\"}, answered by {\"user\"} or 401.")                                       \
+    X(text, auth_service_room_endpoint, "AUTH_SERVICE_ROOM_ENDPOINT", "", "",                            \
+      "/api/v1/auth/room", NULL, 1, 1024, "", "authentication",                                           \
+      "Its path for the rule `ask` of the rooms table: POST {\"userId\",\"room\",\"action\"}.")          \
     X(int, auth_service_timeout, "AUTH_SERVICE_TIMEOUT", "", "", "5000", NULL,                           \
       10, 60000, "ms", "authentication", "Time for its whole answer.")                                    \
     X(text, http_client_ca_file, "HTTP_CLIENT_CA_FILE", "", "", "", NULL,                                \

@@ -1,11 +1,12 @@
 #include "gateway/reload.h"
 
 #include "common/log.h"
-#include "gateway/access/policy.h"
+#include "gateway/access/policy_ask.h"
 #include "gateway/connection/conn_table.h"
 #include "gateway/http/admin_rule.h"
 #include "gateway/message/auto_join.h"
 #include "gateway/message/notice.h"
+#include "gateway/message/room_lease.h"
 
 #include <stdlib.h>
 
@@ -20,6 +21,9 @@ int reload_read(struct worker *worker, bool dev, char *error, size_t error_size)
     if (result == 0) {
         result = admin_rule_new(worker->options, &admin, error, error_size);
     }
+    if (result == 0) {
+        auth_keep_claims(auth, policy_claims(policy));
+    }
     if (result == 0 && worker->base != NULL) { /* before there is a loop, worker.c does it */
         result = auth_start(auth, worker->base, worker->stats);
     }
@@ -29,31 +33,37 @@ int reload_read(struct worker *worker, bool dev, char *error, size_t error_size)
         admin_rule_free(admin);
         return result;
     }
-    auth_free(worker->auth);
-    policy_free(worker->policy);
+    struct auth *old_auth = worker->auth;
+    struct policy *old_policy = worker->policy;
     admin_rule_free(worker->admin);
     worker->auth = auth;
     worker->policy = policy;
     worker->admin = admin;
+    auth_free(old_auth); /* who waits for its answers is told, and may ask the new one */
+    policy_free(old_policy);
     return 0;
 }
 
 /* Rooms that one connection has to leave. */
 struct revoked {
-    const struct worker *worker;
-    struct policy_subject subject;
+    struct worker *worker;
+    const struct conn *conn;
     unsigned count;
     char (*names)[ROOM_NAME_MAX_BYTES + 1]; /* room for as many as it is in */
 };
 
 static void look_at_room(void *context, struct span room) {
     struct revoked *revoked = context;
-    enum policy_result result = policy_may_join(revoked->worker->policy, room, &revoked->subject);
+    enum policy_result result = policy_ask_now(revoked->worker, revoked->conn, POLICY_JOIN, room);
     /* what the operator has it join by itself needs no line in the table (auto_join.h) */
-    bool stays =
-        result == POLICY_ALLOW ||
-        (result == POLICY_UNKNOWN && auto_join_names(revoked->worker->options->auto_join_rooms,
-                                                     revoked->subject.user_id, room));
+    bool stays = result == POLICY_ALLOW || result == POLICY_LATER ||
+                 (result == POLICY_UNKNOWN &&
+                  auto_join_names(revoked->worker->options->auto_join_rooms,
+                                  conn_user_id(revoked->worker, revoked->conn), room));
+    /* the auth service is asked soon, or again when its last answer has run out */
+    if (stays && policy_ask_rules(revoked->worker, revoked->conn, POLICY_JOIN, room)) {
+        stays = room_lease_hold(revoked->worker, revoked->conn, room) == 0;
+    }
     if (!stays) {
         char *name = revoked->names[revoked->count++];
         memcpy(name, room.data, room.length);
@@ -63,11 +73,7 @@ static void look_at_room(void *context, struct span room) {
 
 static void take_rooms(struct worker *worker, struct conn *conn, void *context) {
     unsigned *left = context;
-    struct span roles[IDENTITY_ROLES_MAX];
-    struct revoked revoked = {
-        .worker = worker,
-        .subject = conn_subject(worker, conn, roles),
-    };
+    struct revoked revoked = {.worker = worker, .conn = conn};
     if (conn->state != CONN_LIVE || conn->room_count == 0) {
         return;
     }

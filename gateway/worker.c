@@ -18,6 +18,7 @@
 #include "gateway/delivery/event_receive.h"
 #include "gateway/delivery/fanout.h"
 #include "gateway/http/admin_rule.h"
+#include "gateway/message/room_lease.h"
 #include "gateway/reload.h"
 #include "shm/wake.h"
 
@@ -234,6 +235,7 @@ static void tear_down(struct worker *worker) {
         conn_accept_stop(worker);
     }
     if (worker->auth != NULL && worker->conns != NULL) {
+        room_lease_stop();
         auth_stop(worker->auth); /* who waits for its answer is told while there are connections */
     }
     if (worker->fanout != NULL && worker->conns != NULL) {

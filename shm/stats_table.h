@@ -51,6 +51,8 @@
     X(DISCONNECTED, "disconnected_total", counter, worker, "Connections closed by an operator")              \
     X(AUTH_SERVICE_CALLS, "auth_service_calls_total", counter, worker, "Tokens that the auth service was asked about") \
     X(AUTH_SERVICE_ERRORS, "auth_service_errors_total", counter, worker, "Calls without a usable answer")    \
+    X(ROOM_QUESTIONS, "room_questions_total", counter, worker, "Rooms that the auth service was asked about") \
+    X(ROOMS_REVOKED, "rooms_revoked_total", counter, worker, "Memberships ended because the right to them was") \
     X(AUTH_SERVICE_UP, "auth_service_up", gauge, worker, "Workers that reach the auth service")              \
     X(AUTH_SERVICE_DOWN, "auth_service_down", gauge, worker, "Workers that do not")                          \
     X(AUTH_TIMEOUTS, "auth_timeouts_total", counter, worker, "Connections closed because they did not authenticate in time") \

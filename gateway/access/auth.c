@@ -12,6 +12,7 @@ struct auth {
     struct auth_jwt jwt;
     struct jwks_url *published;   /* NULL: none configured */
     struct auth_service *service; /* NULL: none configured */
+    struct auth_rooms *rooms;     /* where there is a service */
     struct http_tls *tls;         /* NULL: nobody is asked by https */
     char warning[160];            /* "" for none */
 };
@@ -43,6 +44,11 @@ int auth_new(const struct options *options, bool dev, struct auth **out, char *e
         result = auth_service_new(options, &auth->service, error, error_size);
     }
     if (result == 0) {
+        result = auth->service == NULL
+                     ? 0
+                     : auth_rooms_new(options, auth->service, &auth->rooms, error, error_size);
+    }
+    if (result == 0) {
         result = read_authorities(options, &auth->tls, error, error_size);
     }
     if (result != 0) {
@@ -70,10 +76,22 @@ void auth_free(struct auth *auth) {
     if (auth != NULL) {
         jwks_url_free(auth->published);
         auth_jwt_done(&auth->jwt);
+        auth_rooms_free(auth->rooms);
         auth_service_free(auth->service);
         http_tls_free(auth->tls);
         free(auth);
     }
+}
+
+void auth_keep_claims(struct auth *auth, const struct room_claim_names *names) {
+    auth->jwt.rules.room_claims = names;
+    if (auth->service != NULL) {
+        auth_service_keep_claims(auth->service, names);
+    }
+}
+
+struct auth_rooms *auth_rooms(const struct auth *auth) {
+    return auth->rooms;
 }
 
 const char *auth_warning(const struct auth *auth) {
@@ -104,9 +122,11 @@ int auth_verify(const struct auth *auth, struct span token, int64_t now_wall_ms,
 int auth_start(struct auth *auth, struct event_base *base, struct stats *stats) {
     int error = auth->published == NULL ? 0 : jwks_url_start(auth->published, base, auth->tls);
 
-    return error != 0 || auth->service == NULL
-               ? error
-               : auth_service_start(auth->service, base, auth->tls, stats);
+    if (error == 0 && auth->service != NULL) {
+        error = auth_service_start(auth->service, base, auth->tls, stats);
+        error = error != 0 ? error : auth_rooms_start(auth->rooms, base, auth->tls, stats);
+    }
+    return error;
 }
 
 void auth_stop(struct auth *auth) {
@@ -114,6 +134,7 @@ void auth_stop(struct auth *auth) {
         jwks_url_stop(auth->published);
     }
     if (auth->service != NULL) {
+        auth_rooms_stop(auth->rooms);
         auth_service_stop(auth->service);
     }
 }

@@ -6,6 +6,7 @@
 #include "common/code_table.h"
 #include "common/option.h"
 #include "common/secret.h"
+#include "gateway/access/auth_rooms.h"
 #include "gateway/access/auth_service.h"
 #include "gateway/access/identity.h"
 
@@ -22,6 +23,9 @@ void auth_free(struct auth *auth);
  * `auth`. */
 const char *auth_warning(const struct auth *auth);
 
+/* Which claims of tokens are kept for the rooms table; as long as `auth`. */
+void auth_keep_claims(struct auth *auth, const struct room_claim_names *names);
+
 /* Begins to use the auth service, if one is configured, on this loop; auth_stop() before the loop goes. -ENOMEM. */
 int auth_start(struct auth *auth, struct event_base *base, struct stats *stats) MUST_CHECK;
 void auth_stop(struct auth *auth);
@@ -31,6 +35,9 @@ void auth_stop(struct auth *auth);
  * TOKEN_EXPIRED, INVALID_USER_ID, USER_INACTIVE; AUTH_UNAVAILABLE: its key is being fetched); nothing more detailed ever leaves the process. */
 int auth_verify(const struct auth *auth, struct span token, int64_t now_wall_ms,
                 struct identity *out, enum error_code *code) MUST_CHECK;
+
+/* What answers questions about rooms; NULL: nobody does. */
+struct auth_rooms *auth_rooms(const struct auth *auth);
 
 /* As auth_service_ask(). */
 int auth_ask(struct auth *auth, struct span token, auth_answer *answer, void *context) MUST_CHECK;

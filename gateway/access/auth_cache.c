@@ -12,7 +12,8 @@ struct packed {
     int64_t expires_ms;
     int64_t issued_ms;
     unsigned role_count;
-    char texts[]; /* user id, email, sid, jti, roles */
+    size_t claims_length;
+    char texts[]; /* user id, email, sid, jti, roles, room claims */
 };
 
 struct entry {
@@ -129,18 +130,20 @@ static struct packed *pack(const struct identity *identity) {
     for (unsigned i = 0; i < identity->role_count; i++) {
         length += strlen(identity->roles[i]) + 1;
     }
-    packed = malloc(sizeof(*packed) + length);
+    packed = malloc(sizeof(*packed) + length + identity->room_claims.length);
     if (packed == NULL) {
         return NULL;
     }
     packed->expires_ms = identity->expires_ms;
     packed->issued_ms = marks->issued_ms;
     packed->role_count = identity->role_count;
+    packed->claims_length = identity->room_claims.length;
     at = put_text(put_text(packed->texts, identity->user_id), identity->email);
     at = put_text(put_text(at, marks->session_id), marks->token_id);
     for (unsigned i = 0; i < identity->role_count; i++) {
         at = put_text(at, identity->roles[i]);
     }
+    memcpy(at, identity->room_claims.texts, identity->room_claims.length);
     return packed;
 }
 
@@ -154,6 +157,8 @@ static void unpack(const struct packed *packed, struct identity *out) {
     for (unsigned i = 0; i < packed->role_count; i++) {
         at = take_text(at, out->roles[i]);
     }
+    out->room_claims.length = packed->claims_length;
+    memcpy(out->room_claims.texts, at, packed->claims_length);
 }
 
 /* Both return where the next text begins. */

@@ -28,6 +28,7 @@ struct auth_service {
     struct stats *stats;
     struct breaker breaker;
     struct auth_cache *cache;
+    const struct room_claim_names *room_claims; /* NULL: none are kept */
 };
 
 struct question {
@@ -44,7 +45,6 @@ static void on_answer(void *context, const struct http_answer *answer);
 static bool judge(const struct question *question, const struct http_answer *answer,
                   struct identity *identity, enum error_code *code);
 static int64_t expiry_of(const struct question *question, int64_t now_wall_ms);
-static void report(struct auth_service *service, const char *fault);
 static const char *fault_of(const struct http_answer *answer);
 static void show(const struct auth_service *service);
 static int post(struct auth_service *service, struct span token, struct question *question);
@@ -122,12 +122,12 @@ int auth_service_ask(struct auth_service *service, struct span token, auth_answe
     struct question *question;
     int error;
 
-    if (service->client == NULL || !breaker_allow(&service->breaker, clock_mono_ms())) {
+    if (service->client == NULL || !auth_service_allows(service)) {
         return -EAGAIN;
     }
     question = calloc(1, sizeof(*question));
     if (question == NULL) {
-        report(service, OWN_FAULT); /* the probe that it may have been is over */
+        auth_service_report(service, OWN_FAULT); /* the probe that it may have been is over */
         return -ENOMEM;
     }
     question->service = service;
@@ -138,13 +138,22 @@ int auth_service_ask(struct auth_service *service, struct span token, auth_answe
     stats_add(service->stats, STAT_AUTH_SERVICE_CALLS, 1);
     error = post(service, token, question);
     if (error != 0) {
-        report(service, OWN_FAULT);
+        auth_service_report(service, OWN_FAULT);
         free(question);
     }
     return error;
 }
 
-int auth_service_read(struct span body, int64_t expires_ms, struct identity *out,
+bool auth_service_allows(struct auth_service *service) {
+    return breaker_allow(&service->breaker, clock_mono_ms());
+}
+
+void auth_service_keep_claims(struct auth_service *service, const struct room_claim_names *names) {
+    service->room_claims = names;
+}
+
+int auth_service_read(struct span body, int64_t expires_ms,
+                      const struct room_claim_names *room_claims, struct identity *out,
                       enum error_code *code) {
     static const char *const deciding[] = {"sub",   "userId", "id",  "isActive",
                                            "email", "roles",  "role"};
@@ -159,7 +168,7 @@ int auth_service_read(struct span body, int64_t expires_ms, struct identity *out
             return -EPROTO; /* there twice: which of them is meant? */
         }
     }
-    return jwt_claims_read_user(user, expires_ms, out, code);
+    return jwt_claims_read_user(user, expires_ms, room_claims, out, code);
 }
 
 static int post(struct auth_service *service, struct span token, struct question *question) {
@@ -200,12 +209,13 @@ static bool judge(const struct question *question, const struct http_answer *ans
 
     *code = ERROR_AUTH_UNAVAILABLE;
     if (answer->status == 200) {
-        result = auth_service_read(answer->body, expires_ms, identity, code);
+        result = auth_service_read(answer->body, expires_ms, question->service->room_claims,
+                                   identity, code);
     } else if (answer->status == 400 || answer->status == 401 || answer->status == 403) {
         *code = ERROR_INVALID_TOKEN;
         result = -EACCES;
     }
-    report(question->service, result == -EPROTO ? fault_of(answer) : NULL);
+    auth_service_report(question->service, result == -EPROTO ? fault_of(answer) : NULL);
     if (result == 0 && now_ms - question->service->leeway_ms >= expires_ms) {
         *code = ERROR_TOKEN_EXPIRED;
         result = -EACCES;
@@ -227,8 +237,7 @@ static const char *fault_of(const struct http_answer *answer) {
                                    : "an answer with a status that says nothing about the token";
 }
 
-/* `fault` NULL: it has answered as it should. */
-static void report(struct auth_service *service, const char *fault) {
+void auth_service_report(struct auth_service *service, const char *fault) {
     bool good = fault == NULL;
     enum breaker_state before = service->breaker.state;
 

@@ -26,6 +26,9 @@ int auth_service_new(const struct options *options, struct auth_service **out, c
                      size_t error_size) MUST_CHECK;
 void auth_service_free(struct auth_service *service);
 
+/* Which claims of a user are kept: as long as the service; NULL: none. */
+void auth_service_keep_claims(struct auth_service *service, const struct room_claim_names *names);
+
 /* Begins to serve on this loop; auth_service_stop() before the loop goes. Calls under way end with `answer`
  * called with ERROR_CODE_COUNT: no answer will come. -ENOMEM. */
 int auth_service_start(struct auth_service *service, struct event_base *base,
@@ -39,9 +42,15 @@ bool auth_service_recall(struct auth_service *service, struct span token, int64_
 int auth_service_ask(struct auth_service *service, struct span token, auth_answer *answer,
                      void *context) MUST_CHECK;
 
+/* The circuit breaker, for other questions to the same service (auth_rooms.h). True: it may be asked, and what became of
+ * it must be reported. `fault` NULL: it has answered as it should. */
+bool auth_service_allows(struct auth_service *service) MUST_CHECK;
+void auth_service_report(struct auth_service *service, const char *fault);
+
 /* What an answer with status 200 means, for a token that ends at expires_ms. 0; -EACCES with *code: refused;
  * -EPROTO: it is none of the service's. Pure. */
-int auth_service_read(struct span body, int64_t expires_ms, struct identity *out,
+int auth_service_read(struct span body, int64_t expires_ms,
+                      const struct room_claim_names *room_claims, struct identity *out,
                       enum error_code *code) MUST_CHECK;
 
 #endif

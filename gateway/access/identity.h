@@ -5,6 +5,7 @@
 
 #include "common/base.h"
 #include "common/room_name.h"
+#include "gateway/access/room_claims.h"
 
 #define IDENTITY_EMAIL_MAX  254
 #define IDENTITY_ROLES_MAX  32
@@ -24,6 +25,7 @@ struct identity {
     char email[IDENTITY_EMAIL_MAX + 1]; /* "" if the token has none */
     unsigned role_count;
     char roles[IDENTITY_ROLES_MAX][IDENTITY_ROLE_BYTES + 1];
+    struct room_claims room_claims;
     int64_t expires_ms; /* wall time */
     struct identity_marks marks;
 };

@@ -18,12 +18,12 @@ struct reading {
 typedef bool reading_step(struct reading *reading);
 
 static reading_step check_issuer, check_audience, check_not_before, read_expiry, read_user_id,
-    check_active, read_email, read_roles;
+    check_active, read_email, read_roles, read_room_claims;
 
 /* In this order: a foreign token is INVALID_TOKEN even when it has expired as well. */
 static reading_step *const steps[] = {
-    check_issuer, check_audience, check_not_before, read_expiry,
-    read_user_id, check_active,   read_email,       read_roles,
+    check_issuer, check_audience, check_not_before, read_expiry,      read_user_id,
+    check_active, read_email,     read_roles,       read_room_claims,
 };
 
 #define USER_STEP 4 /* from here on they are about the user, not about the token */
@@ -67,10 +67,12 @@ void jwt_claims_marks(struct json_value claims, struct identity_marks *out) {
     copy_mark(claims, "jti", out->token_id);
 }
 
-int jwt_claims_read_user(struct json_value user, int64_t expires_ms, struct identity *out,
+int jwt_claims_read_user(struct json_value user, int64_t expires_ms,
+                         const struct room_claim_names *room_claims, struct identity *out,
                          enum error_code *code) {
     struct identity identity = {.expires_ms = expires_ms};
-    struct reading reading = {.claims = user, .identity = &identity};
+    const struct jwt_rules rules = {.room_claims = room_claims};
+    struct reading reading = {.claims = user, .rules = &rules, .identity = &identity};
 
     if (!take_steps(&reading, USER_STEP)) {
         *code = reading.code;
@@ -219,6 +221,11 @@ static bool read_roles(struct reading *reading) {
             return false;
         }
     }
+    return true;
+}
+
+static bool read_room_claims(struct reading *reading) {
+    room_claims_read(reading->claims, reading->rules->room_claims, &reading->identity->room_claims);
     return true;
 }
 

@@ -11,6 +11,7 @@ struct jwt_rules {
     const char *issuer;   /* "" : not checked */
     const char *audience; /* "" : not checked */
     int64_t leeway_ms;
+    const struct room_claim_names *room_claims; /* NULL: none are kept */
 };
 
 /* `claims` is an object without duplicate keys that has passed json_check. 0, or -EACCES with *code. */
@@ -19,7 +20,8 @@ int jwt_claims_read(struct json_value claims, const struct jwt_rules *rules, int
 
 /* The same of a user that the auth service describes: id, email, roles, isActive; its token ends at
  * expires_ms. */
-int jwt_claims_read_user(struct json_value user, int64_t expires_ms, struct identity *out,
+int jwt_claims_read_user(struct json_value user, int64_t expires_ms,
+                         const struct room_claim_names *room_claims, struct identity *out,
                          enum error_code *code) MUST_CHECK;
 /* What a token can be named by when it is revoked: `iat`, `sid`, `jti`; what is missing, too long or of a wrong kind is
  * left out. */

@@ -10,6 +10,7 @@
 struct policy {
     unsigned count, space;
     struct policy_row *rows; /* NULL: the built-in ones */
+    struct room_claim_names claims;
 };
 
 /* PROTOCOL 7. deploy/rooms.example says the same, with comments; a test compares them. */
@@ -65,26 +66,22 @@ void policy_free(struct policy *policy) {
     }
 }
 
-enum policy_result policy_may_join(const struct policy *policy, struct span room,
-                                   const struct policy_subject *subject) {
+enum policy_result policy_judge(const struct policy *policy, enum policy_action action,
+                                struct span room, const struct policy_subject *subject) {
     struct span held;
     const struct policy_row *row = find_row(policy, room, &held);
 
     if (row == NULL) {
         return POLICY_UNKNOWN;
     }
-    return policy_row_allows(&row->join, held, subject) ? POLICY_ALLOW : POLICY_DENY;
+    return policy_row_judge(action == POLICY_JOIN ? &row->join : &row->publish, room, held,
+                            subject);
 }
 
-enum policy_result policy_may_publish(const struct policy *policy, struct span room,
-                                      const struct policy_subject *subject) {
-    struct span held;
-    const struct policy_row *row = find_row(policy, room, &held);
+const struct room_claim_names *policy_claims(const struct policy *policy) {
+    static const struct room_claim_names none;
 
-    if (row == NULL) {
-        return POLICY_UNKNOWN;
-    }
-    return policy_row_allows(&row->publish, held, subject) ? POLICY_ALLOW : POLICY_DENY;
+    return policy == NULL ? &none : &policy->claims;
 }
 
 /* With rows of its own, none yet: also a file without a line is a table, one that denies everything. */
@@ -133,6 +130,22 @@ static int grow(struct policy *policy) {
     return 0;
 }
 
+static bool keep_claim(struct room_claim_names *claims, const struct policy_rule *rule) {
+    if (rule->kind != POLICY_CLAIM) {
+        return true;
+    }
+    for (unsigned i = 0; i < claims->count; i++) {
+        if (strcmp(claims->names[i], rule->name) == 0) {
+            return true;
+        }
+    }
+    if (claims->count == ROOM_CLAIM_NAMES_MAX) {
+        return false;
+    }
+    strcpy(claims->names[claims->count++], rule->name); /* both have the same size */
+    return true;
+}
+
 static int take_row(void *context, const struct table_row *line, char *error, size_t error_size) {
     struct policy *policy = context;
     struct policy_row row;
@@ -151,6 +164,11 @@ static int take_row(void *context, const struct table_row *line, char *error, si
             snprintf(error, error_size, "%s:%u: this pattern stands twice", line->file, line->line);
             return -EEXIST;
         }
+    }
+    if (!keep_claim(&policy->claims, &row.join) || !keep_claim(&policy->claims, &row.publish)) {
+        snprintf(error, error_size, "%s:%u: more than %d claims are named", line->file, line->line,
+                 ROOM_CLAIM_NAMES_MAX);
+        return -E2BIG;
     }
     result = grow(policy);
     if (result == 0) {

@@ -18,7 +18,8 @@
  *   owner      the user whose id stands for {userId}
  *   role       who has the role that stands for {role}
  *   role:NAME  who has the role NAME
- *   ask        whom the auth service allows; it is not asked yet, so that nobody is allowed
+ *   claim:NAME  in whose token the claim NAME lists the room, in an array or separated by blanks
+ *   ask        whom the auth service allows (policy_ask.h); without one nobody
  *
  * Personal rooms (user:, portfolio:, orders:, notifications: and a user id) belong to their user: their JOIN
  * can only be `owner` or `none`, anything else would promise what the gateway never does. */
@@ -29,18 +30,23 @@
 
 #define POLICY_MAX_ROWS 1024
 
+enum policy_action { POLICY_JOIN, POLICY_PUBLISH };
+
 struct policy;
 
 struct policy_subject {
     struct span user_id;
     unsigned role_count;
     const struct span *roles;
+    struct span room_claims; /* as identity.h has them */
 };
 
 enum policy_result {
     POLICY_ALLOW,
-    POLICY_DENY,    /* PERMISSION_DENIED */
-    POLICY_UNKNOWN, /* no row knows such a room, or the name is invalid: UNKNOWN_CHANNEL */
+    POLICY_DENY,        /* PERMISSION_DENIED */
+    POLICY_UNKNOWN,     /* no row knows such a room, or the name is invalid: UNKNOWN_CHANNEL */
+    POLICY_LATER,       /* the auth service must be asked: policy_ask.h */
+    POLICY_UNAVAILABLE, /* it has been, and is away: SERVICE_UNAVAILABLE */
 };
 
 /* `path` "" : the built-in table. On failure `error` has one line, FILE:LINE and what is wrong. */
@@ -50,10 +56,11 @@ int policy_parse(const char *name, struct span text, struct policy **out, char *
                  size_t error_size) MUST_CHECK;
 void policy_free(struct policy *policy);
 
-/* `policy` NULL: the built-in table. */
-enum policy_result policy_may_join(const struct policy *policy, struct span room,
-                                   const struct policy_subject *subject);
-enum policy_result policy_may_publish(const struct policy *policy, struct span room,
-                                      const struct policy_subject *subject);
+/* What the table alone can say: not POLICY_UNAVAILABLE. `policy` NULL: the built-in table. */
+enum policy_result policy_judge(const struct policy *policy, enum policy_action action,
+                                struct span room, const struct policy_subject *subject);
+
+/* The claims that the table names, to be kept from each token; as long as the policy. */
+const struct room_claim_names *policy_claims(const struct policy *policy);
 
 #endif

@@ -83,11 +83,8 @@ static bool has_role(const struct policy_subject *subject, struct span role) {
     return false;
 }
 
-bool policy_row_allows(const struct policy_rule *rule, struct span held,
-                       const struct policy_subject *subject) {
-    if (subject->user_id.length == 0) {
-        return false; /* not authenticated */
-    }
+static bool allows(const struct policy_rule *rule, struct span room, struct span held,
+                   const struct policy_subject *subject) {
     switch (rule->kind) {
     case POLICY_USER:
         return true;
@@ -96,12 +93,25 @@ bool policy_row_allows(const struct policy_rule *rule, struct span held,
     case POLICY_ROLE_HERE:
         return has_role(subject, held);
     case POLICY_ROLE_NAMED:
-        return has_role(subject, span_of(rule->role));
-    case POLICY_ASK: /* the auth service has no such question yet: who can't be asked allows nothing */
+        return has_role(subject, span_of(rule->name));
+    case POLICY_CLAIM:
+        return room_claims_list(subject->room_claims, rule->name, room);
+    case POLICY_ASK:
     case POLICY_NONE:
         break;
     }
     return false;
+}
+
+enum policy_result policy_row_judge(const struct policy_rule *rule, struct span room,
+                                    struct span held, const struct policy_subject *subject) {
+    if (subject->user_id.length == 0) {
+        return POLICY_DENY; /* not authenticated */
+    }
+    if (rule->kind == POLICY_ASK) {
+        return POLICY_LATER;
+    }
+    return allows(rule, room, held, subject) ? POLICY_ALLOW : POLICY_DENY;
 }
 
 /* The first placeholder in `text` at *at; NULL when there is none. */
@@ -147,20 +157,35 @@ static int parse_pattern(const struct row_parse *parse, struct span text, struct
     return 0;
 }
 
-static int parse_role(const struct row_parse *parse, const char *field, struct span name,
-                      struct policy_rule *rule) {
-    if (name.length == 0 || name.length > IDENTITY_ROLE_BYTES) {
-        return refuse(parse, "%s: role: needs a name of 1 to %d bytes", field, IDENTITY_ROLE_BYTES);
+/* `role:NAME`, `claim:NAME`. 1: it was none of them. */
+static int parse_named(const struct row_parse *parse, const char *field, struct span text,
+                       struct policy_rule *rule) {
+    static const struct {
+        struct span word;
+        enum policy_rule_kind kind;
+    } words[] = {{SPAN_LITERAL("role:"), POLICY_ROLE_NAMED},
+                 {SPAN_LITERAL("claim:"), POLICY_CLAIM}};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(words); i++) {
+        size_t length = words[i].word.length, left = text.length - length;
+        if (text.length < length || memcmp(text.data, words[i].word.data, length) != 0) {
+            continue;
+        }
+        if (left == 0 || left > IDENTITY_ROLE_BYTES) {
+            return refuse(parse, "%s: %s needs a name of 1 to %d bytes", field, words[i].word.data,
+                          IDENTITY_ROLE_BYTES);
+        }
+        rule->kind = words[i].kind;
+        memcpy(rule->name, text.data + length, left);
+        rule->name[left] = '\0';
+        return 0;
     }
-    rule->kind = POLICY_ROLE_NAMED;
-    memcpy(rule->role, name.data, name.length);
-    rule->role[name.length] = '\0';
-    return 0;
+    return 1;
 }
 
 static int parse_rule(const struct row_parse *parse, const char *field, struct span text,
                       enum policy_placeholder placeholder, struct policy_rule *rule) {
-    static const struct span role = SPAN_LITERAL("role:");
+    int result;
 
     for (size_t i = 0; i < ARRAY_LENGTH(rule_words); i++) {
         if (!span_is(text, rule_words[i].word)) {
@@ -173,13 +198,12 @@ static int parse_rule(const struct row_parse *parse, const char *field, struct s
         rule->kind = rule_words[i].kind;
         return 0;
     }
-    if (text.length >= role.length && memcmp(text.data, role.data, role.length) == 0) {
-        return parse_role(parse, field,
-                          (struct span){text.data + role.length, text.length - role.length}, rule);
-    }
-    return refuse(parse,
-                  "%s: '" SPAN_FORMAT "' is none of none, user, owner, role, role:NAME and ask",
-                  field, SPAN_ARGS(text));
+    result = parse_named(parse, field, text, rule);
+    return result != 1 ? result
+                       : refuse(parse,
+                                "%s: '" SPAN_FORMAT "' is none of none, user, owner, role, "
+                                "role:NAME, claim:NAME and ask",
+                                field, SPAN_ARGS(text));
 }
 
 static int check_personal(const struct row_parse *parse, const struct policy_row *row) {

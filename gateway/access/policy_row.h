@@ -13,7 +13,8 @@ enum policy_rule_kind {
     POLICY_USER,
     POLICY_OWNER,
     POLICY_ROLE_HERE,  /* the role that stands in the room's name */
-    POLICY_ROLE_NAMED, /* the role in policy_rule.role */
+    POLICY_ROLE_NAMED, /* the role policy_rule.name */
+    POLICY_CLAIM,      /* the claim policy_rule.name */
     POLICY_ASK,
 };
 
@@ -26,7 +27,7 @@ enum policy_placeholder {
 
 struct policy_rule {
     enum policy_rule_kind kind;
-    char role[IDENTITY_ROLE_BYTES + 1];
+    char name[IDENTITY_ROLE_BYTES + 1];
 };
 
 struct policy_row {
@@ -43,7 +44,7 @@ int policy_row_parse(const struct table_row *line, struct policy_row *out, char 
 /* Whether the pattern matches; *held is then what stands for the placeholder, empty without one. */
 bool policy_row_matches(const struct policy_row *row, struct span room, struct span *held);
 
-bool policy_row_allows(const struct policy_rule *rule, struct span held,
-                       const struct policy_subject *subject);
+enum policy_result policy_row_judge(const struct policy_rule *rule, struct span room,
+                                    struct span held, const struct policy_subject *subject);
 
 #endif

@@ -41,6 +41,10 @@ unsigned conn_roles(const struct worker *worker, const struct conn *conn, struct
     return role_set_list(&worker->conns->roles, conn->roles, roles, most);
 }
 
+struct span conn_room_claims(const struct worker *worker, const struct conn *conn) {
+    return role_set_claims(&worker->conns->roles, conn->roles);
+}
+
 static uint64_t hash_of(const struct worker *worker, struct span key) {
     return room_name_hash(&worker->view.segment.header->hash_key, key);
 }
@@ -165,6 +169,19 @@ void conn_each_room(const struct worker *worker, const struct conn *conn, conn_r
         }
     }
     room_each(&worker->fanout->rooms, conn, visit, context);
+}
+
+void conn_each_of_user(struct worker *worker, struct span id, struct span room, conn_visit *visit,
+                       void *context) {
+    const struct user *user = user_find(&worker->fanout->users, hash_of(worker, id), id);
+    uint32_t next = user != NULL ? user->first_conn : 0;
+    while (next != 0) {
+        struct conn *conn = conn_at(worker, next);
+        next = conn->user_next;
+        if (conn->state == CONN_LIVE && conn_in_room(worker, conn, room)) {
+            visit(worker, conn, context);
+        }
+    }
 }
 
 unsigned conn_room_count(const struct worker *worker, const struct conn *conn) {

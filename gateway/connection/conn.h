@@ -23,13 +23,16 @@ struct span conn_user_id(const struct worker *worker, const struct conn *conn); 
 /* Up to `most` roles of its token into roles[]; the spans live as long as the connection. */
 unsigned conn_roles(const struct worker *worker, const struct conn *conn, struct span *roles,
                     unsigned most);
+/* The rooms that claims of its token list, as identity.h has them; as long. */
+struct span conn_room_claims(const struct worker *worker, const struct conn *conn);
 /* Who it is to the room policy; roles[] is the caller's, IDENTITY_ROLES_MAX of them. */
 static inline struct policy_subject conn_subject(const struct worker *worker,
                                                  const struct conn *conn, struct span *roles) {
     return (struct policy_subject){.user_id = conn_user_id(worker, conn),
                                    .role_count =
                                        conn_roles(worker, conn, roles, IDENTITY_ROLES_MAX),
-                                   .roles = roles};
+                                   .roles = roles,
+                                   .room_claims = conn_room_claims(worker, conn)};
 }
 
 /* Makes the connection the user's: PENDING becomes LIVE, the deadline becomes the token's expiry.
@@ -51,6 +54,10 @@ bool conn_in_room(const struct worker *worker, const struct conn *conn, struct s
 typedef void conn_room_visit(void *context, struct span room);
 void conn_each_room(const struct worker *worker, const struct conn *conn, conn_room_visit *visit,
                     void *context);
+/* Calls visit for each connection of this user that is open and in this room. The visitor may make it leave. */
+typedef void conn_visit(struct worker *worker, struct conn *conn, void *context);
+void conn_each_of_user(struct worker *worker, struct span user_id, struct span room,
+                       conn_visit *visit, void *context);
 /* Rooms joined by subscribe, for ws_max_subscriptions (automatic ones do not count). */
 unsigned conn_room_count(const struct worker *worker, const struct conn *conn);
 

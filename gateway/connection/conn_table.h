@@ -125,7 +125,6 @@ void conn_too_slow(struct worker *worker, struct conn *conn);
 void conn_peer_closed(struct worker *worker, struct conn *conn, unsigned code);
 
 /* Calls visit for every connection that is not FREE or DEAD. */
-typedef void conn_visit(struct worker *worker, struct conn *conn, void *context);
 void conn_each(struct worker *worker, conn_visit *visit, void *context);
 
 #endif

@@ -33,14 +33,23 @@ void role_set_done(struct role_set *set) {
     slab_done(&set->slab);
 }
 
-static size_t join_roles(const struct identity *identity, char *text) {
+#define TEXT_MAX (1 + IDENTITY_ROLES_MAX * (IDENTITY_ROLE_BYTES + 1) + ROOM_CLAIMS_BYTES)
+
+/* 0: there is nothing to keep. */
+static size_t join_rights(const struct identity *identity, char *text) {
+    const struct room_claims *claims = &identity->room_claims;
     size_t length = 0;
+    if (identity->role_count == 0 && claims->length == 0) {
+        return 0;
+    }
+    text[length++] = (char)identity->role_count;
     for (unsigned i = 0; i < identity->role_count; i++) {
         size_t role = strlen(identity->roles[i]) + 1;
         memcpy(text + length, identity->roles[i], role);
         length += role;
     }
-    return length;
+    memcpy(text + length, claims->texts, claims->length);
+    return length + claims->length;
 }
 
 static struct role_set_entry *add(struct role_set *set, const char *text, size_t length) {
@@ -65,8 +74,8 @@ static struct role_set_entry *add(struct role_set *set, const char *text, size_t
 }
 
 int role_set_ref(struct role_set *set, const struct identity *identity, uint32_t *index) {
-    char text[IDENTITY_ROLES_MAX * (IDENTITY_ROLE_BYTES + 1)];
-    size_t length = join_roles(identity, text);
+    char text[TEXT_MAX];
+    size_t length = join_rights(identity, text);
     if (length == 0) {
         *index = 0;
         return 0;
@@ -94,16 +103,36 @@ void role_set_unref(struct role_set *set, uint32_t index) {
     }
 }
 
+/* Where the claims begin; up to `most` roles before it into roles[]. */
+static size_t walk_roles(const struct role_set_entry *entry, struct span *roles, unsigned most) {
+    unsigned count = (unsigned char)entry->text[0];
+    size_t at = 1;
+    for (unsigned i = 0; i < count; i++) {
+        struct span role = span_of(entry->text + at);
+        if (i < most) {
+            roles[i] = role;
+        }
+        at += role.length + 1;
+    }
+    return at;
+}
+
 unsigned role_set_list(const struct role_set *set, uint32_t index, struct span *roles,
                        unsigned most) {
     if (index == 0) {
         return 0;
     }
     const struct role_set_entry *entry = slab_at(&set->slab, index);
-    unsigned count = 0;
-    for (size_t at = 0; at < entry->length && count < most; count++) {
-        roles[count] = span_of(entry->text + at);
-        at += roles[count].length + 1;
+    unsigned count = (unsigned char)entry->text[0];
+    walk_roles(entry, roles, most);
+    return count < most ? count : most;
+}
+
+struct span role_set_claims(const struct role_set *set, uint32_t index) {
+    if (index == 0) {
+        return (struct span){"", 0};
     }
-    return count;
+    const struct role_set_entry *entry = slab_at(&set->slab, index);
+    size_t at = walk_roles(entry, NULL, 0);
+    return (struct span){entry->text + at, entry->length - at};
 }

@@ -1,8 +1,10 @@
 #include "gateway/message/auto_join.h"
 
 #include "gateway/access/jwt_claims.h"
-#include "gateway/access/policy.h"
+#include "gateway/access/policy_ask.h"
 #include "gateway/connection/conn.h"
+#include "gateway/message/room_lease.h"
+#include "gateway/message/subscribe_later.h"
 
 #include <stdio.h>
 
@@ -129,19 +131,21 @@ static long expand(struct span name, struct span user_id, char *room) {
 }
 
 static int join_one(struct worker *worker, struct conn *conn, struct span room, cJSON *joined) {
-    struct span roles[IDENTITY_ROLES_MAX];
     char name[ROOM_NAME_MAX_BYTES + 1];
-    struct policy_subject subject = conn_subject(worker, conn, roles);
+    enum policy_result allowed = policy_ask_now(worker, conn, POLICY_JOIN, room);
     int result;
 
-    if (policy_may_join(worker->policy, room, &subject) == POLICY_DENY) {
+    memcpy(name, room.data, room.length);
+    name[room.length] = '\0';
+    if (allowed == POLICY_LATER) {
+        subscribe_later(worker, conn, name, room, NULL);
+    }
+    if (allowed == POLICY_LATER || allowed == POLICY_DENY) {
         return 0;
     }
-    result = conn_join(worker, conn, room);
+    result = room_lease_join(worker, conn, room);
     if (result != 1) {
         return result; /* 0: named twice in the list */
     }
-    memcpy(name, room.data, room.length);
-    name[room.length] = '\0';
     return cJSON_AddItemToArray(joined, cJSON_CreateString(name)) ? 0 : -ENOMEM;
 }

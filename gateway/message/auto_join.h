@@ -19,7 +19,8 @@ bool auto_join_names(const char *rooms, struct span user_id, struct span room);
 
 /* Joins them, and adds to the array `joined` the name of each that the connection is now in. A room that
  * the policy denies to this user (`role:admin` to somebody else) is left out; one that the policy has never
- * heard of is joined, since the operator has named it. -ENOMEM. */
+ * heard of is joined, since the operator has named it. One that the auth service must be asked about (`ask`) is
+ * joined when it has answered, as if the client had subscribed. -ENOMEM. */
 int auto_join_rooms(struct worker *worker, struct conn *conn, cJSON *joined) MUST_CHECK;
 
 #endif

@@ -4,6 +4,7 @@
 #include "gateway/message/channel.h"
 #include "gateway/message/reply.h"
 #include "gateway/message/subscribe.h"
+#include "gateway/message/subscribe_later.h"
 
 static subscribe_action leave_channel;
 
@@ -20,6 +21,7 @@ static void leave_channel(struct worker *worker, struct conn *conn, const char *
         reply_channel_error(worker, conn, ERROR_UNKNOWN_CHANNEL, channel, ref);
         return;
     }
+    subscribe_later_cancel(worker, conn, channel);
     for (unsigned i = 0; i < rooms.count; i++) {
         (void)conn_leave(worker, conn, span_of(rooms.names[i]));
     }

@@ -1,7 +1,5 @@
 #include "gateway/message/notice.h"
 
-#include "common/log.h"
-#include "gateway/delivery/fanout.h"
 #include "gateway/message/reply.h"
 
 void notice_reconnect(struct worker *worker, struct conn *conn, long after_ms, const char *reason) {
@@ -18,20 +16,6 @@ void notice_refresh(struct worker *worker, struct conn *conn, int64_t expires_in
     data =
         reply_data(data, cJSON_AddNumberToObject(data, "expiresIn", (double)expires_in_ms) != NULL);
     reply_send(worker, conn, "token_refresh_required", data, NULL);
-}
-
-void notice_skipped(struct worker *worker, uint64_t count, const char *reason) {
-    cJSON *data = cJSON_CreateObject();
-    struct span text;
-
-    data = reply_data(data, cJSON_AddNumberToObject(data, "count", (double)count) != NULL &&
-                                cJSON_AddStringToObject(data, "reason", reason) != NULL);
-    if (reply_build("skipped", data, NULL, &text)) {
-        fanout_everyone(worker, text);
-    } else {
-        log_error("out of memory: clients were not told of %llu skipped events",
-                  (unsigned long long)count);
-    }
 }
 
 void notice_revoked(struct worker *worker, struct conn *conn, const char *room) {

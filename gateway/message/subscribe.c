@@ -1,12 +1,16 @@
 #include "gateway/message/subscribe.h"
 
-#include "gateway/access/policy.h"
+#include "gateway/access/policy_ask.h"
 #include "gateway/connection/conn.h"
 #include "gateway/message/channel.h"
 #include "gateway/message/reply.h"
+#include "gateway/message/room_lease.h"
+#include "gateway/message/subscribe_later.h"
 
-static bool may_join(const struct worker *worker, const struct conn *conn,
-                     const struct channel_rooms *rooms, enum error_code *code);
+static enum policy_result may_join(const struct worker *worker, const struct conn *conn,
+                                   const struct channel_rooms *rooms, struct span *undecided);
+static bool join_if_space(struct worker *worker, struct conn *conn,
+                          const struct channel_rooms *rooms, enum error_code *code);
 static bool has_space(const struct worker *worker, const struct conn *conn,
                       const struct channel_rooms *rooms);
 static bool join(struct worker *worker, struct conn *conn, const struct channel_rooms *rooms,
@@ -18,10 +22,18 @@ static bool all_strings(const cJSON *channels);
 void subscribe_channel(struct worker *worker, struct conn *conn, const char *channel,
                        const char *ref) {
     struct channel_rooms rooms;
-    enum error_code code = ERROR_UNKNOWN_CHANNEL;
+    struct span undecided;
+    enum policy_result result = POLICY_UNKNOWN;
+    enum error_code code;
 
-    if (channel_rooms(span_of(channel), conn_user_id(worker, conn), &rooms) == 0 &&
-        may_join(worker, conn, &rooms, &code) && join(worker, conn, &rooms, &code)) {
+    if (channel_rooms(span_of(channel), conn_user_id(worker, conn), &rooms) == 0) {
+        result = may_join(worker, conn, &rooms, &undecided);
+    }
+    if (result == POLICY_LATER) {
+        subscribe_later(worker, conn, channel, undecided, ref);
+    } else if (result != POLICY_ALLOW) {
+        reply_channel_error(worker, conn, policy_ask_error(result), channel, ref);
+    } else if (join_if_space(worker, conn, &rooms, &code)) {
         reply_subscribed(worker, conn, channel, &rooms, ref);
     } else {
         reply_channel_error(worker, conn, code, channel, ref);
@@ -57,24 +69,31 @@ void subscribe_each_of_message(struct worker *worker, struct conn *conn,
     }
 }
 
-static bool may_join(const struct worker *worker, const struct conn *conn,
-                     const struct channel_rooms *rooms, enum error_code *code) {
-    struct span roles[IDENTITY_ROLES_MAX];
-    struct policy_subject subject = conn_subject(worker, conn, roles);
+/* *undecided: the first room that the auth service must be asked about. What is refused needs no question. */
+static enum policy_result may_join(const struct worker *worker, const struct conn *conn,
+                                   const struct channel_rooms *rooms, struct span *undecided) {
+    enum policy_result all = POLICY_ALLOW;
 
     for (unsigned i = 0; i < rooms->count; i++) {
-        enum policy_result result =
-            policy_may_join(worker->policy, span_of(rooms->names[i]), &subject);
-        if (result != POLICY_ALLOW) {
-            *code = result == POLICY_DENY ? ERROR_PERMISSION_DENIED : ERROR_UNKNOWN_CHANNEL;
-            return false;
+        struct span room = span_of(rooms->names[i]);
+        enum policy_result result = policy_ask_now(worker, conn, POLICY_JOIN, room);
+        if (result == POLICY_LATER && all == POLICY_ALLOW) {
+            *undecided = room;
+            all = POLICY_LATER;
+        } else if (result != POLICY_ALLOW && result != POLICY_LATER) {
+            return result;
         }
     }
+    return all;
+}
+
+static bool join_if_space(struct worker *worker, struct conn *conn,
+                          const struct channel_rooms *rooms, enum error_code *code) {
     if (!has_space(worker, conn, rooms)) {
         *code = ERROR_TOO_MANY_SUBSCRIPTIONS;
         return false;
     }
-    return true;
+    return join(worker, conn, rooms, code);
 }
 
 /* The own personal rooms are a mask of four bits: they cost nothing and do not count. */
@@ -97,7 +116,7 @@ static bool join(struct worker *worker, struct conn *conn, const struct channel_
     bool joined[CHANNEL_MAX_ROOMS] = {false};
 
     for (unsigned i = 0; i < rooms->count; i++) {
-        int result = conn_join(worker, conn, span_of(rooms->names[i]));
+        int result = room_lease_join(worker, conn, span_of(rooms->names[i]));
         if (result < 0) {
             while (i-- > 0) {
                 if (joined[i]) {

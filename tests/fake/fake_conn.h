@@ -108,6 +108,20 @@ unsigned conn_roles(const struct worker *worker, const struct conn *conn, struct
     return count;
 }
 
+struct span conn_room_claims(const struct worker *worker, const struct conn *conn) {
+    (void)worker;
+    return (struct span){conn->identity.room_claims.texts, conn->identity.room_claims.length};
+}
+
+void conn_each_of_user(struct worker *worker, struct span user_id, struct span room,
+                       conn_visit *visit, void *context) {
+    (void)worker;
+    (void)user_id;
+    (void)room;
+    (void)visit;
+    (void)context;
+}
+
 int conn_set_identity(struct worker *worker, struct conn *conn, const struct identity *identity) {
     (void)worker;
     conn->identity_calls++;

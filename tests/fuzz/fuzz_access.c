@@ -88,7 +88,8 @@ static void append_to_forwarded(struct span text, const char *header, const char
 static void read_rooms(struct span text) {
     static const char *const rooms[] = {"prices", "user:ann", "user:bob", "role:a", "desk:1:in"};
     const struct span role = SPAN_LITERAL("a");
-    struct policy_subject ann = {SPAN_LITERAL("ann"), 1, &role}, nobody = {{"", 0}, 1, &role};
+    struct policy_subject ann = {.user_id = SPAN_LITERAL("ann"), .role_count = 1, .roles = &role};
+    struct policy_subject nobody = {.role_count = 1, .roles = &role};
     struct policy *policy = NULL;
 
     if (policy_parse("rooms", text, &policy, error, sizeof(error)) != 0) {
@@ -96,11 +97,11 @@ static void read_rooms(struct span text) {
         return;
     }
     for (size_t i = 0; i < ARRAY_LENGTH(rooms); i++) {
-        (void)policy_may_join(policy, span_of(rooms[i]), &ann);
-        REQUIRE(policy_may_join(policy, span_of(rooms[i]), &nobody) != POLICY_ALLOW);
-        REQUIRE(policy_may_publish(policy, span_of(rooms[i]), &nobody) != POLICY_ALLOW);
+        (void)policy_judge(policy, POLICY_JOIN, span_of(rooms[i]), &ann);
+        REQUIRE(policy_judge(policy, POLICY_JOIN, span_of(rooms[i]), &nobody) != POLICY_ALLOW);
+        REQUIRE(policy_judge(policy, POLICY_PUBLISH, span_of(rooms[i]), &nobody) != POLICY_ALLOW);
     }
-    REQUIRE(policy_may_join(policy, SPAN_LITERAL("user:bob"), &ann) != POLICY_ALLOW ||
+    REQUIRE(policy_judge(policy, POLICY_JOIN, SPAN_LITERAL("user:bob"), &ann) != POLICY_ALLOW ||
             memchr(text.data, '*', text.length) != NULL ||
             memchr(text.data, '{', text.length) != NULL);
     policy_free(policy);

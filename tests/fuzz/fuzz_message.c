@@ -66,7 +66,7 @@ static void check_rooms(const struct conn *conn) {
         .user_id = SPAN_LITERAL("alice"), .role_count = 1, .roles = roles};
     REQUIRE(conn->authenticated || conn->room_count == 0);
     for (unsigned i = 0; i < conn->room_count; i++) {
-        REQUIRE(policy_may_join(NULL, span_of(conn->rooms[i]), &subject) == POLICY_ALLOW);
+        REQUIRE(policy_judge(NULL, POLICY_JOIN, span_of(conn->rooms[i]), &subject) == POLICY_ALLOW);
     }
 }
 

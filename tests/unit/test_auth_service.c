@@ -47,7 +47,7 @@ START_TEST(an_answer_is_read_strictly) {
     enum error_code code = ERROR_CODE_COUNT;
     memset(&identity, 0x5a, sizeof(identity));
     memset(&untouched, 0x5a, sizeof(untouched));
-    int result = auth_service_read(span_of(answers[_i].body), 12345, &identity, &code);
+    int result = auth_service_read(span_of(answers[_i].body), 12345, NULL, &identity, &code);
     if (answers[_i].expected == GOOD) {
         ck_assert_int_eq(result, 0);
         ck_assert_str_eq(identity.user_id, "ann");
@@ -72,8 +72,7 @@ static const struct {
     {"http://[::1]:8080", "/verify", NULL},
     {"https://auth.internal", "/verify", NULL},
     {"https://[::1]:8443/base", "/verify", NULL},
-    {"ftp://auth.internal", "/verify",
-     "AUTH_SERVICE_URL: \"ftp://auth.internal\" is not http://"},
+    {"ftp://auth.internal", "/verify", "AUTH_SERVICE_URL: \"ftp://auth.internal\" is not http://"},
     {"auth.internal", "/verify", "AUTH_SERVICE_URL: \"auth.internal\" is not http://"},
     {"http://", "/verify", "AUTH_SERVICE_URL"},
     {"http://a:99999", "/verify", "AUTH_SERVICE_URL"},
@@ -88,6 +87,7 @@ START_TEST(a_wrong_setting_is_told_in_one_line) {
                                     .jwt_audience = "",
                                     .auth_service_url = settings[_i].url,
                                     .auth_service_verify_endpoint = settings[_i].path,
+                                    .auth_service_room_endpoint = "/room",
                                     .auth_service_timeout = 1000};
     struct auth *auth = NULL;
     char error[512] = "";
@@ -107,7 +107,8 @@ START_TEST(with_the_service_alone_every_token_is_a_question_but_those_that_canno
     const struct options options = {.jwt_issuer = "",
                                     .jwt_audience = "",
                                     .auth_service_url = "http://a",
-                                    .auth_service_verify_endpoint = "/verify"};
+                                    .auth_service_verify_endpoint = "/verify",
+                                    .auth_service_room_endpoint = "/room"};
     static char text[8193];
     struct auth *auth = NULL;
     struct identity identity;
@@ -126,11 +127,51 @@ START_TEST(with_the_service_alone_every_token_is_a_question_but_those_that_canno
 }
 END_TEST
 
+static const struct {
+    const char *body;
+    int expected;
+    bool allowed;
+    unsigned ttl_s;
+} room_answers[] = {
+    {"{\"allowed\":true}", 0, true, AUTH_ROOMS_TTL_S},
+    {"{\"allowed\":false}", 0, false, AUTH_ROOMS_TTL_S},
+    {"{\"allowed\":true,\"ttl\":7}", 0, true, 7},
+    {"{\"allowed\":true,\"ttl\":7.9}", 0, true, 7},
+    {"{\"ttl\":7,\"allowed\":false,\"more\":1}", 0, false, 7},
+    {"{\"allowed\":true,\"ttl\":null}", 0, true, AUTH_ROOMS_TTL_S},
+    {"{\"allowed\":true,\"ttl\":0}", 0, true, AUTH_ROOMS_TTL_LEAST_S},
+    {"{\"allowed\":true,\"ttl\":-5}", 0, true, AUTH_ROOMS_TTL_LEAST_S},
+    {"{\"allowed\":true,\"ttl\":1e999}", 0, true, AUTH_ROOMS_TTL_MOST_S},
+    {"{\"allowed\":true,\"ttl\":\"7\"}", GARBAGE, false, 0},
+    {"{\"allowed\":true,\"ttl\":7,\"ttl\":8}", GARBAGE, false, 0},
+    {"{\"allowed\":true,\"allowed\":false}", GARBAGE, false, 0},
+    {"{\"allowed\":1}", GARBAGE, false, 0},
+    {"{\"allowed\":\"true\"}", GARBAGE, false, 0},
+    {"{\"allowed\":null}", GARBAGE, false, 0},
+    {"{\"Allowed\":true}", GARBAGE, false, 0},
+    {"[true]", GARBAGE, false, 0},
+    {"true", GARBAGE, false, 0},
+    {"", GARBAGE, false, 0},
+    {"{\"allowed\":true}}", GARBAGE, false, 0},
+};
+
+START_TEST(an_answer_about_a_room_is_read_strictly) {
+    bool allowed = false;
+    unsigned ttl_s = 0;
+    int result = auth_rooms_read(span_of(room_answers[_i].body), &allowed, &ttl_s);
+    ck_assert_int_eq(result, room_answers[_i].expected == GARBAGE ? -EPROTO : 0);
+    ck_assert(allowed == room_answers[_i].allowed);
+    ck_assert_uint_eq(ttl_s, room_answers[_i].ttl_s);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("auth_service");
     TCase *tests = tcase_create("service");
     SRunner *runner = srunner_create(suite);
     tcase_add_loop_test(tests, an_answer_is_read_strictly, 0, (int)ARRAY_LENGTH(answers));
+    tcase_add_loop_test(tests, an_answer_about_a_room_is_read_strictly, 0,
+                        (int)ARRAY_LENGTH(room_answers));
     tcase_add_loop_test(tests, a_wrong_setting_is_told_in_one_line, 0, (int)ARRAY_LENGTH(settings));
     tcase_add_test(tests,
                    with_the_service_alone_every_token_is_a_question_but_those_that_cannot_be_one);

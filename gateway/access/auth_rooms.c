@@ -1,0 +1,294 @@
+#include "gateway/access/auth_rooms.h"
+
+#include "common/clock.h"
+#include "common/http_client.h"
+#include "common/json.h"
+#include "gateway/access/auth_cache.h"
+#include "shm/stats.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+
+#define HASH_NONFATAL_OOM 1 /* else uthash ends the process when memory is out */
+#include <uthash.h>
+
+/* Each digest has one set of a few places, where it takes the one that ends first. */
+#define WAYS 4
+#define SETS (AUTH_ROOMS_ANSWERS / WAYS)
+/* User id and room name need no escapes (common/room_name.h). */
+#define BODY_MAX (2 * ROOM_NAME_MAX_BYTES + 64)
+
+struct remembered {
+    unsigned char digest[AUTH_CACHE_DIGEST_BYTES];
+    uint64_t until_ms; /* monotonic; 0: free */
+    bool allowed;
+};
+
+struct waiter {
+    STAILQ_ENTRY(waiter) link;
+    auth_rooms_answer *answer;
+    void *context;
+};
+
+/* One that the service is being asked, and all who want to know. */
+struct pending {
+    unsigned char digest[AUTH_CACHE_DIGEST_BYTES];
+    UT_hash_handle hh;
+    struct auth_rooms *rooms;
+    STAILQ_HEAD(, waiter) waiters;
+};
+
+struct auth_rooms {
+    const char *url, *path;
+    uint32_t timeout_ms;
+    struct auth_service *service;
+    struct http_client *client; /* NULL: not started */
+    struct stats *stats;
+    struct pending *pending; /* uthash */
+    unsigned waiting;
+    struct remembered answers[AUTH_ROOMS_ANSWERS];
+};
+
+static const char *const actions[] = {[POLICY_JOIN] = "join", [POLICY_PUBLISH] = "publish"};
+
+static int digest_of(const struct auth_rooms_question *question, unsigned char *digest);
+static int write_body(const struct auth_rooms_question *question, char *body, size_t size);
+static struct remembered *find(struct auth_rooms *rooms, const unsigned char *digest);
+static void remember(struct auth_rooms *rooms, const unsigned char *digest, bool allowed,
+                     unsigned ttl_s);
+static struct pending *begin(struct auth_rooms *rooms, const struct auth_rooms_question *question,
+                             const unsigned char *digest, int *error);
+static void on_answer(void *context, const struct http_answer *answer);
+static enum policy_result judge(struct pending *pending, const struct http_answer *answer);
+
+int auth_rooms_new(const struct options *options, struct auth_service *service,
+                   struct auth_rooms **out, char *error, size_t error_size) {
+    const char *path = options->auth_service_room_endpoint;
+    struct auth_rooms *rooms;
+
+    if (path == NULL || path[0] != '/') {
+        (void)snprintf(error, error_size,
+                       "AUTH_SERVICE_ROOM_ENDPOINT: \"%s\" is not a path that begins with /",
+                       path == NULL ? "" : path);
+        return -EINVAL;
+    }
+    rooms = calloc(1, sizeof(*rooms)); /* pages come when they are touched */
+    if (rooms == NULL) {
+        (void)snprintf(error, error_size, "Not enough memory");
+        return -ENOMEM;
+    }
+    rooms->url = options->auth_service_url;
+    rooms->path = path;
+    rooms->timeout_ms = (uint32_t)options->auth_service_timeout;
+    rooms->service = service;
+    *out = rooms;
+    return 0;
+}
+
+void auth_rooms_free(struct auth_rooms *rooms) {
+    if (rooms != NULL) {
+        auth_rooms_stop(rooms);
+        free(rooms);
+    }
+}
+
+int auth_rooms_start(struct auth_rooms *rooms, struct event_base *base, const struct http_tls *tls,
+                     struct stats *stats) {
+    rooms->stats = stats;
+    return http_client_new(base, tls, rooms->url, rooms->path, rooms->timeout_ms, &rooms->client);
+}
+
+void auth_rooms_stop(struct auth_rooms *rooms) {
+    http_client_free(rooms->client);
+    rooms->client = NULL;
+}
+
+enum policy_result auth_rooms_recall(struct auth_rooms *rooms,
+                                     const struct auth_rooms_question *question,
+                                     uint64_t *left_ms) {
+    unsigned char digest[AUTH_CACHE_DIGEST_BYTES];
+    uint64_t now_ms = clock_mono_ms();
+    struct remembered *known = digest_of(question, digest) == 0 ? find(rooms, digest) : NULL;
+
+    if (known == NULL || now_ms >= known->until_ms) {
+        return POLICY_LATER;
+    }
+    if (left_ms != NULL) {
+        *left_ms = known->until_ms - now_ms;
+    }
+    return known->allowed ? POLICY_ALLOW : POLICY_DENY;
+}
+
+int auth_rooms_ask(struct auth_rooms *rooms, const struct auth_rooms_question *question,
+                   auth_rooms_answer *answer, void *context) {
+    unsigned char digest[AUTH_CACHE_DIGEST_BYTES];
+    struct pending *pending = NULL;
+    struct waiter *waiter;
+    int error = digest_of(question, digest);
+
+    if (error != 0 || rooms->client == NULL || rooms->waiting == AUTH_ROOMS_WAITERS) {
+        return error != 0 ? error : -EAGAIN;
+    }
+    waiter = malloc(sizeof(*waiter));
+    if (waiter == NULL) {
+        return -ENOMEM;
+    }
+    HASH_FIND(hh, rooms->pending, digest, sizeof(digest), pending);
+    if (pending == NULL) {
+        pending = begin(rooms, question, digest, &error);
+    }
+    if (pending == NULL) {
+        free(waiter);
+        return error;
+    }
+    *waiter = (struct waiter){.answer = answer, .context = context};
+    STAILQ_INSERT_TAIL(&pending->waiters, waiter, link);
+    rooms->waiting++;
+    return 0;
+}
+
+int auth_rooms_read(struct span body, bool *allowed, unsigned *ttl_s) {
+    struct json_value object, value, ttl;
+    unsigned seconds = AUTH_ROOMS_TTL_S;
+    int found;
+
+    if (json_check(body, &object, NULL) != JSON_OK || json_get(object, "allowed", &value) != 1 ||
+        (value.type != JSON_TRUE && value.type != JSON_FALSE)) {
+        return -EPROTO;
+    }
+    found = json_get(object, "ttl", &ttl);
+    if (found < 0 || (found == 1 && ttl.type != JSON_NUMBER && ttl.type != JSON_NULL)) {
+        return -EPROTO;
+    }
+    if (found == 1 && ttl.type == JSON_NUMBER) {
+        /* The text ends within the body, behind which `}` stops strtod(). */
+        double wanted = strtod(ttl.text.data, NULL);
+        seconds = wanted >= AUTH_ROOMS_TTL_MOST_S    ? AUTH_ROOMS_TTL_MOST_S
+                  : wanted >= AUTH_ROOMS_TTL_LEAST_S ? (unsigned)wanted
+                                                     : AUTH_ROOMS_TTL_LEAST_S;
+    }
+    *allowed = value.type == JSON_TRUE;
+    *ttl_s = seconds;
+    return 0;
+}
+
+/* A blank stands in neither part. */
+static int digest_of(const struct auth_rooms_question *question, unsigned char *digest) {
+    char text[BODY_MAX];
+    int length = snprintf(text, sizeof(text), SPAN_FORMAT " " SPAN_FORMAT " %s",
+                          SPAN_ARGS(question->user_id), SPAN_ARGS(question->room),
+                          actions[question->action]);
+
+    return length < 0 || (size_t)length >= sizeof(text)
+               ? -EINVAL
+               : auth_cache_digest((struct span){text, (size_t)length}, digest);
+}
+
+static int write_body(const struct auth_rooms_question *question, char *body, size_t size) {
+    int length = snprintf(
+        body, size,
+        "{\"userId\":\"" SPAN_FORMAT "\",\"room\":\"" SPAN_FORMAT "\",\"action\":\"%s\"}",
+        SPAN_ARGS(question->user_id), SPAN_ARGS(question->room), actions[question->action]);
+
+    return length < 0 || (size_t)length >= size ? -EINVAL : length;
+}
+
+static struct remembered *set_of(struct auth_rooms *rooms, const unsigned char *digest) {
+    uint64_t number;
+
+    memcpy(&number, digest, sizeof(number)); /* a digest is random enough as it is */
+    return &rooms->answers[number % SETS * WAYS];
+}
+
+static struct remembered *find(struct auth_rooms *rooms, const unsigned char *digest) {
+    struct remembered *set = set_of(rooms, digest);
+
+    for (unsigned i = 0; i < WAYS; i++) {
+        if (set[i].until_ms != 0 && memcmp(set[i].digest, digest, sizeof(set[i].digest)) == 0) {
+            return &set[i];
+        }
+    }
+    return NULL;
+}
+
+static void remember(struct auth_rooms *rooms, const unsigned char *digest, bool allowed,
+                     unsigned ttl_s) {
+    struct remembered *place = find(rooms, digest), *set = set_of(rooms, digest);
+
+    if (place == NULL) {
+        place = set;
+        for (unsigned i = 1; i < WAYS; i++) {
+            place = set[i].until_ms < place->until_ms ? &set[i] : place;
+        }
+    }
+    memcpy(place->digest, digest, sizeof(place->digest));
+    place->until_ms = clock_mono_ms() + ttl_s * 1000ull;
+    place->allowed = allowed;
+}
+
+static struct pending *begin(struct auth_rooms *rooms, const struct auth_rooms_question *question,
+                             const unsigned char *digest, int *error) {
+    char body[BODY_MAX];
+    struct pending *pending;
+    int length = write_body(question, body, sizeof(body));
+
+    if (length < 0 || !auth_service_allows(rooms->service)) {
+        *error = length < 0 ? length : -EAGAIN;
+        return NULL;
+    }
+    pending = calloc(1, sizeof(*pending));
+    *error = pending == NULL ? -ENOMEM : 0;
+    if (pending != NULL) {
+        memcpy(pending->digest, digest, sizeof(pending->digest));
+        pending->rooms = rooms;
+        STAILQ_INIT(&pending->waiters);
+        HASH_ADD(hh, rooms->pending, digest, sizeof(pending->digest), pending);
+        *error = pending->hh.tbl == NULL
+                     ? -ENOMEM
+                     : http_client_post(rooms->client, (struct span){body, (size_t)length},
+                                        on_answer, pending);
+    }
+    if (*error == 0) {
+        stats_add(rooms->stats, STAT_ROOM_QUESTIONS, 1);
+        return pending;
+    }
+    auth_service_report(rooms->service, "no memory, or too many wait for it");
+    if (pending != NULL && pending->hh.tbl != NULL) {
+        HASH_DEL(rooms->pending, pending);
+    }
+    free(pending);
+    return NULL;
+}
+
+static void on_answer(void *context, const struct http_answer *answer) {
+    struct pending *pending = context;
+    struct auth_rooms *rooms = pending->rooms;
+    enum policy_result result = answer == NULL ? POLICY_UNAVAILABLE : judge(pending, answer);
+    struct waiter *waiter;
+
+    HASH_DEL(rooms->pending, pending);
+    while ((waiter = STAILQ_FIRST(&pending->waiters)) != NULL) {
+        STAILQ_REMOVE_HEAD(&pending->waiters, link);
+        rooms->waiting--;
+        waiter->answer(waiter->context, result);
+        free(waiter);
+    }
+    free(pending);
+}
+
+static enum policy_result judge(struct pending *pending, const struct http_answer *answer) {
+    struct auth_rooms *rooms = pending->rooms;
+    unsigned ttl_s = 0;
+    bool allowed = false;
+
+    if (answer->status != 200 || auth_rooms_read(answer->body, &allowed, &ttl_s) != 0) {
+        auth_service_report(rooms->service, answer->status == 0
+                                                ? answer->fault
+                                                : "an answer about a room that is none");
+        return POLICY_UNAVAILABLE;
+    }
+    auth_service_report(rooms->service, NULL);
+    remember(rooms, pending->digest, allowed, ttl_s);
+    return allowed ? POLICY_ALLOW : POLICY_DENY;
+}
