@@ -43,10 +43,12 @@ endif
 
 # Sources by folder; the three files with a main() are programs, all else goes into one archive.
 MAINS    := gateway/supervisor/main.c ingest/main.c gateway/client/main.c
-SOURCES  := $(filter-out $(MAINS),$(wildcard common/*.c shm/*.c ingest/*.c gateway/*.c gateway/*/*.c))
+SOURCES  := $(filter-out $(MAINS) gateway/docs/tables.c,$(wildcard common/*.c shm/*.c ingest/*.c gateway/*.c gateway/*/*.c))
 LLHTTP   := $(wildcard /usr/share/llhttp/*.c)
-OBJECTS  := $(SOURCES:%.c=$(OUT)/obj/%.o) $(OUT)/obj/console_assets.o $(LLHTTP:/usr/share/llhttp/%.c=$(OUT)/obj/llhttp/%.o)
+OBJECTS  := $(SOURCES:%.c=$(OUT)/obj/%.o) $(LLHTTP:/usr/share/llhttp/%.c=$(OUT)/obj/llhttp/%.o)
 ARCHIVE  := $(OUT)/libmoonx.a
+# What browsers get, as one object; not in the archive, since its documentation is made by a program that uses that.
+BROWSER  := $(OUT)/obj/console_assets.o
 PROGRAMS := moonx-gateway moonx-ingest moonx-client
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(wildcard tests/unit/test_*.c))
@@ -59,7 +61,7 @@ $(PROGRAMS:%=build/%): build/%: $(OUT)/%
 	@mkdir -p build
 	@ln -sf $(VARIANT)/$* $@
 
-$(OUT)/moonx-gateway: $(OUT)/obj/gateway/supervisor/main.o $(ARCHIVE)
+$(OUT)/moonx-gateway: $(OUT)/obj/gateway/supervisor/main.o $(BROWSER) $(ARCHIVE)
 $(OUT)/moonx-ingest: $(OUT)/obj/ingest/main.o $(ARCHIVE)
 $(OUT)/moonx-client: $(OUT)/obj/gateway/client/main.o $(ARCHIVE)
 $(PROGRAMS:%=$(OUT)/%):
@@ -80,6 +82,8 @@ $(OUT)/obj/%.o: %.c
 UPLOT   := build/console/node_modules/uplot
 ASSETS  := /=gateway/console/index.html \
            $(foreach file,$(filter-out %.html,$(wildcard gateway/console/*.mjs gateway/console/*.css gateway/console/*.svg)),/console/$(notdir $(file))=$(file)) \
+           /docs=$(OUT)/gen/docs.html /asyncapi.json=$(OUT)/gen/asyncapi.json /openapi.json=$(OUT)/gen/openapi.json \
+           /console/templates.mjs=$(OUT)/gen/templates.mjs \
            /console/uplot.mjs=$(UPLOT)/dist/uPlot.esm.js /console/uplot.css=$(UPLOT)/dist/uPlot.min.css \
            /console/uplot-licence.txt=build/console/uplot-licence.txt
 UPLOT_FILES := $(UPLOT)/dist/uPlot.esm.js $(UPLOT)/dist/uPlot.min.css build/console/uplot-licence.txt
@@ -92,7 +96,19 @@ $(UPLOT_FILES) &: gateway/console/package-lock.json
 	$(Q)cp $(UPLOT)/LICENSE build/console/uplot-licence.txt
 	$(Q)touch $(UPLOT_FILES)
 
-$(OUT)/gen/console_assets.c: gateway/console/embed $(wildcard gateway/console/*) $(UPLOT_FILES)
+# /docs and its machine-readable twins: names from the code's tables, words from gateway/docs/protocol.mjs.
+DOCS := docs.html asyncapi.json openapi.json templates.mjs
+$(DOCS:%=$(OUT)/gen/%) &: $(OUT)/gen/tables $(wildcard gateway/docs/*.mjs)
+	$(call say,DOCS,$(@D))
+	$(Q)$(OUT)/gen/tables >$(OUT)/gen/tables.json
+	$(Q)node gateway/docs/generate.mjs $(OUT)/gen/tables.json $(OUT)/gen
+
+$(OUT)/gen/tables: $(OUT)/obj/gateway/docs/tables.o $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(OUT)/gen/console_assets.c: gateway/console/embed $(wildcard gateway/console/*) $(UPLOT_FILES) $(DOCS:%=$(OUT)/gen/%)
 	@mkdir -p $(@D)
 	$(call say,EMBED,$@)
 	$(Q)gateway/console/embed $(ASSETS) >$@.part && mv $@.part $@
@@ -107,12 +123,12 @@ $(OUT)/obj/llhttp/%.o: /usr/share/llhttp/%.c
 	$(call say,CC,$<)
 	$(Q)$(CC) -I/usr/share/include/llhttp -DLLHTTP_STRICT_MODE=1 -std=c11 -g -O2 -fPIE -w -c -o $@ $<
 
-$(OUT)/unit/%: $(OUT)/obj/tests/unit/%.o $(ARCHIVE)
+$(OUT)/unit/%: $(OUT)/obj/tests/unit/%.o $(BROWSER) $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcheck -lsubunit -lrt $(LDLIBS)
 
-$(OUT)/tests/%: $(OUT)/obj/tests/%.o $(ARCHIVE)
+$(OUT)/tests/%: $(OUT)/obj/tests/%.o $(BROWSER) $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -182,7 +198,7 @@ fuzz: ## each fuzz target for FUZZ_SECONDS, with clang's libFuzzer
 	    build/fuzz/$$target -max_total_time=$(FUZZ_SECONDS) -verbosity=0 build/fuzz/corpus/$$target || exit 1; \
 	done
 
-build/fuzz/fuzz_%: $(OUT)/obj/tests/fuzz/fuzz_%.o $(ARCHIVE)
+build/fuzz/fuzz_%: $(OUT)/obj/tests/fuzz/fuzz_%.o $(BROWSER) $(ARCHIVE)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LDLIBS)
 

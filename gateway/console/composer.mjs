@@ -1,21 +1,7 @@
 // A message of each kind to send, and its answer.
 
 import { byId, element } from './dom.mjs';
-
-/** [type, its data as a template], in the order of the documentation. */
-export const TEMPLATES = [
-    ['ping', {}],
-    ['get_rooms', {}],
-    ['subscribe', { channel: 'prices:1:MOON' }],
-    ['unsubscribe', { channel: 'prices:1:MOON' }],
-    ['publish', { room: 'chat:lobby', event: 'chat_message', payload: { text: 'Hello' } }],
-    ['typing', { room: 'chat:lobby', isTyping: true }],
-    ['notification', { type: 'info', title: 'Hello', message: 'To myself' }],
-    ['user_action', { action: 'like', targetId: '42', targetType: 'post' }],
-    ['presence', { users: ['demo'] }],
-    ['resume', { position: { epoch: '1', topics: {} } }],
-    ['authenticate', { token: '' }],
-];
+import { TEMPLATES } from './templates.mjs'; // made from the documentation's examples
 
 export class Composer {
     #connection;
@@ -25,6 +11,7 @@ export class Composer {
         this.#connection = connection;
         const select = byId('template');
         select.append(...TEMPLATES.map(([type]) => element('option', { value: type }, type)));
+        select.value = 'ping';
         select.addEventListener('change', () => this.#fill());
         byId('composer-form').addEventListener('submit', (event) => {
             event.preventDefault();
@@ -58,7 +45,7 @@ export class Composer {
         message.id ??= `composed-${crypto.randomUUID?.() ?? Math.random()}`;
         this.#waiting.clear();
         this.#waiting.add(message.id);
-        this.#say('…');
+        this.#say('Sent; no answer yet.'); // typing has none
         this.#connection.sendText(JSON.stringify(message));
     }
 

@@ -28,6 +28,7 @@ export class Connection extends EventTarget {
     #heard = 0;
     #number = 0;
     #pingSent = new Map();
+    #authenticateId = '';
     #waitMs = null; // the server's own word for the next reconnect
     position = new Position();
     channels = new Set(); // joined by hand: joined again after a reconnect
@@ -146,8 +147,9 @@ export class Connection extends EventTarget {
             this.#tell('state', { state: 'live', text: 'connected', user: data.user });
             this.#ping();
         },
-        auth_failed: (data) => {
-            if (!KNOWN_REFUSALS.has(data.code)) return;
+        auth_failed: (data, message) => {
+            const ours = message.ref === undefined || message.ref === this.#authenticateId; // not the composer's
+            if (!ours || !KNOWN_REFUSALS.has(data.code)) return;
             this.#token = '';
             this.#drop();
             this.#tell('state', { state: 'refused', text: `${data.error ?? 'refused'} (${data.code})` });
@@ -169,6 +171,6 @@ export class Connection extends EventTarget {
         const data = { token: this.#token };
         if (this.channels.size > 0) data.channels = [...this.channels];
         if (this.position.value) data.resume = this.position.value;
-        this.send('authenticate', data);
+        this.#authenticateId = this.send('authenticate', data);
     }
 }

@@ -6,11 +6,10 @@ import { byId } from './dom.mjs';
 import { Figures } from './figures.mjs';
 import { Prices } from './prices.mjs';
 import { Rooms } from './rooms.mjs';
+import { findToken, forgetToken, keepToken, socketUrl } from './session.mjs';
 import { Stream } from './stream.mjs';
 
-const TOKEN_KEY = 'moonx-token'; // in sessionStorage: this tab's, gone with it
-
-const connection = new Connection(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`);
+const connection = new Connection(socketUrl());
 const stream = new Stream();
 const figures = new Figures();
 const parts = [new Prices(), new Rooms(connection), new Composer(connection), figures];
@@ -21,7 +20,7 @@ function showState({ state, text, user }) {
     if (user) byId('who').textContent = `${user.id}${user.email ? `, ${user.email}` : ''}`;
     byId('sign-out').hidden = state === 'off' || state === 'refused';
     if (state === 'refused' || state === 'off') {
-        sessionStorage.removeItem(TOKEN_KEY);
+        forgetToken();
         byId('who').textContent = '';
         byId('sign-in').hidden = false;
     }
@@ -59,18 +58,10 @@ byId('token-form').addEventListener('submit', (event) => {
     event.preventDefault();
     const token = byId('token').value.trim();
     byId('token').value = '';
-    sessionStorage.setItem(TOKEN_KEY, token);
+    keepToken(token);
     signIn(token);
 });
 byId('sign-out').addEventListener('click', () => connection.stop());
-
-/** The token of this tab, or in --dev the demo user's. */
-async function findToken() {
-    const kept = sessionStorage.getItem(TOKEN_KEY);
-    if (kept) return kept;
-    const response = await fetch('/console/session');
-    return response.ok ? (await response.json()).token : undefined;
-}
 
 const token = await findToken().catch(() => undefined);
 if (token) signIn(token);

@@ -27,7 +27,7 @@ after(async () => {
 });
 
 // Whatever the page complains of fails its test: an error, a violation of the policy, a file that is missing.
-async function open(options = {}, { url = gateway.http, expected = [] } = {}) {
+async function open(options = {}, { url = gateway.http, path = '/', expected = [] } = {}) {
     context = await browser.newContext(options);
     page = await context.newPage();
     page.setDefaultTimeout(10_000);
@@ -44,7 +44,7 @@ async function open(options = {}, { url = gateway.http, expected = [] } = {}) {
         if (!request.url().startsWith(url))
             faults.push(`a request leaves the gateway: ${request.url()}`);
     });
-    await page.goto(url);
+    await page.goto(url + path);
     return page;
 }
 
@@ -106,6 +106,10 @@ test('every template has its answer', async () => {
         await page.selectOption('#template', type);
         await page.getByRole('button', { name: 'Send' }).click();
         const answer = () => page.locator('#answer').textContent();
+        if (type === 'typing') {
+            assert.match(await answer(), /^Sent/);
+            continue;
+        }
         await until(`an answer to ${type}`, async () => (await answer()).startsWith('{'));
         const { type: answered, ref, data } = JSON.parse(await answer());
         assert.match(ref, /^composed-/);
@@ -207,6 +211,14 @@ test('holds its memory over 50,000 events', { timeout: 120_000 }, async () => {
     assert.ok(await page.locator('#messages li').count() <= 100);
 });
 
+async function accessible() {
+    await page.evaluate(axeSource);
+    const { violations } = await page.evaluate(() => axe.run());
+    assert.deepEqual(violations.filter(({ impact }) => ['serious', 'critical'].includes(impact))
+        .map(({ id, nodes }) => `${id}: ${nodes.map(node => node.html).join(' ')}`), []);
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'wider than the screen');
+}
+
 for (const [name, options] of Object.entries({
     light: { colorScheme: 'light', viewport: { width: 1280, height: 1000 } },
     dark: { colorScheme: 'dark', viewport: { width: 1280, height: 1000 } },
@@ -217,14 +229,23 @@ for (const [name, options] of Object.entries({
         await live();
         await page.locator('#price-rows tr').nth(3).waitFor();
         await until('plots', async () => (await page.locator('#plots output').allTextContents()).every(text => /\d/.test(text)), 15_000);
-        await page.evaluate(axeSource);
-        const { violations } = await page.evaluate(() => axe.run());
-        assert.deepEqual(violations.filter(({ impact }) => ['serious', 'critical'].includes(impact))
-            .map(({ id, nodes }) => `${id}: ${nodes.map(node => node.html).join(' ')}`), []);
-        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'wider than the screen');
+        await accessible();
         await page.screenshot({ path: join(shots, `console-${name}.png`), fullPage: name === 'phone' });
+        await page.goto(`${gateway.http}/docs`);
+        await accessible();
+        await page.screenshot({ path: join(shots, `docs-${name}.png`) });
     });
 }
+
+test('the documentation tries its examples on the running gateway', async () => {
+    await open({}, { path: '/docs' });
+    await page.locator('#client-ping').getByRole('button', { name: 'Try it' }).click();
+    await page.getByRole('button', { name: 'Send' }).click();
+    await until('the answer', async () => /"type": "pong"/.test(await page.locator('#try-answer').textContent()));
+    await page.fill('#try-message', '{"type":"subscribe","data":{"channel":"prices"}}');
+    await page.getByRole('button', { name: 'Send' }).click();
+    await until('another on the same connection', async () => /"type": "subscribed"/.test(await page.locator('#try-answer').textContent()));
+});
 
 test('without --dev and without a token it says what to do; a token signs in for this tab alone', async () => {
     const kafka = readFileSync(join(gateway.devDirectory, 'bootstrap'), 'utf8').trim();

@@ -1,0 +1,277 @@
+// What the documentation says about each message and each path. Their names come from the code's own tables
+// (tables.c); generate.mjs fails when one of them has no entry here, or an entry has nothing in the code.
+//
+// A field is 'TYPE TEXT': string, integer, number, boolean, object, any, string[], or words with | between them; ! behind
+// the type: always there. An example must fit its fields.
+
+const position = {
+    epoch: 'string! raised by the operator who made a topic anew',
+    topics: 'object! topic: the last offset of each partition, by partition number; -1: none yet',
+};
+
+const positionExample = { epoch: '1', topics: { 'order.updates': [41, -1, 7] } };
+const channelFields = {
+    channel: 'string a channel or a room',
+    channels: 'string[] several at once: one answer each',
+};
+
+export const clientMessages = {
+    authenticate: {
+        says: 'Who the client is. Also with a new token on the same socket, before the old one ends: the user must be the same.',
+        data: {
+            token: 'string! a JSON Web Token',
+            channels: 'string[] channels to subscribe to at once',
+            resume: 'object the position of the connection before: what was missed comes first',
+        },
+        example: { token: 'eyJhbGciOi…', channels: ['chat:lobby'], resume: positionExample },
+        answers: ['auth_success', 'auth_failed'],
+    },
+    subscribe: {
+        says: 'Joins the rooms of a channel. Once more is no error.',
+        data: channelFields,
+        example: { channel: 'prices:1:MOON' },
+        answers: ['subscribed', 'error'],
+    },
+    unsubscribe: {
+        says: 'Leaves them. After the answer nothing of those rooms comes.',
+        data: channelFields,
+        example: { channel: 'prices:1:MOON' },
+        answers: ['unsubscribed', 'error'],
+    },
+    ping: {
+        says: 'Is the connection alive, what time is it there, how far have I come?',
+        data: {},
+        example: {},
+        answers: ['pong'],
+    },
+    resume: {
+        says: 'Asks for what was missed since a position, on a connection that has authenticated.',
+        data: { position: 'object! how far the client had come', channels: 'string[] channels to subscribe to first' },
+        example: { position: positionExample },
+        answers: ['resumed', 'error'],
+    },
+    get_rooms: {
+        says: 'Which rooms is this connection in?',
+        data: {},
+        example: {},
+        answers: ['rooms'],
+    },
+    publish: {
+        says: 'An event to everybody in a room. The answer comes when Kafka has it on all in-sync replicas; the event may come before or after. Sent again with the same message id it counts once.',
+        data: {
+            room: 'string! the room; the policy says who may publish',
+            event: 'string! its type; none of the built-in ones',
+            payload: 'object! its data, passed through untouched',
+        },
+        example: { room: 'chat:lobby', event: 'chat_message', payload: { text: 'Hello' } },
+        answers: ['published', 'error'],
+    },
+    notification: {
+        says: 'A notification, to oneself or, with the right to publish there, to another user.',
+        data: {
+            type: 'info|warning|error|success!',
+            title: 'string!',
+            message: 'string!',
+            actionUrl: 'string',
+            userId: 'string whom it is for; default: oneself',
+        },
+        example: { type: 'info', title: 'Hello', message: 'To myself' },
+        answers: ['notification_received', 'error'],
+    },
+    user_action: {
+        says: 'Something the user did; everybody in user_actions sees it, with the user id that the server knows.',
+        data: {
+            action: 'like|comment|share|follow!',
+            targetId: 'string!',
+            targetType: 'post|user|token!',
+            metadata: 'object',
+        },
+        example: { action: 'like', targetId: '42', targetType: 'post' },
+        answers: ['action_completed', 'error'],
+    },
+    presence: {
+        says: 'Who is online: some users, or everybody in a room.',
+        data: { users: 'string[] user ids', room: 'string instead: a room' },
+        example: { users: ['alice', 'bob'] },
+        answers: ['presence', 'error'],
+    },
+    typing: {
+        says: 'The user types, or has stopped: told to the room\'s other members, never stored.',
+        data: { room: 'string!', isTyping: 'boolean!' },
+        example: { room: 'chat:lobby', isTyping: true },
+        answers: [],
+    },
+};
+
+export const serverMessages = {
+    auth_required: {
+        says: 'The first message to a client that came without a token.',
+        data: { timeout: 'integer! ms until the connection is closed', connectionId: 'string!' },
+        example: { timeout: 10000, connectionId: 'c0123456789abcdef' },
+    },
+    auth_success: {
+        says: 'The token is good.',
+        data: { user: 'object! id, email (or null), roles', expiresAt: 'integer! ms since the epoch', connectionId: 'string!' },
+        example: { user: { id: 'alice', email: 'alice@example.org', roles: [] }, expiresAt: 1795359600000, connectionId: 'c0123456789abcdef' },
+    },
+    auth_failed: {
+        says: 'The token is not accepted. After three refusals, and when the token of a session ends, the connection is closed with 1008.',
+        data: { error: 'string!', code: 'string!' },
+        example: { error: 'Token expired', code: 'TOKEN_EXPIRED' },
+    },
+    auto_subscribed: {
+        says: 'The rooms that every authenticated connection joins by itself.',
+        data: { rooms: 'string[]!', position: 'object where the connection begins' },
+        example: { rooms: ['prices', 'trades', 'user:alice'], position: positionExample },
+    },
+    subscribed: {
+        says: 'The channel\'s rooms are joined.',
+        data: { channel: 'string!', rooms: 'string[]!', position: 'object' },
+        example: { channel: 'orders', rooms: ['orders:alice'], position: positionExample },
+    },
+    unsubscribed: {
+        says: 'Left. With a reason when it was the server that took the connection out: a right was revoked.',
+        data: { channel: 'string!', reason: 'string' },
+        example: { channel: 'orders' },
+    },
+    pong: {
+        says: 'The answer to ping.',
+        data: { serverTime: 'integer! ms since the epoch', position: 'object once authenticated, and not while catching up' },
+        example: { serverTime: 1795273200000, position: positionExample },
+    },
+    rooms: {
+        says: 'The rooms of this connection.',
+        data: { rooms: 'string[]!' },
+        example: { rooms: ['prices', 'user:alice'] },
+    },
+    resumed: {
+        says: 'Whether what was missed can be had. If so, exactly those events follow, in order, then live ones; all or nothing.',
+        data: { recovered: 'boolean!', count: 'integer how many follow', reason: 'TOO_OLD|UNKNOWN_POSITION' },
+        example: { recovered: true, count: 12 },
+    },
+    published: {
+        says: 'Kafka has the event.',
+        data: { id: 'string! the event\'s id, topic:partition:offset' },
+        example: { id: 'gateway.events:0:17' },
+    },
+    notification_received: {
+        says: 'Kafka has the notification.',
+        data: { id: 'string!', processed: 'boolean!', timestamp: 'integer!' },
+        example: { id: 'notification.updates:0:17', processed: true, timestamp: 1795273200000 },
+    },
+    action_completed: {
+        says: 'Kafka has the action.',
+        data: { action: 'string!', targetId: 'string!', result: 'any!', timestamp: 'integer!' },
+        example: { action: 'like', targetId: '42', result: 'success', timestamp: 1795273200000 },
+    },
+    presence: {
+        says: 'Who is online.',
+        data: { online: 'object user id: whether', room: 'string', count: 'integer', users: 'string[]' },
+        example: { online: { alice: true, bob: false } },
+    },
+    token_refresh_required: {
+        says: 'The token ends soon: authenticate with a new one on this socket.',
+        data: { expiresIn: 'integer! ms' },
+        example: { expiresIn: 300000 },
+    },
+    reconnect: {
+        says: 'This server is about to stop: come back after so long. A close with 1012 follows.',
+        data: { afterMs: 'integer!', reason: 'string!' },
+        example: { afterMs: 1730, reason: 'drain' },
+    },
+    skipped: {
+        says: 'Events were passed over. With LAPPED the count is an upper bound.',
+        data: { count: 'integer!', reason: 'string!' },
+        example: { count: 118, reason: 'LAPPED' },
+    },
+    error: {
+        says: 'The message that ref names was refused. The connection stays, unless refusals go on and on.',
+        data: { code: 'string!', message: 'string!', retryAfter: 'number s until it is worth another try' },
+        example: { code: 'RATE_LIMIT_EXCEEDED', message: 'Too many messages', retryAfter: 1 },
+    },
+    user_status_changed: {
+        says: 'A user came online, or went offline.',
+        data: { userId: 'string!', status: 'online|offline!' },
+        example: { userId: 'alice', status: 'online' },
+    },
+    typing: {
+        says: 'Somebody in the room types, or has stopped.',
+        data: { room: 'string!', userId: 'string!', isTyping: 'boolean!' },
+        example: { room: 'chat:lobby', userId: 'alice', isTyping: true },
+    },
+};
+
+// Events that come from Kafka; the value's other fields pass through untouched.
+export const events = {
+    price_update: {
+        says: 'A price. On joining, the current value of each token comes first, with "snapshot": true.',
+        data: { token: 'string!', chainId: 'any', price: 'any! its text is the producer\'s', priceUsd: 'any', change24h: 'any', volume24h: 'any', timestamp: 'any' },
+        example: { token: 'MOON', chainId: 1, price: '2150.45', change24h: 1.2, timestamp: 1795273200000 },
+    },
+    order_update: {
+        says: 'An order of the user.',
+        data: { orderId: 'any!', userId: 'any!', status: 'string', tokenIn: 'string', tokenOut: 'string', amountIn: 'any', amountOut: 'any', chainId: 'any' },
+        example: { orderId: 'o-1', userId: 'alice', status: 'filled', tokenIn: 'USDC', tokenOut: 'MOON', amountIn: '100', amountOut: '0.0465', chainId: 1 },
+    },
+    portfolio_update: {
+        says: 'The user\'s portfolio.',
+        data: { userId: 'any!', totalValue: 'any', tokens: 'any', chainId: 'any' },
+        example: { userId: 'alice', totalValue: '1200.50', tokens: [{ token: 'MOON', balance: '0.5', valueUsd: '1075.22' }], chainId: 1 },
+    },
+    trade_update: {
+        says: 'A trade, to everybody in trades.',
+        data: { tradeId: 'any!', userId: 'any', tokenIn: 'string', tokenOut: 'string', amountIn: 'any', amountOut: 'any', txHash: 'string', chainId: 'any' },
+        example: { tradeId: 't-1', userId: 'bob', tokenIn: 'USDC', tokenOut: 'MOON', amountIn: '100', amountOut: '0.0465', txHash: '0xf30c', chainId: 1 },
+    },
+    notification: {
+        says: 'A notification: to one user, or to everybody.',
+        data: { type: 'string', title: 'any!', message: 'any!', actionUrl: 'string', metadata: 'any', timestamp: 'any' },
+        example: { type: 'info', title: 'Welcome', message: 'Your account is ready', timestamp: 1795273200000 },
+    },
+    user_action: {
+        says: 'What somebody did.',
+        data: { action: 'string', targetId: 'any', targetType: 'string', userId: 'any', metadata: 'any', timestamp: 'any' },
+        example: { action: 'like', targetId: '42', targetType: 'post', userId: 'alice', metadata: {}, timestamp: 1795273200000 },
+    },
+    system_alert: {
+        says: 'From the operator, to everybody.',
+        data: {},
+        example: { message: 'Maintenance at 22:00 UTC' },
+    },
+};
+
+// HTTP on the same port. Who answers a path for administrators only is the code's own word.
+export const paths = {
+    '/': { says: 'The console.', type: 'text/html' },
+    '/docs': { says: 'This documentation.', type: 'text/html' },
+    '/asyncapi.json': { says: 'The messages as an AsyncAPI 3 document.', type: 'application/json' },
+    '/openapi.json': { says: 'The paths as an OpenAPI 3.1 document.', type: 'application/json' },
+    '/ws': { says: 'The WebSocket endpoint (RFC 6455): text messages of JSON.', responses: { 101: 'The protocol is switched', 400: 'A malformed handshake', 401: 'The token is not good', 403: 'A foreign origin, or an address that is denied', 426: 'No WebSocket handshake', 429: 'This address has too many connections', 503: 'Full, draining, or the verifier is away; see Retry-After' } },
+    '/health': { says: 'Is the service healthy? 200 when healthy or degraded.', type: 'application/json', responses: { 503: 'Unhealthy: no worker or no ingest lives' } },
+    '/ready': { says: 'Are new connections welcome?', type: 'application/json', responses: { 503: 'Not yet caught up with Kafka, or draining' } },
+    '/metrics': { says: 'Every counter and gauge, in Prometheus\' text format.', type: 'text/plain' },
+    '/connections': { says: 'Connections in total and by worker.', type: 'application/json' },
+    '/instances': { says: 'The hosts with their load, least loaded first.', type: 'application/json' },
+    '/console/session': { says: 'How the console signs in; with a token in --dev only.', type: 'application/json' },
+    '/debug/kafka': { says: 'Position, watermark, lag and errors of each topic-partition.', type: 'application/json' },
+    '/debug/handlers': { says: 'The chains of checks and the messages.', type: 'application/json' },
+    '/debug/subscriptions': { says: 'Who listens to what.', type: 'application/json' },
+    '/admin/disconnect': { says: 'Closes a user\'s connections, on all hosts.', post: { userId: 'string!' }, type: 'application/json' },
+    '/admin/revoke': { says: 'Revokes tokens: by user, session or time of issue, on all hosts.', post: { userId: 'string', sid: 'string', jti: 'string' }, type: 'application/json' },
+    '/admin/publish': { says: 'An event from the operator.', post: { type: 'string!', room: 'string', rooms: 'string[]', data: 'object!' }, type: 'application/json' },
+    '/admin/drain': { says: 'Drains this host, as SIGTERM does.', post: {}, type: 'application/json' },
+    '/admin/log-level': { says: 'Sets the log level of this host\'s processes.', post: { level: 'string!' }, type: 'application/json' },
+};
+
+export const closeCodes = {
+    1000: 'No need to come back.',
+    1001: 'Come back when you like.',
+    1002: 'A fault in the client\'s frames.',
+    1003: 'Send text.',
+    1007: 'Send UTF-8.',
+    1008: 'Not allowed: sign in anew, or send less.',
+    1009: 'Send less in one message.',
+    1011: 'A fault of the server: come back with backoff.',
+    1012: 'Come back; reconnect has said when.',
+    1013: 'Come back later, and resume.',
+};
