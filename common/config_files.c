@@ -28,7 +28,7 @@ static const struct header *attached;
 static int open_file(const char *path);
 static int reopen_read_only(int fd);
 static struct header *map(int fd, int protection);
-static long append_file(const char *path, unsigned char *slot, size_t used);
+static long append_file(const struct config_files_source *source, unsigned char *slot, size_t used);
 static bool same_as_now(const struct header *header, const unsigned char *slot, size_t length);
 static int copy_stored(const char *path, int *fd);
 static bool find(const struct header *header, uint32_t generation, const char *path,
@@ -56,8 +56,8 @@ int config_files_create(int *write_fd, int *read_fd) {
     return 0;
 }
 
-int config_files_store(int write_fd, const char *const *paths, unsigned count, char *error,
-                       size_t error_size) {
+int config_files_store(int write_fd, const struct config_files_source *sources, unsigned count,
+                       char *error, size_t error_size) {
     struct header *header = map(write_fd, PROT_READ | PROT_WRITE);
     unsigned char *slot;
     uint32_t next;
@@ -71,9 +71,9 @@ int config_files_store(int write_fd, const char *const *paths, unsigned count, c
     next = atomic_load_explicit(&header->generation, memory_order_relaxed) + 1;
     slot = (unsigned char *)header + SLOTS_AT + (size_t)(next % 2) * CONFIG_FILES_SLOT_BYTES;
     for (unsigned i = 0; i < count && used >= 0; i++) {
-        used = append_file(paths[i], slot, (size_t)used);
+        used = append_file(&sources[i], slot, (size_t)used);
         if (used < 0) {
-            snprintf(error, error_size, "%s: %s", paths[i], strerror((int)-used));
+            snprintf(error, error_size, "%s: %s", sources[i].path, strerror((int)-used));
         }
     }
     if (used < 0) {
@@ -109,6 +109,10 @@ int config_files_attach(int read_fd) {
     madvise(header, AREA_BYTES, MADV_DONTDUMP); /* keys are among the files */
     attached = header;
     return 0;
+}
+
+uint32_t config_files_generation(void) {
+    return attached != NULL ? atomic_load_explicit(&attached->generation, memory_order_acquire) : 0;
 }
 
 int config_files_open(const char *path) {
@@ -154,24 +158,40 @@ static long read_some(int fd, unsigned char *to, size_t most) {
     return (long)total;
 }
 
+static long read_file(const char *path, unsigned char *to, size_t most) {
+    int fd = open_file(path);
+    long length;
+
+    if (fd < 0) {
+        return fd;
+    }
+    length = read_some(fd, to, most);
+    close(fd);
+    return length;
+}
+
+static long copy_text(struct span text, unsigned char *to, size_t most) {
+    size_t length = text.length < most ? text.length : most;
+
+    memcpy(to, text.data, length);
+    return (long)length;
+}
+
 /* The slot's new length, or -errno. */
-static long append_file(const char *path, unsigned char *slot, size_t used) {
-    struct entry entry = {.path_length = (uint32_t)strlen(path)};
+static long append_file(const struct config_files_source *source, unsigned char *slot,
+                        size_t used) {
+    struct entry entry = {.path_length = (uint32_t)strlen(source->path)};
     size_t data_at = used + sizeof(entry) + entry.path_length;
     size_t room, most = CONFIG_FILES_MAX_BYTES + 1;
     long length;
-    int fd;
 
     if (entry.path_length > PATH_LIMIT || data_at >= CONFIG_FILES_SLOT_BYTES) {
         return -EFBIG;
     }
-    fd = open_file(path);
-    if (fd < 0) {
-        return fd;
-    }
     room = CONFIG_FILES_SLOT_BYTES - data_at;
-    length = read_some(fd, slot + data_at, room < most ? room : most);
-    close(fd);
+    most = room < most ? room : most;
+    length = source->text.data != NULL ? copy_text(source->text, slot + data_at, most)
+                                       : read_file(source->path, slot + data_at, most);
     if (length < 0) {
         return length;
     }
@@ -180,7 +200,7 @@ static long append_file(const char *path, unsigned char *slot, size_t used) {
     }
     entry.data_length = (uint32_t)length;
     memcpy(slot + used, &entry, sizeof(entry));
-    memcpy(slot + used + sizeof(entry), path, entry.path_length);
+    memcpy(slot + used + sizeof(entry), source->path, entry.path_length);
     return (long)data_at + length;
 }
 

@@ -24,13 +24,22 @@
 /* *write_fd is the supervisor's, *read_fd (O_RDONLY) for children. */
 int config_files_create(int *write_fd, int *read_fd) MUST_CHECK;
 
-/* Reads these files and makes them the next generation. 1: done; 0: nothing differs from what is there, all stays;
+/* One file: what is stored under its path. */
+struct config_files_source {
+    const char *path;
+    struct span text; /* data NULL: the file's own bytes, read now */
+};
+
+/* Makes these files the next generation. 1: done; 0: nothing differs from what is there, all stays;
  * -errno with one line in `error` when a file can't be read or all together are too long: all stays too. */
-int config_files_store(int write_fd, const char *const *paths, unsigned count, char *error,
-                       size_t error_size) MUST_CHECK;
+int config_files_store(int write_fd, const struct config_files_source *sources, unsigned count,
+                       char *error, size_t error_size) MUST_CHECK;
 
 /* From now on config_files_open() finds there what is stored. -EPROTO when the memfd is none of ours. */
 int config_files_attach(int read_fd) MUST_CHECK;
+
+/* Of what this process is attached to, 1 after the first store; 0: nothing stored, or attached to nothing. */
+uint32_t config_files_generation(void);
 
 /* A descriptor to read the file from, close-on-exec: a copy of what is stored, or the file itself when this process
  * is attached to nothing or the path is not stored. -errno as of open(2). O_NONBLOCK: a FIFO does not hang. */

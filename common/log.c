@@ -39,6 +39,11 @@ void log_init(const char *process, enum log_level level, enum log_format format)
 }
 
 void log_init_words(const char *process, const char *level, const char *format) {
+    log_init(process, LOG_LEVEL_INFO, LOG_FORMAT_JSON);
+    log_set_words(level, format);
+}
+
+void log_set_words(const char *level, const char *format) {
     enum log_level found = LOG_LEVEL_INFO;
 
     for (unsigned i = 0; i < ARRAY_LENGTH(level_names); i++) {
@@ -46,7 +51,8 @@ void log_init_words(const char *process, const char *level, const char *format) 
             found = (enum log_level)i;
         }
     }
-    log_init(process, found, strcmp(format, "text") == 0 ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON);
+    logger.format = strcmp(format, "text") == 0 ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON;
+    log_set_level(found);
 }
 
 void log_set_level(enum log_level level) {

@@ -16,6 +16,8 @@ enum log_format { LOG_FORMAT_JSON, LOG_FORMAT_TEXT };
 void log_init(const char *process, enum log_level level, enum log_format format);
 /* The same from the words of LOG_LEVEL and LOG_FORMAT; unknown ones count as info and json. */
 void log_init_words(const char *process, const char *level, const char *format);
+/* Another level and form from now on, from the same words; while no other thread writes. */
+void log_set_words(const char *level, const char *format);
 void log_set_level(enum log_level level);
 bool log_enabled(enum log_level level);
 /* Lines dropped since the start. The next line that gets through is preceded by one that tells of them. */

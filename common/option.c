@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define NAME_BYTES 64 /* of a flag or variable, as shown in errors */
+#define NAME_BYTES   64  /* of a flag or variable, as shown in errors */
+#define SOURCE_BYTES 320 /* the same, or "FILE:LINE: NAME" */
 
 /* What the flags gave, by row. */
 struct given {
@@ -24,6 +25,8 @@ struct scan {
     int at;
     struct option_command command;
     struct given given;
+    const char *path;         /* of CONFIG_FILE */
+    struct option_file *file; /* NULL: none */
     char *error;
     size_t error_size;
 };
@@ -48,6 +51,7 @@ static int unknown_flag(const struct scan *scan, struct span name);
 static int refuse_secret_flag(const struct scan *scan, const struct option_row *row,
                               struct span name);
 static const struct option_row *row_of_flag(struct span name);
+static int read_file(struct scan *scan);
 static int set_all(const struct scan *scan, struct options *out);
 
 int option_parse(int argc, char *const *argv, struct options *out, struct option_command *command,
@@ -58,17 +62,27 @@ int option_parse(int argc, char *const *argv, struct options *out, struct option
     int result = scan_flags(&scan);
 
     if (result == 0) {
+        result = read_file(&scan);
+    }
+    if (result == 0) {
         result = set_all(&scan, &options);
     }
     if (result != 0) {
+        option_file_free(scan.file);
         return result;
     }
+    options.file = scan.file;
     if (options.instance_id[0] == '\0') {
         options.instance_id = host_name();
     }
     *out = options;
     *command = scan.command;
     return 0;
+}
+
+void option_done(struct options *options) {
+    option_file_free(options->file);
+    options->file = NULL;
 }
 
 static const char *host_name(void) {
@@ -251,35 +265,62 @@ static int unknown_flag(const struct scan *scan, struct span name) {
 }
 
 /* The first of the row's variables that is set and not empty. */
-static const char *from_environment(const struct option_row *row, char name[NAME_BYTES]) {
+static const char *from_environment(const struct option_row *row, char name[SOURCE_BYTES]) {
     const char *next = row->aliases;
     const char *text;
 
-    snprintf(name, NAME_BYTES, "%s", row->environment);
+    snprintf(name, SOURCE_BYTES, "%s", row->environment);
     for (;;) {
         size_t width = strcspn(next, " ");
         text = getenv(name);
         if ((text != NULL && *text != 0) || width == 0) {
             break;
         }
-        snprintf(name, NAME_BYTES, "%.*s", (int)width, next);
+        snprintf(name, SOURCE_BYTES, "%.*s", (int)width, next);
         next += width + (next[width] == ' ');
     }
     return text != NULL && *text != 0 ? text : NULL;
 }
 
+/* What a flag, the environment or the file says, in this order; `name` is where. */
+static const char *find_text(const struct scan *scan, size_t index, char name[SOURCE_BYTES]) {
+    const struct option_row *row = &option_rows[index];
+    const char *text = scan->given.text[index];
+    unsigned line = 0;
+
+    if (text != NULL) {
+        snprintf(name, SOURCE_BYTES, SPAN_FORMAT, SPAN_ARGS(scan->given.flag[index]));
+        return text;
+    }
+    text = from_environment(row, name);
+    if (text == NULL) {
+        text = option_file_value(scan->file, index, &line);
+    }
+    if (line != 0) {
+        snprintf(name, SOURCE_BYTES, "%.200s:%u: %s", scan->path, line, row->environment);
+    }
+    return text;
+}
+
+static bool defaults_only(const struct scan *scan) {
+    return scan->command.help || scan->command.version;
+}
+
+static int read_file(struct scan *scan) {
+    char name[SOURCE_BYTES];
+
+    scan->path = defaults_only(scan) ? NULL : find_text(scan, OPTION_ROW_config_file, name);
+    return scan->path == NULL || scan->path[0] == '\0'
+               ? 0
+               : option_file_read(scan->path, &scan->file, scan->error, scan->error_size);
+}
+
 static int set_one(const struct scan *scan, size_t index, struct options *out) {
     const struct option_row *row = &option_rows[index];
     bool dev = scan->command.dev && row->dev_fallback != NULL;
-    bool defaults_only = scan->command.help || scan->command.version;
-    const char *text = defaults_only ? NULL : scan->given.text[index];
-    char name[NAME_BYTES];
+    char name[SOURCE_BYTES];
+    const char *text = defaults_only(scan) ? NULL : find_text(scan, index, name);
 
-    if (text != NULL) {
-        snprintf(name, sizeof(name), SPAN_FORMAT, SPAN_ARGS(scan->given.flag[index]));
-    } else if (!defaults_only) {
-        text = from_environment(row, name);
-    }
     if (text == NULL) {
         snprintf(name, sizeof(name), "%s", row->environment);
         text = dev ? row->dev_fallback : row->fallback;

@@ -9,7 +9,8 @@
 #define MOST_SHOWN 64 /* bytes of a bad value; each becomes at most 6 */
 
 const struct option_row option_rows[OPTION_ROW_COUNT] = {
-#define X(type, field, environment, aliases, flags, fallback, dev, min, max, unit, group, prose)   \
+#define X(type, field, environment, aliases, flags, fallback, dev, min, max, unit, group, reload,  \
+          prose)                                                                                   \
     {OPTION_KIND_##type,                                                                           \
      offsetof(struct options, field),                                                              \
      environment,                                                                                  \
@@ -21,6 +22,7 @@ const struct option_row option_rows[OPTION_ROW_COUNT] = {
      max,                                                                                          \
      unit,                                                                                         \
      group,                                                                                        \
+     OPTION_RELOAD_##reload,                                                                       \
      prose},
     OPTION_TABLE(X)
 #undef X

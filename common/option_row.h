@@ -1,10 +1,11 @@
 /* The option table as data: one row each, and how the text of one value becomes the field of struct
- * options. Shared by option.c (flags and environment), option_doc.c (--help) and man/option_entries.c (the
+ * options. Shared by option.c (flags and environment), option_file.c, option_doc.c (--help) and man/option_entries.c (the
  * manual); nobody else includes it. Static, read-only. */
 #ifndef MOONX_COMMON_OPTION_ROW_H
 #define MOONX_COMMON_OPTION_ROW_H
 
 #include "common/option.h"
+#include "common/option_file.h"
 
 #define OPTION_FLAG_BYTES  64  /* longest flag with its NUL */
 #define OPTION_SHOWN_BYTES 400 /* a bad value as errors show it */
@@ -17,17 +18,28 @@ enum option_kind {
     OPTION_KIND_secret
 };
 
+/* Bits: who takes a new value at a reload (enum option_reader). */
+enum option_reload {
+    OPTION_RELOAD_restart = 0,
+    OPTION_RELOAD_workers = OPTION_READER_WORKERS,
+    OPTION_RELOAD_ingest = OPTION_READER_INGEST,
+    OPTION_RELOAD_both = OPTION_READER_WORKERS | OPTION_READER_INGEST,
+};
+
 struct option_row {
     enum option_kind kind;
     size_t offset; /* in struct options */
     const char *environment, *aliases, *flags;
     const char *fallback, *dev_fallback;
     long long min, max;
-    const char *unit, *group, *prose;
+    const char *unit, *group;
+    enum option_reload reload;
+    const char *prose;
 };
 
 enum option_row_index {
-#define X(type, field, environment, aliases, flags, fallback, dev, min, max, unit, group, prose)   \
+#define X(type, field, environment, aliases, flags, fallback, dev, min, max, unit, group, reload,  \
+          prose)                                                                                   \
     OPTION_ROW_##field,
     OPTION_TABLE(X)
 #undef X

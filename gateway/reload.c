@@ -1,47 +1,100 @@
 #include "gateway/reload.h"
 
+#include "common/config_files.h"
 #include "common/log.h"
+#include "gateway/access/middleware.h"
 #include "gateway/access/policy_ask.h"
 #include "gateway/connection/conn_table.h"
+#include "gateway/connection/ws_inflate.h"
 #include "gateway/http/admin_rule.h"
 #include "gateway/message/auto_join.h"
 #include "gateway/message/notice.h"
 #include "gateway/message/room_lease.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
-int reload_read(struct worker *worker, bool dev, char *error, size_t error_size) {
-    struct auth *auth = NULL;
-    struct policy *policy = NULL;
-    struct admin_rule *admin = NULL;
-    int result = auth_new(worker->options, dev, &auth, error, error_size);
+/* What is made from options and files; all new or all old. */
+struct parts {
+    struct auth *auth;
+    struct policy *policy;
+    struct admin_rule *admin;
+    struct middleware *middleware;
+    struct ws_inflate *inflate;
+};
+
+/* The options of the last reload; before the first one they are main()'s. One process, one worker. */
+static struct options taken[2];
+static unsigned turn;
+
+static int parts_new(const struct options *options, bool dev, struct parts *parts, char *error,
+                     size_t error_size) {
+    int result = auth_new(options, dev, &parts->auth, error, error_size);
     if (result == 0) {
-        result = policy_new(worker->options->rooms_file, &policy, error, error_size);
+        result = policy_new(options->rooms_file, &parts->policy, error, error_size);
     }
     if (result == 0) {
-        result = admin_rule_new(worker->options, &admin, error, error_size);
+        result = admin_rule_new(options, &parts->admin, error, error_size);
     }
     if (result == 0) {
-        auth_keep_claims(auth, policy_claims(policy));
+        result = middleware_new(options, &parts->middleware, error, error_size);
     }
-    if (result == 0 && worker->base != NULL) { /* before there is a loop, worker.c does it */
-        result = auth_start(auth, worker->base, worker->stats);
+    if (result == 0) {
+        auth_keep_claims(parts->auth, policy_claims(parts->policy));
+    }
+    return result;
+}
+
+/* What needs the worker's loop and shared memory; at the start worker.c sees to that. */
+static int parts_start(const struct worker *worker, const struct options *options,
+                       struct parts *parts) {
+    int result = middleware_attach(worker, parts->middleware);
+    if (result == 0) {
+        result = auth_start(parts->auth, worker->base, worker->stats);
+    }
+    if (result == 0 && worker->inflate != NULL) {
+        result = ws_inflate_new((size_t)options->ws_max_message_bytes, &parts->inflate);
+    }
+    return result;
+}
+
+static void parts_free(const struct parts *parts) {
+    auth_free(parts->auth);
+    policy_free(parts->policy);
+    admin_rule_free(parts->admin);
+    middleware_free(parts->middleware);
+    ws_inflate_free(parts->inflate);
+}
+
+int reload_read(struct worker *worker, const struct options *options, bool dev, char *error,
+                size_t error_size) {
+    struct parts fresh = {0};
+    const struct parts old = {worker->auth, worker->policy, worker->admin, worker->middleware,
+                              worker->inflate};
+    int result = parts_new(options, dev, &fresh, error, error_size);
+    if (result == 0 && worker->base != NULL) {
+        result = parts_start(worker, options, &fresh);
+        if (result != 0) {
+            snprintf(error, error_size, "%s", strerror(-result));
+        }
     }
     if (result != 0) {
-        auth_free(auth);
-        policy_free(policy);
-        admin_rule_free(admin);
+        parts_free(&fresh);
         return result;
     }
-    struct auth *old_auth = worker->auth;
-    struct policy *old_policy = worker->policy;
-    admin_rule_free(worker->admin);
-    worker->auth = auth;
-    worker->policy = policy;
-    worker->admin = admin;
-    auth_free(old_auth); /* who waits for its answers is told, and may ask the new one */
-    policy_free(old_policy);
+    worker->auth = fresh.auth;
+    worker->policy = fresh.policy;
+    worker->admin = fresh.admin;
+    worker->middleware = fresh.middleware;
+    worker->inflate = fresh.inflate;
+    worker->options = options;
+    parts_free(&old); /* who waits for its answers is told, and may ask the new one */
     return 0;
+}
+
+void reload_done(void) {
+    option_done(&taken[0]);
+    option_done(&taken[1]);
 }
 
 /* Rooms that one connection has to leave. */
@@ -92,13 +145,34 @@ static void take_rooms(struct worker *worker, struct conn *conn, void *context) 
     free(revoked.names);
 }
 
+/* The stored CONFIG_FILE holds only what may be in force, so all of it is taken. */
+static int take_options(struct worker *worker, bool dev, char *error, size_t error_size) {
+    struct options *next = &taken[turn];
+    struct option_command command;
+    option_done(next); /* out of use since the last reload */
+    int result = option_parse(worker->argc, worker->argv, next, &command, error, error_size);
+    if (result != 0) {
+        return result;
+    }
+    result = reload_read(worker, next, dev, error, error_size);
+    if (result != 0) {
+        option_done(next);
+        return result;
+    }
+    turn ^= 1;
+    log_set_words(next->log_level, next->log_format);
+    conn_table_reloaded(worker);
+    return 0;
+}
+
 void reload_in_place(struct worker *worker, bool dev) {
     char error[512] = "";
     unsigned left = 0;
-    if (reload_read(worker, dev, error, sizeof error) != 0) {
+    if (take_options(worker, dev, error, sizeof error) != 0) {
         log_error("reload refused, the old configuration stays: %s", error);
         return;
     }
     conn_each(worker, take_rooms, &left);
+    stats_set(worker->stats, STAT_CONFIG_GENERATION, config_files_generation());
     log_info("reloaded; %u memberships ended", left);
 }

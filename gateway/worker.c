@@ -158,11 +158,8 @@ static void turn(struct worker *worker) {
 
 /* Secrets first, then the lesser user, then everything that strangers can reach. */
 static int become_unprivileged(struct worker *worker, bool dev) {
-    char error[512] = "the configured files that were handed down can't be used";
-    int config = worker->heritage.config_fd;
-    if ((config >= 0 && config_files_attach(config) != 0) ||
-        reload_read(worker, dev, error, sizeof error) != 0 ||
-        middleware_new(worker->options, &worker->middleware, error, sizeof error) != 0) {
+    char error[512] = "";
+    if (reload_read(worker, worker->options, dev, error, sizeof error) != 0) {
         log_error("%s", error);
         return -EINVAL;
     }
@@ -191,7 +188,7 @@ static int open_shared_memory(struct worker *worker) {
     store_relaxed(&worker->block->state, WORKER_STARTING);
     store_relaxed(&worker->block->started_ms, (uint64_t)clock_wall_ms());
     conn_revoke_start(worker);
-    error = middleware_attach(worker);
+    error = middleware_attach(worker, worker->middleware);
     return error != 0 ? error : ring_read_init(&worker->reader, &worker->view.segment);
 }
 
@@ -222,6 +219,7 @@ static int build_parts(struct worker *worker) {
 static void serve(struct worker *worker) {
     store_relaxed(&worker->block->heartbeat_ns, clock_mono_ns());
     store_relaxed(&worker->block->state, WORKER_SERVING);
+    stats_set(worker->stats, STAT_CONFIG_GENERATION, config_files_generation());
     log_info("serving, writes by %s", worker->fanout->backend_calls->name);
     while (!loop.stop) {
         turn(worker);
@@ -256,6 +254,7 @@ static void tear_down(struct worker *worker) {
     policy_free(worker->policy);
     middleware_free(worker->middleware);
     admin_rule_free(worker->admin);
+    reload_done();
 }
 
 static void name_process(const struct heritage *heritage, const struct options *options) {
@@ -264,9 +263,12 @@ static void name_process(const struct heritage *heritage, const struct options *
     log_init_words(name, options->log_level, options->log_format);
 }
 
-int worker_main(const struct heritage *heritage, const struct options *options, bool dev) {
+int worker_main(const struct heritage *heritage, int argc, char *const *argv,
+                const struct options *options, bool dev) {
     static struct worker worker; /* it holds the wheel: 16 KB */
     worker.options = options;
+    worker.argc = argc;
+    worker.argv = argv;
     worker.heritage = *heritage;
     worker.dev = dev;
     loop.dev = dev;

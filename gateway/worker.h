@@ -21,7 +21,9 @@ struct ws_inflate;
 struct ws_pool;
 
 struct worker {
-    const struct options *options;
+    const struct options *options; /* those of the start, or of the last reload */
+    int argc;                      /* the command line, for the next one */
+    char *const *argv;
     struct heritage heritage;
     struct host_view view;
     struct worker_block *block; /* own one, writable */
@@ -42,7 +44,8 @@ struct worker {
     bool dev; /* --dev */
 };
 
-/* Runs until told to stop; the process's exit status. */
-int worker_main(const struct heritage *heritage, const struct options *options, bool dev);
+/* Runs until told to stop; the process's exit status. What is borrowed lives as long. */
+int worker_main(const struct heritage *heritage, int argc, char *const *argv,
+                const struct options *options, bool dev);
 
 #endif

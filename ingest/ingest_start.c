@@ -1,7 +1,6 @@
 #include "ingest/ingest_start.h"
 
 #include "common/clock.h"
-#include "common/config_files.h"
 #include "common/log.h"
 #include "common/secret.h"
 #include "ingest/kafka_config.h"
@@ -25,14 +24,7 @@ static int say(char *error, size_t error_size, const char *what, int result);
 
 int ingest_start(struct ingest *ingest, char *error, size_t error_size) {
     pid_t parent = getppid();
-    int config = ingest->heritage.config_fd;
-    int result = config >= 0 ? config_files_attach(config) : 0;
-
-    if (result < 0) {
-        return say(error, error_size, "the configured files that were handed down can't be used",
-                   result);
-    }
-    result = route_table_new(ingest->options, &ingest->routes, error, error_size);
+    int result = route_table_new(ingest->options, &ingest->routes, error, error_size);
 
     if (result == 0) {
         result = open_memory(ingest, error, error_size);

@@ -1,5 +1,6 @@
 /* moonx-ingest: the Kafka side of the gateway. Started by moonx-gateway, with the same arguments; by hand it only
  * answers --help and --version, and checks its part of the configuration. */
+#include "common/config_files.h"
 #include "common/heritage.h"
 #include "common/log.h"
 #include "common/option.h"
@@ -23,6 +24,9 @@ int main(int argc, char **argv) {
     char error[512];
     int child = heritage_take(&heritage);
 
+    if (child == 1 && heritage.config_fd >= 0 && config_files_attach(heritage.config_fd) < 0) {
+        return refuse("the configured files that were handed down can't be used");
+    }
     if (option_parse(argc, argv, &options, &command, error, sizeof(error)) < 0) {
         return refuse(error);
     }

@@ -35,6 +35,9 @@ static void print_entry(const struct option_row *row) {
     print_variables(row);
     print_range(row);
     print_default(row);
+    if (row->reload == OPTION_RELOAD_restart) {
+        puts("A new value needs a restart.");
+    }
 }
 
 static void print_names(const struct option_row *row) {

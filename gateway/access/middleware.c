@@ -115,8 +115,8 @@ bool middleware_handshake(struct worker *worker, struct conn *conn, const struct
     return true;
 }
 
-int middleware_attach(struct worker *worker) {
-    struct limit *limit = rules_of(worker)->limit;
+int middleware_attach(const struct worker *worker, struct middleware *middleware) {
+    struct limit *limit = middleware->limit;
 
     return limit == NULL ? 0
                          : limit_attach(limit, worker->heritage.limit_fd, worker->heritage.index,

@@ -90,7 +90,7 @@ bool middleware_handshake(struct worker *worker, struct conn *conn, const struct
                           struct middleware_refusal *refusal) MUST_CHECK;
 
 /* Once the worker has its heritage: the host's table of limits, which limits need. -EPROTO without one. */
-int middleware_attach(struct worker *worker) MUST_CHECK;
+int middleware_attach(const struct worker *worker, struct middleware *middleware) MUST_CHECK;
 
 /* The chain between the other two, when a token has made the connection this user's. False: it is not to be. */
 bool middleware_identity(struct worker *worker, struct conn *conn, struct span user_id) MUST_CHECK;

@@ -37,12 +37,16 @@ int conn_table_new(struct worker *worker, struct conn_table **out) {
         return -EIO;
     }
     table->epoll_fd = -1;
-    table->auto_room_count = count_rooms(worker->options->auto_join_rooms);
     slab_init(&table->slab, sizeof(struct conn));
     role_set_init(&table->roles);
     wheel_init(&worker->wheel, clock_mono_ms(), timer_of, table);
+    table->auto_room_count = count_rooms(worker->options->auto_join_rooms);
     *out = table;
     return 0;
+}
+
+void conn_table_reloaded(struct worker *worker) {
+    worker->conns->auto_room_count = count_rooms(worker->options->auto_join_rooms);
 }
 
 void conn_table_free(struct worker *worker, struct conn_table *table) {

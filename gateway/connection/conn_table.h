@@ -102,6 +102,9 @@ static inline struct conn *conn_at(const struct worker *worker, uint32_t index) 
     return slab_at(&worker->conns->slab, index);
 }
 
+/* The options have changed: what the table has worked out from them. */
+void conn_table_reloaded(struct worker *worker);
+
 /* Takes the descriptor over: HEAD with its deadline. NULL (descriptor closed) when memory is out. */
 struct conn *conn_new(struct worker *worker, int fd);
 

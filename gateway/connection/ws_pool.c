@@ -38,7 +38,7 @@ void ws_pool_free(struct ws_pool *pool) {
     free(pool);
 }
 
-static struct ws_input *input_new(const struct worker *worker) {
+static struct ws_input *input_new(void) {
     struct ws_input *input = calloc(1, sizeof *input);
     if (input == NULL) {
         return NULL;
@@ -47,9 +47,6 @@ static struct ws_input *input_new(const struct worker *worker) {
         free(input);
         return NULL;
     }
-    /* before the first byte: wslay allocates what a header declares, up to this */
-    wslay_event_config_set_max_recv_msg_length(input->context,
-                                               (uint64_t)worker->options->ws_max_message_bytes);
     return input;
 }
 
@@ -63,11 +60,14 @@ int ws_pool_lend(struct worker *worker, struct conn *conn) {
         pool->free_first = input->next_free;
         pool->free_count--;
     } else {
-        input = input_new(worker);
+        input = input_new();
     }
     if (input == NULL) {
         return -ENOMEM;
     }
+    /* before the first byte: wslay allocates what a header declares, up to this */
+    wslay_event_config_set_max_recv_msg_length(input->context,
+                                               (uint64_t)worker->options->ws_max_message_bytes);
     input->worker = worker;
     input->conn = conn;
     input->fed = input->framed = 0;

@@ -78,6 +78,12 @@ void children_excuse(struct children *children, uint64_t now_ms) {
     step_all(children, 0, children->count, CHILD_EXCUSE, now_ms);
 }
 
+void children_set_worker_stop(struct children *children, uint32_t worker_stop_ms) {
+    for (unsigned i = INGEST + 1; i < children->count; i++) {
+        children->list[i].life.stop_allowance_ms = worker_stop_ms;
+    }
+}
+
 void children_stop_workers(struct children *children, uint64_t now_ms) {
     step_all(children, INGEST + 1, children->count, CHILD_STOP, now_ms);
 }

@@ -53,6 +53,8 @@ void children_reap(struct children *children, uint64_t now_ms);
 /* The supervisor was stopped itself: nobody is to blame for the silence. */
 void children_excuse(struct children *children, uint64_t now_ms);
 
+/* Workers told to stop from now on have so long. */
+void children_set_worker_stop(struct children *children, uint32_t worker_stop_ms);
 void children_stop_workers(struct children *children, uint64_t now_ms);
 /* The configured files have changed: workers are told (SIGHUP); ingest is replaced, losing nothing, since its
  * routes decide what it consumes. */

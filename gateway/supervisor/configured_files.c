@@ -4,66 +4,91 @@
 #include "common/option_row.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define SUFFIX "_FILE"
 
-struct paths {
-    const char *list[CONFIG_FILES_MAX];
+struct sources {
+    struct config_files_source list[CONFIG_FILES_MAX];
     unsigned count;
 };
+
+/* One role's files, and where they are kept for it. */
+struct role {
+    enum option_reader reader;
+    int store_fd;
+    int changed;       /* CONFIGURED_ bit */
+    const char *extra; /* one more file, or "" */
+};
+
+static int store(const struct role *role, const struct options *options,
+                 const struct option_file *held, char *error, size_t error_size);
 
 static bool names_a_file(const struct option_row *row) {
     size_t length = strlen(row->environment), suffix = sizeof(SUFFIX) - 1;
     return row->kind == OPTION_KIND_text && length > suffix &&
+           row != &option_rows[OPTION_ROW_config_file] &&
            strcmp(row->environment + length - suffix, SUFFIX) == 0;
 }
 
-static bool is_for_ingest(enum option_row_index row) {
-    return row == OPTION_ROW_routes_file || row == OPTION_ROW_kafka_config_file;
+static enum option_reader reader_of(enum option_row_index row) {
+    return row == OPTION_ROW_routes_file || row == OPTION_ROW_kafka_config_file
+               ? OPTION_READER_INGEST
+               : OPTION_READER_WORKERS;
 }
 
-static void add(struct paths *paths, const char *path) {
-    assert(paths->count < CONFIG_FILES_MAX); /* the table has fewer options */
+static void add(struct sources *sources, const char *path, struct span text) {
+    assert(sources->count < CONFIG_FILES_MAX); /* the table has fewer options */
     if (path[0] != '\0') {
-        paths->list[paths->count++] = path;
+        sources->list[sources->count++] = (struct config_files_source){path, text};
     }
 }
 
-static void collect(const struct options *options, bool ingest, struct paths *out) {
+static void collect(const struct options *options, enum option_reader reader, struct sources *out) {
     for (unsigned i = 0; i < OPTION_ROW_COUNT; i++) {
         const struct option_row *row = &option_rows[i];
-        if (names_a_file(row) && is_for_ingest((enum option_row_index)i) == ingest) {
+        if (names_a_file(row) && reader_of((enum option_row_index)i) == reader) {
             option_text path;
             memcpy(&path, (const char *)options + row->offset, sizeof(path));
-            add(out, path);
+            add(out, path, (struct span){NULL, 0});
         }
     }
 }
 
-int configured_files_read(const struct options *options, bool dev, struct shared_state *state,
-                          char *error, size_t error_size) {
-    struct paths ingest = {.count = 0}, workers = {.count = 0};
-    char dev_secret[4200];
-    collect(options, true, &ingest);
-    collect(options, false, &workers);
-    /* --dev's own secret has no option */
+int configured_files_read(const struct options *options, const struct option_file *held, bool dev,
+                          struct shared_state *state, char *error, size_t error_size) {
+    char dev_secret[4200]; /* --dev's own secret has no option */
     snprintf(dev_secret, sizeof(dev_secret), "%s/secret", options->dev_directory);
-    if (dev && access(dev_secret, R_OK) == 0) {
-        add(&workers, dev_secret);
-    }
-    int changed = 0;
-    int result = config_files_store(state->ingest_config.write_fd, ingest.list, ingest.count, error,
-                                    error_size);
-    if (result > 0) {
-        changed |= CONFIGURED_INGEST;
-    }
-    if (result >= 0) {
-        result = config_files_store(state->worker_config.write_fd, workers.list, workers.count,
-                                    error, error_size);
-    }
-    if (result > 0) {
-        changed |= CONFIGURED_WORKERS;
+    const struct role roles[] = {
+        {OPTION_READER_INGEST, state->ingest_config.write_fd, CONFIGURED_INGEST, ""},
+        {OPTION_READER_WORKERS, state->worker_config.write_fd, CONFIGURED_WORKERS,
+         dev && access(dev_secret, R_OK) == 0 ? dev_secret : ""},
+    };
+    int changed = 0, result = 0;
+    for (size_t i = 0; i < ARRAY_LENGTH(roles) && result >= 0; i++) {
+        result = store(&roles[i], options, held, error, error_size);
+        changed |= result > 0 ? roles[i].changed : 0;
     }
     return result < 0 ? result : changed;
+}
+
+/* As config_files_store(). */
+static int store(const struct role *role, const struct options *options,
+                 const struct option_file *held, char *error, size_t error_size) {
+    struct sources sources = {.count = 0};
+    char *text = NULL;
+    size_t length = 0;
+    int result = option_file_merge(held, options->file, role->reader, &text, &length);
+    if (result < 0) {
+        snprintf(error, error_size, "CONFIG_FILE: %s", strerror(-result));
+        return result;
+    }
+    add(&sources, options->config_file, (struct span){text, length});
+    add(&sources, role->extra, (struct span){NULL, 0});
+    collect(options, role->reader, &sources);
+    result = config_files_store(role->store_fd, sources.list, sources.count, error, error_size);
+    explicit_bzero(text, length);
+    free(text);
+    return result;
 }

@@ -1,5 +1,6 @@
 /* Which files the options name, and which role may see them: every option whose variable ends in _FILE. Ingest gets the
- * routes and Kafka's properties, workers all else; no process holds a secret that it has no use for. Used by the
+ * routes and Kafka's properties, workers all else; no process holds a secret that it has no use for. Of CONFIG_FILE each
+ * gets the lines that concern it. Used by the
  * supervisor at the start and at a reload; it reads the bytes and understands none of them. */
 #ifndef MOONX_GATEWAY_SUPERVISOR_CONFIGURED_FILES_H
 #define MOONX_GATEWAY_SUPERVISOR_CONFIGURED_FILES_H
@@ -9,9 +10,9 @@
 
 enum configured_change { CONFIGURED_INGEST = 1, CONFIGURED_WORKERS = 2 };
 
-/* Reads them anew into the shared state. Which roles' files have changed (CONFIGURED_ bits), or -errno with one line
+/* Reads them anew into the shared state; `held` is the CONFIG_FILE of the start, options->file that of now. Which roles' files have changed (CONFIGURED_ bits), or -errno with one line
  * in `error`; what was there stays then. */
-int configured_files_read(const struct options *options, bool dev, struct shared_state *state,
-                          char *error, size_t error_size) MUST_CHECK;
+int configured_files_read(const struct options *options, const struct option_file *held, bool dev,
+                          struct shared_state *state, char *error, size_t error_size) MUST_CHECK;
 
 #endif

@@ -1,5 +1,6 @@
 /* moonx-gateway: one program, several roles. Started by a person or by systemd it is the supervisor (or a
  * short command: --help, --version, --check-config, token); started by the supervisor it is a worker. */
+#include "common/config_files.h"
 #include "common/heritage.h"
 #include "common/log.h"
 #include "common/option.h"
@@ -23,14 +24,15 @@ static int refuse(const char *error) {
     return STATUS_BAD;
 }
 
-static int run_worker(const struct heritage *heritage, const struct options *options, bool dev) {
+static int run_worker(const struct heritage *heritage, int argc, char *const *argv,
+                      const struct options *options, bool dev) {
     char name[16];
     if (heritage->role != HERITAGE_WORKER) {
         return refuse(HERITAGE_ENVIRONMENT " names another role than this program has");
     }
     snprintf(name, sizeof(name), "moonx-worker-%u", heritage->index % HERITAGE_MAX_WORKERS);
     prctl(PR_SET_NAME, name);
-    return worker_main(heritage, options, dev);
+    return worker_main(heritage, argc, argv, options, dev);
 }
 
 static int print_help(void) {
@@ -89,11 +91,14 @@ int main(int argc, char **argv) {
     if (child < 0) {
         return refuse(HERITAGE_ENVIRONMENT " is set by the supervisor alone; unset it");
     }
+    if (child == 1 && heritage.config_fd >= 0 && config_files_attach(heritage.config_fd) < 0) {
+        return refuse("the configured files that were handed down can't be used");
+    }
     if (option_parse(argc, argv, &options, &command, error, sizeof(error)) < 0) {
         return refuse(error);
     }
     if (child == 1) {
-        return run_worker(&heritage, &options, command.dev);
+        return run_worker(&heritage, argc, argv, &options, command.dev);
     }
     if (command.help) {
         return print_help();

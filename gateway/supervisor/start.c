@@ -159,7 +159,8 @@ static int mint_token(struct start *start) {
 
 /* Here and not when a child starts: the successor of a killed one must not find another configuration. */
 static int read_files(struct start *start, char *error, size_t size) {
-    int changed = configured_files_read(start->options, start->dev, &start->state, error, size);
+    int changed = configured_files_read(start->options, start->options->file, start->dev,
+                                        &start->state, error, size);
     return changed < 0 ? STATUS_BAD : 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/option_reload.h"
 #include "gateway/supervisor/children.h"
 #include "gateway/supervisor/config_check.h"
 #include "gateway/supervisor/configured_files.h"
@@ -23,6 +24,8 @@ enum phase { STARTING, SERVING, DRAINING, LAST, DONE };
 
 struct supervisor {
     struct start *start;
+    const struct options *first; /* what it was started with: what needs a restart stays so */
+    struct options current;      /* after a reload start->options points here */
     struct children children;
     struct sd_notify notify;
     int signal_fd;
@@ -47,7 +50,7 @@ static void loop(struct supervisor *supervisor);
 
 int supervisor_run(int argc, char *const *argv, const struct options *options, bool dev) {
     struct start start;
-    struct supervisor supervisor = {.signal_fd = -1};
+    struct supervisor supervisor = {.signal_fd = -1, .first = options};
     int status = start_open(argc, argv, options, dev, &start);
     if (status == 0) {
         status = open_all(&supervisor, &start) < 0 ? 1 : 0;
@@ -58,6 +61,7 @@ int supervisor_run(int argc, char *const *argv, const struct options *options, b
     }
     close_all(&supervisor);
     start_close(&start);
+    option_done(&supervisor.current);
     return status;
 }
 
@@ -75,6 +79,11 @@ static int open_signals(struct supervisor *supervisor) {
     return supervisor->signal_fd < 0 ? -errno : 0;
 }
 
+/* A developer's Ctrl-C has all done within 2 s, the drain's default of 1 s included. */
+static uint32_t worker_stop_ms(const struct start *start) {
+    return (uint32_t)start->options->drain_timeout + (start->dev ? 250 : 1000);
+}
+
 static int open_all(struct supervisor *supervisor, struct start *start) {
     struct children_setup setup = {
         .programs = &start->programs,
@@ -83,9 +92,8 @@ static int open_all(struct supervisor *supervisor, struct start *start) {
         .state = &start->state,
         .argc = start->argc,
         .argv = start->argv,
-        /* a developer's Ctrl-C has all done within 2 s, the drain's default of 1 s included; ingest's last
-         * commit takes up to 500 ms */
-        .worker_stop_ms = (uint32_t)start->options->drain_timeout + (start->dev ? 250 : 1000),
+        .worker_stop_ms = worker_stop_ms(start),
+        /* its last commit takes up to 500 ms */
         .ingest_stop_ms = start->dev ? 700 : 1000,
     };
     supervisor->start = start;
@@ -245,6 +253,35 @@ static void on_quit(struct supervisor *supervisor, uint64_t now_ms) {
     children_quit(&supervisor->children, now_ms);
 }
 
+/* CONFIG_FILE and the files that the options name, as they are now. Which roles are concerned (CONFIGURED_ bits), or
+ * -errno with a line in `error`. */
+static int take_options(struct supervisor *supervisor, char *error, size_t size) {
+    struct start *start = supervisor->start;
+    struct options fresh;
+    struct option_command command;
+    char left[512];
+    int result = option_parse(start->argc, start->argv, &fresh, &command, error, size);
+    if (result < 0) {
+        return result;
+    }
+    option_reload_keep(supervisor->first, &fresh, left, sizeof(left));
+    int changed = configured_files_read(&fresh, supervisor->first->file, start->dev, &start->state,
+                                        error, size);
+    if (changed < 0) {
+        option_done(&fresh);
+        return changed;
+    }
+    option_done(&supervisor->current);
+    supervisor->current = fresh;
+    start->options = &supervisor->current;
+    children_set_worker_stop(&supervisor->children, worker_stop_ms(start));
+    log_set_words(fresh.log_level, fresh.log_format);
+    if (left[0] != '\0') {
+        log_warn("reload: needs a restart to take effect: %s", left);
+    }
+    return changed;
+}
+
 /* New files for everybody, or the old for everybody: a child checks them first. */
 static void reload(struct supervisor *supervisor) {
     struct start *start = supervisor->start;
@@ -253,17 +290,16 @@ static void reload(struct supervisor *supervisor) {
         log_error("reload refused: the old configuration stays");
         return;
     }
-    int changed =
-        configured_files_read(start->options, start->dev, &start->state, error, sizeof(error));
+    int changed = take_options(supervisor, error, sizeof(error));
     if (changed < 0) {
         log_error("reload refused, the old configuration stays: %s", error);
         return;
     }
-    log_info("reload: %s", changed == 0                   ? "no file has changed"
+    log_info("reload: %s", changed == 0                   ? "nothing has changed"
                            : changed == CONFIGURED_INGEST ? "ingest is replaced"
                            : changed == CONFIGURED_WORKERS
-                               ? "workers take the new files"
-                               : "workers take the new files, ingest is replaced");
+                               ? "workers take the new configuration"
+                               : "workers take the new configuration, ingest is replaced");
     if (changed & CONFIGURED_WORKERS) {
         children_reload_workers(&supervisor->children);
     }

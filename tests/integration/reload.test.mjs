@@ -160,5 +160,5 @@ test('a worker killed after a bad edit comes back with the old files', async () 
 test('nothing has changed: said, and nothing done', async () => {
     await reload();
     gateway.signal('SIGHUP');
-    await gateway.printed(/reload: no file has changed/);
+    await gateway.printed(/reload: nothing has changed/);
 });

@@ -219,7 +219,7 @@ describe('a start and a stop', { concurrency: 2 }, () => {
         const before = gateway.children();
         gateway.process.kill('SIGHUP');
         gateway.process.kill('SIGUSR2');
-        await gateway.printed(/reload: no file has changed/);
+        await gateway.printed(/reload: nothing has changed/);
         await gateway.printed(/SIGUSR2: .*nothing has changed/);
         assert.deepEqual(gateway.children(), before);
     }));

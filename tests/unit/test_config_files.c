@@ -44,7 +44,8 @@ static void tear_down(void) {
 }
 
 static int store(unsigned count) {
-    const char *list[] = {paths[0], paths[1], paths[2]};
+    const struct config_files_source list[] = {
+        {.path = paths[0]}, {.path = paths[1]}, {.path = paths[2]}};
     return config_files_store(writer, list, count, error, sizeof error);
 }
 
@@ -125,7 +126,7 @@ END_TEST
 
 START_TEST(more_than_fits_is_refused) {
     static char big[CONFIG_FILES_MAX_BYTES];
-    const char *list[] = {paths[0], paths[0], paths[0], paths[0], paths[0]};
+    const struct config_files_source one = {.path = paths[0]}, list[] = {one, one, one, one, one};
     write_file(0, big, sizeof big);
     ck_assert_int_eq(config_files_store(writer, list, 5, error, sizeof error), -EFBIG);
 }

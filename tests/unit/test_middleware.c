@@ -45,7 +45,7 @@ static void set_up(void) {
     worker.heritage.limit_fd = limit_fd;
     ck_assert_msg(middleware_new(&options, &worker.middleware, error, sizeof(error)) == 0, "%s",
                   error);
-    ck_assert_int_eq(middleware_attach(&worker), 0);
+    ck_assert_int_eq(middleware_attach(&worker, worker.middleware), 0);
 }
 
 static void tear_down(void) {
@@ -201,11 +201,11 @@ START_TEST(limits_without_their_table_do_not_start) {
 
     ck_assert_int_eq(middleware_new(&options, &worker.middleware, error, sizeof(error)), 0);
     worker.heritage.limit_fd = -1;
-    ck_assert_int_lt(middleware_attach(&worker), 0);
+    ck_assert_int_lt(middleware_attach(&worker, worker.middleware), 0);
     middleware_free(worker.middleware);
     options.rate_limit_enabled = false;
     ck_assert_int_eq(middleware_new(&options, &worker.middleware, error, sizeof(error)), 0);
-    ck_assert_int_eq(middleware_attach(&worker), 0);
+    ck_assert_int_eq(middleware_attach(&worker, worker.middleware), 0);
     middleware_free(worker.middleware);
     worker.middleware = middleware;
 }

@@ -3,15 +3,17 @@
 #define MOONX_COMMON_OPTION_TABLE_H
 /* clang-format off */
 #define OPTION_TABLE(X)                                                                                   \
-    X(bool, rate_limit, "RATE_LIMIT", "LIMITING", "--limit", "true", "false", 0, 0, "", "g", "Limits.")  \
-    X(bool, trace, "TRACE", "", "", "false", NULL, 0, 0, "", "g", "Traces.")                              \
-    X(int, shift, "SHIFT", "", "", "0", NULL, -10, 10, "", "g", "Shifts.")                                \
-    X(secret, key, "KEY", "", "", "", NULL, 4, 8, "", "g", "Key.")                                        \
-    X(text, instance_id, "INSTANCE_ID", "", "", "", NULL, 0, 128, "", "g", "Every table has it.")
+    X(bool, rate_limit, "RATE_LIMIT", "LIMITING", "--limit", "true", "false", 0, 0, "", "g", workers, "Limits.")  \
+    X(bool, trace, "TRACE", "", "", "false", NULL, 0, 0, "", "g", workers, "Traces.")                              \
+    X(int, shift, "SHIFT", "", "", "0", NULL, -10, 10, "", "g", restart, "Shifts.")                                \
+    X(secret, key, "KEY", "", "", "", NULL, 4, 8, "", "g", workers, "Key.")                                        \
+    X(text, instance_id, "INSTANCE_ID", "", "", "", NULL, 0, 128, "", "g", restart, "Every table has it.") \
+    X(text, config_file, "CONFIG_FILE", "", "--config", "", NULL, 0, 128, "", "g", restart, "As this.")
 
 #include "common/option.c"
 #include "common/option_row.c"
 #include "common/option_doc.c"
+#include "common/option_file.c"
 /* clang-format on */
 
 #include <check.h>
