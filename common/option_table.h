@@ -35,6 +35,9 @@
     X(int, ring_bytes, "RING_BYTES", "", "", "268435456", "33554432",                                     \
       1048576, 68719476736, "bytes", "server", restart,                                                   \
       "Size of the ring in shared memory; rounded up to a power of two.")                                 \
+    X(int, history_seconds, "HISTORY_SECONDS", "", "", "300", NULL,                                       \
+      0, 604800, "s", "server", restart,                                                                  \
+      "How far back the ring is refilled from Kafka at the first start, as far as it holds that; 0: not at all.") \
     X(text, auto_join_rooms, "AUTO_JOIN_ROOMS", "", "",                                                   \
       "prices,trades,system_alerts,user:{userId},portfolio:{userId},orders:{userId},notifications:{userId}", \
       NULL, 0, 4096, "", "server", workers, "Rooms that a connection joins when it has authenticated.")   \

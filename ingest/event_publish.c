@@ -7,6 +7,7 @@ static enum event_fault prepare(struct event_publish *publish, const struct rout
                                 struct event_wrap *wrap);
 static enum event_fault append(struct event_publish *publish, const struct route *route,
                                const struct event_source *source, const struct event_wrap *wrap);
+static enum record_kind record_kind(const struct route *route, const struct event_source *source);
 static void fill_header(struct record *record, const struct route *route,
                         const struct event_source *source);
 static void fill_rooms(struct record *record, const struct event_rooms *rooms);
@@ -106,14 +107,26 @@ static enum event_fault append(struct event_publish *publish, const struct route
     record->envelope_length = (uint32_t)wrap->length;
     event_wrap_write(wrap, (char *)record + envelope_at);
     ring_append_commit(publish->writer);
-    add_to_wake(publish, route);
+    if (source->history) {
+        stats_add(publish->stats, STAT_HISTORY_RECORDS, 1);
+    } else {
+        add_to_wake(publish, route);
+    }
     return EVENT_OK;
+}
+
+/* What the gateway is to do counts whenever it was said. */
+static enum record_kind record_kind(const struct route *route, const struct event_source *source) {
+    if (route->kind == ROUTE_CONTROL) {
+        return RECORD_CONTROL;
+    }
+    return source->history ? RECORD_HISTORY : RECORD_EVENT;
 }
 
 /* Length and sequence are the ring's own. */
 static void fill_header(struct record *record, const struct route *route,
                         const struct event_source *source) {
-    record->kind = route->kind == ROUTE_CONTROL ? RECORD_CONTROL : RECORD_EVENT;
+    record->kind = record_kind(route, source);
     record->flags = 0;
     record->offset = source->offset;
     record->partition = source->partition;

@@ -18,6 +18,7 @@ struct event_source {
     uint32_t partition; /* index into the positions table */
     int64_t offset;     /* never negative */
     int64_t kafka_time_ms;
+    bool history; /* from before `live_from`: kept for those who resume, delivered to nobody live */
 };
 
 struct event_wrap {

@@ -113,6 +113,9 @@ static void tick(struct ingest *ingest, uint64_t now_ms) {
     take_answers(ingest);
     kafka_assign_tick(&ingest->assign, now_ms);
     kafka_progress_tick(&ingest->progress, &ingest->assign, now_ms);
+    if (!kafka_status_is_caught_up(&ingest->status)) {
+        history_refill_tick(&ingest->refill);
+    }
     if (ingest->status.up) {
         kafka_recheck_tick(&ingest->recheck, now_ms);
     }

@@ -6,6 +6,7 @@
 #include "ingest/dev_broker.h"
 #include "ingest/dev_stream.h"
 #include "ingest/event_publish.h"
+#include "ingest/history_refill.h"
 #include "ingest/kafka_assign.h"
 #include "ingest/kafka_client.h"
 #include "ingest/kafka_commit.h"
@@ -34,6 +35,7 @@ struct ingest {
     struct kafka_assign assign;
     struct kafka_recheck recheck;
     struct kafka_progress progress;
+    struct history_refill refill;
     struct kafka_consume consume;
     struct kafka_commit commit;
     struct pace pace;

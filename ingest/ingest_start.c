@@ -149,7 +149,8 @@ static int begin(struct ingest *ingest, char *error, size_t error_size) {
     ingest->client.watch = ingest->watch;
     kafka_commit_init(&ingest->commit, handle, &ingest->topics);
     kafka_assign_init(&ingest->assign, handle, &ingest->topics, ingest->watch, &ingest->status,
-                      &ingest->view.segment, ingest->own_broker);
+                      &ingest->view.segment, ingest->options->history_seconds, ingest->own_broker);
+    history_refill_init(&ingest->refill, &ingest->assign, &ingest->view.segment);
     kafka_recheck_init(&ingest->recheck, &ingest->assign, &ingest->commit);
     result = kafka_consume_init(&ingest->consume, handle, &ingest->assign, &ingest->publish,
                                 ingest->publish.stats);
@@ -162,6 +163,9 @@ static int begin(struct ingest *ingest, char *error, size_t error_size) {
         .stats = ingest->publish.stats,
         .default_ms = ingest->options->revocation_seconds * 1000,
     };
+    if (ingest->own_broker && ingest->options->history_seconds > 0) {
+        log_info("no history: the development broker can't look up by time");
+    }
     log_info("consuming %u topics from %s", ingest->routes->count,
              ingest->own_broker ? "the development broker" : ingest->options->kafka_brokers);
     return 0;

@@ -12,6 +12,8 @@
 #define TELL_AGAIN_MS  10000 /* one line for all partitions of a topic that was made anew */
 #define MISSED_IS_GONE 2
 
+static void move_fetch(struct kafka_assign *assign, struct kafka_topic *topic, int32_t number,
+                       uint64_t offset);
 static void forget_positions(struct kafka_assign *assign);
 static void on_topics(struct kafka_assign *assign, const struct rd_kafka_metadata *metadata);
 static void on_topic(struct kafka_assign *assign, struct kafka_topic *topic,
@@ -22,11 +24,13 @@ static void begin(struct kafka_assign *assign, struct kafka_topic *topic, int32_
                   rd_kafka_topic_partition_list_t *add);
 static void on_missing(struct kafka_assign *assign, struct kafka_topic *topic);
 static void on_watermarks(struct kafka_assign *assign, const struct kafka_answer *answer);
+static uint64_t since_of(const struct kafka_answer *answer, const rd_kafka_topic_partition_t *low);
 static void on_watermark(struct kafka_assign *assign, struct kafka_topic *topic, int32_t number,
-                         uint64_t low, uint64_t high);
+                         struct kafka_start_facts *facts);
 static void tell_start(struct kafka_assign *assign, struct kafka_topic *topic,
                        struct kafka_partition *partition, const struct kafka_start *start);
-static void set_start(struct kafka_partition *partition, uint64_t offset, bool live);
+static void apply_start(struct kafka_partition *partition, const struct kafka_start *start);
+static void set_start(struct kafka_partition *partition, uint64_t next, uint64_t live_from);
 static void put(rd_kafka_topic_partition_list_t *list, struct kafka_topic *topic, int32_t number);
 static void assign_list(struct kafka_assign *assign, rd_kafka_topic_partition_list_t *list);
 static void unassign_list(struct kafka_assign *assign, rd_kafka_topic_partition_list_t *list);
@@ -34,7 +38,7 @@ static void ask_open(struct kafka_assign *assign, uint64_t now_ms);
 
 void kafka_assign_init(struct kafka_assign *assign, rd_kafka_t *handle, struct kafka_topics *topics,
                        struct kafka_watch *watch, struct kafka_status *status,
-                       struct segment *segment, bool fresh_broker) {
+                       struct segment *segment, int64_t history_seconds, bool fresh_broker) {
     *assign = (struct kafka_assign){
         .handle = handle,
         .topics = topics,
@@ -43,6 +47,7 @@ void kafka_assign_init(struct kafka_assign *assign, rd_kafka_t *handle, struct k
         .positions = segment->positions,
         .stats = &segment->ingest->stats,
         .first_host_start = !kafka_status_is_caught_up(status),
+        .history_ms = fresh_broker ? 0 : history_seconds * 1000,
     };
     if (fresh_broker && positions_count(assign->positions) > 0) {
         forget_positions(assign);
@@ -87,15 +92,29 @@ void kafka_assign_made_anew(struct kafka_assign *assign, struct kafka_topic *top
 void kafka_assign_fetch_again(struct kafka_assign *assign, struct kafka_topic *topic,
                               int32_t number, uint64_t offset) {
     struct kafka_partition *partition = kafka_topics_partition(topic, number);
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     uint64_t next = partition->next;
+
+    move_fetch(assign, topic, number, offset);
+    partition->next = next;
+}
+
+void kafka_assign_skip_to(struct kafka_assign *assign, struct kafka_topic *topic, int32_t number,
+                          uint64_t offset) {
+    struct kafka_partition *partition = kafka_topics_partition(topic, number);
+
+    set_start(partition, offset, load_relaxed(&partition->position->live_from));
+    move_fetch(assign, topic, number, offset);
+}
+
+static void move_fetch(struct kafka_assign *assign, struct kafka_topic *topic, int32_t number,
+                       uint64_t offset) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
 
     put(list, topic, number);
     unassign_list(assign, rd_kafka_topic_partition_list_copy(list));
-    partition->state = KAFKA_PARTITION_STARTING;
+    kafka_topics_partition(topic, number)->state = KAFKA_PARTITION_STARTING;
     list->elems[0].offset = (int64_t)offset;
     assign_list(assign, list);
-    partition->next = next;
 }
 
 void kafka_assign_tick(struct kafka_assign *assign, uint64_t now_ms) {
@@ -110,6 +129,7 @@ static void forget_positions(struct kafka_assign *assign) {
     for (uint32_t i = 0; i < count; i++) {
         struct position *position = &assign->positions->partitions[i];
         store_relaxed(&position->live_from, 0);
+        store_relaxed(&position->whole_from, 0);
         store_relaxed(&position->restarts, load_relaxed(&position->restarts) + 1);
         store_release(&position->next, 0);
     }
@@ -194,7 +214,7 @@ static void begin(struct kafka_assign *assign, struct kafka_topic *topic, int32_
     partition->awaited = !assign->heard && (partition->led || topic->route->kind == ROUTE_CONTROL);
     partition->state = KAFKA_PARTITION_STARTING;
     if (!known && (assign->heard || !assign->first_host_start)) {
-        set_start(partition, 0, true);
+        set_start(partition, 0, 0);
     }
     partition->next = load_relaxed(&partition->position->next);
     if (partition->next == POSITION_UNKNOWN) {
@@ -244,12 +264,27 @@ static void on_watermarks(struct kafka_assign *assign, const struct kafka_answer
             high->offset < low->offset) {
             continue; /* asked again within a second */
         }
-        on_watermark(assign, topic, low->partition, (uint64_t)low->offset, (uint64_t)high->offset);
+        struct kafka_start_facts facts = {.low = (uint64_t)low->offset,
+                                          .high = (uint64_t)high->offset,
+                                          .since = since_of(answer, low)};
+        on_watermark(assign, topic, low->partition, &facts);
     }
 }
 
+/* Behind the newest of all, or not to be had: no history. */
+static uint64_t since_of(const struct kafka_answer *answer, const rd_kafka_topic_partition_t *low) {
+    const rd_kafka_topic_partition_t *since =
+        answer->sinces != NULL
+            ? rd_kafka_topic_partition_list_find(answer->sinces, low->topic, low->partition)
+            : NULL;
+
+    return since != NULL && since->err == RD_KAFKA_RESP_ERR_NO_ERROR && since->offset >= 0
+               ? (uint64_t)since->offset
+               : POSITION_UNKNOWN;
+}
+
 static void on_watermark(struct kafka_assign *assign, struct kafka_topic *topic, int32_t number,
-                         uint64_t low, uint64_t high) {
+                         struct kafka_start_facts *facts) {
     struct kafka_partition *partition = kafka_topics_partition(topic, number);
     rd_kafka_topic_partition_list_t *list;
     struct kafka_start start;
@@ -258,25 +293,18 @@ static void on_watermark(struct kafka_assign *assign, struct kafka_topic *topic,
         partition->state != KAFKA_PARTITION_STARTING) {
         return;
     }
-    start = (topic->route->kind == ROUTE_CONTROL ? kafka_start_choose_control : kafka_start_choose)(
-        load_relaxed(&partition->position->next), low, high);
-    if (partition->made_anew) {
-        start = (struct kafka_start){KAFKA_START_AGAIN, low, 0};
-    }
-    store_relaxed(&partition->position->high_watermark, high);
+    facts->next = load_relaxed(&partition->position->next);
+    facts->live_from = load_relaxed(&partition->position->live_from);
+    facts->made_anew = partition->made_anew;
+    facts->control = topic->route->kind == ROUTE_CONTROL;
+    start = kafka_start_choose(facts);
+    store_relaxed(&partition->position->high_watermark, facts->high);
     tell_start(assign, topic, partition, &start);
-    if (start.kind != KAFKA_START_CONTINUE) {
-        set_start(partition, start.offset, start.kind != KAFKA_START_GAP);
-    }
-    if (start.kind == KAFKA_START_AGAIN) {
-        partition->made_anew = false;
-        partition->last = partition->told = partition->anchor = (struct kafka_mark){0};
-        partition->acknowledged = false;
-    }
+    apply_start(partition, &start);
     if (partition->await_offset == POSITION_UNKNOWN) {
-        partition->await_offset = high;
+        partition->await_offset = facts->high;
     }
-    if (start.offset == high) {
+    if (start.offset == facts->high) {
         partition->awaited = false; /* the end is where it starts */
     }
     list = rd_kafka_topic_partition_list_new(1);
@@ -289,7 +317,7 @@ static void tell_start(struct kafka_assign *assign, struct kafka_topic *topic,
     struct position *position = partition->position;
     uint64_t now_ms = clock_mono_ms();
 
-    if (start->kind == KAFKA_START_GAP) {
+    if (start->lost > 0) {
         stats_add(assign->stats, STAT_KAFKA_GAPS, start->lost);
         store_relaxed(&position->gaps, load_relaxed(&position->gaps) + start->lost);
         log_warn("%s: %" PRIu64 " offsets from %" PRIu64
@@ -311,12 +339,22 @@ static void tell_start(struct kafka_assign *assign, struct kafka_topic *topic,
     }
 }
 
-/* live_from first: a successor that finds `next` knows that both are there. */
-static void set_start(struct kafka_partition *partition, uint64_t offset, bool live) {
-    if (live) {
-        store_relaxed(&partition->position->live_from, offset);
+static void apply_start(struct kafka_partition *partition, const struct kafka_start *start) {
+    if (start->kind != KAFKA_START_CONTINUE) {
+        set_start(partition, start->offset, start->live_from);
     }
-    store_release(&partition->position->next, offset);
+    if (start->kind == KAFKA_START_AGAIN) {
+        partition->made_anew = false;
+        partition->last = partition->told = partition->anchor = (struct kafka_mark){0};
+        partition->acknowledged = false;
+    }
+}
+
+/* `next` last: a successor that finds it knows that all three are there. */
+static void set_start(struct kafka_partition *partition, uint64_t next, uint64_t live_from) {
+    store_relaxed(&partition->position->live_from, live_from);
+    store_relaxed(&partition->position->whole_from, next);
+    store_release(&partition->position->next, next);
 }
 
 static void put(rd_kafka_topic_partition_list_t *list, struct kafka_topic *topic, int32_t number) {
@@ -374,5 +412,7 @@ static void ask_open(struct kafka_assign *assign, uint64_t now_ms) {
     }
     assign->asking = true;
     assign->ask_again_ms = now_ms + ASK_AGAIN_MS;
-    kafka_watch_ask(assign->watch, KAFKA_QUESTION_WATERMARKS, list);
+    kafka_watch_ask(assign->watch, KAFKA_QUESTION_WATERMARKS, list,
+                    assign->history_ms > 0 ? clock_wall_ms() - assign->history_ms
+                                           : KAFKA_WATCH_NO_TIME);
 }

@@ -3,8 +3,8 @@
  *
  * Where a partition starts:
  *  - its position in the segment, if it has one: what a killed predecessor left wins over everything;
- *  - else, if it was there when this host first heard from Kafka: the end, asked once and stored (next and
- *    live_from) before the first fetch;
+ *  - else, if it was there when this host first heard from Kafka: HISTORY_SECONDS ago; its end at that moment
+ *    is where it is live from. Both are asked once and stored before the first fetch;
  *  - else it has appeared since: its beginning, or the events before it was noticed would be lost.
  * An offset that the broker does not have (_AUTO_OFFSET_RESET): the partition is taken out, its watermarks are
  * asked, and it goes on at the oldest offset there is: counted as a gap, or as a restart when the broker's
@@ -30,15 +30,16 @@ struct kafka_assign {
     struct stats *stats;
     bool heard;            /* metadata has come at least once */
     bool first_host_start; /* no ingest of this host had caught up before this one */
+    int64_t history_ms;    /* how far back a partition's history goes; 0: none */
     bool asking;           /* a question about watermarks is open */
     uint64_t ask_again_ms; /* not before */
 };
 
 /* fresh_broker: the built-in broker, which has forgotten all: positions that a predecessor left count from 0
- * again. */
+ * again; and which can't look up by time: no history. */
 void kafka_assign_init(struct kafka_assign *assign, rd_kafka_t *handle, struct kafka_topics *topics,
                        struct kafka_watch *watch, struct kafka_status *status,
-                       struct segment *segment, bool fresh_broker);
+                       struct segment *segment, int64_t history_seconds, bool fresh_broker);
 
 void kafka_assign_on_answer(struct kafka_assign *assign, const struct kafka_answer *answer);
 /* The consumer says that the broker does not have the offset we are at. */
@@ -49,6 +50,10 @@ void kafka_assign_made_anew(struct kafka_assign *assign, struct kafka_topic *top
 /* Fetches once more from an offset that has been taken before; `next` stays. For an assigned partition. */
 void kafka_assign_fetch_again(struct kafka_assign *assign, struct kafka_topic *topic,
                               int32_t number, uint64_t offset);
+/* Leaves out history: an assigned partition goes on at the offset, which becomes its `whole_from`. Between
+ * batches. */
+void kafka_assign_skip_to(struct kafka_assign *assign, struct kafka_topic *topic, int32_t number,
+                          uint64_t offset);
 /* Every 100 ms or so: asks for the starts that are open. */
 void kafka_assign_tick(struct kafka_assign *assign, uint64_t now_ms);
 

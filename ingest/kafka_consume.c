@@ -116,11 +116,14 @@ static void take(struct kafka_consume *consume, const rd_kafka_message_t *messag
 /* Control messages act here, and then wake every worker like an event that concerns all. */
 static void take_value(struct kafka_consume *consume, struct kafka_topic *topic,
                        struct kafka_partition *partition, const rd_kafka_message_t *message) {
+    uint64_t before = consume->publish->writer->head;
     struct span value = {message->payload, message->len};
     struct event_source source = {.label = {partition->label, partition->label_length},
                                   .partition = partition->index,
                                   .offset = message->offset,
-                                  .kafka_time_ms = kafka_time(partition->last.time_ms)};
+                                  .kafka_time_ms = kafka_time(partition->last.time_ms),
+                                  .history = (uint64_t)message->offset <
+                                             load_relaxed(&partition->position->live_from)};
     enum event_fault fault;
 
     if (topic->route->kind == ROUTE_CONTROL &&
@@ -134,6 +137,9 @@ static void take_value(struct kafka_consume *consume, struct kafka_topic *topic,
     if (fault != EVENT_OK) {
         tell_bad_value(partition, message->offset, fault);
         follow(consume, partition);
+    } else if (source.history) {
+        partition->history_bytes += consume->publish->writer->head - before;
+        partition->history_records++;
     }
 }
 

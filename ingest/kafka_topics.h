@@ -37,6 +37,8 @@ struct kafka_partition {
     bool behind;              /* position->next must follow `next` after the next publish */
     uint64_t await_offset;    /* the end as first heard; POSITION_UNKNOWN until then */
     uint64_t next;            /* one past the last offset taken, published or not */
+    uint64_t history_bytes;   /* of its history, in the ring … */
+    uint64_t history_records; /* … and how many these are (history_refill.h) */
     uint64_t committed;       /* as last told the broker; POSITION_UNKNOWN at first */
     bool acknowledged;        /* the broker has said that it keeps a committed offset */
     bool suspect;             /* may have been made anew (kafka_recheck.h) */

@@ -13,6 +13,12 @@
 #define TIME_OLDEST (-2)
 #define TIME_END    (-1)
 
+struct question {
+    enum kafka_question kind;
+    rd_kafka_topic_partition_list_t *partitions;
+    int64_t since_ms;
+};
+
 struct kafka_watch {
     rd_kafka_t *handle;
     int fd;
@@ -21,17 +27,15 @@ struct kafka_watch {
     pthread_mutex_t mutex; /* of all below */
     pthread_cond_t changed;
     uint64_t topics_due_ms;
-    enum kafka_question question;
-    rd_kafka_topic_partition_list_t *partitions; /* of the question; NULL: none is open */
-    struct kafka_answer *first, **last;          /* answers not yet taken */
+    struct question open;               /* partitions NULL: none is */
+    struct kafka_answer *first, **last; /* answers not yet taken */
 };
 
 static void *run(void *argument);
-static rd_kafka_topic_partition_list_t *wait_for_work(struct kafka_watch *watch,
-                                                      enum kafka_question *question, bool *topics);
+static struct question wait_for_work(struct kafka_watch *watch, bool *topics);
 static void wait_until(struct kafka_watch *watch, uint64_t mono_ms);
 static void ask_topics(struct kafka_watch *watch);
-static void ask_watermarks(struct kafka_watch *watch, rd_kafka_topic_partition_list_t *partitions);
+static void ask_watermarks(struct kafka_watch *watch, const struct question *question);
 static void ask_times(rd_kafka_t *handle, rd_kafka_topic_partition_list_t *partitions,
                       int64_t time);
 static void hand_over(struct kafka_watch *watch, struct kafka_answer *answer);
@@ -88,11 +92,10 @@ void kafka_watch_hurry(struct kafka_watch *watch) {
 }
 
 void kafka_watch_ask(struct kafka_watch *watch, enum kafka_question question,
-                     rd_kafka_topic_partition_list_t *partitions) {
+                     rd_kafka_topic_partition_list_t *partitions, int64_t since_ms) {
     pthread_mutex_lock(&watch->mutex);
-    assert(watch->partitions == NULL);
-    watch->question = question;
-    watch->partitions = partitions;
+    assert(watch->open.partitions == NULL);
+    watch->open = (struct question){question, partitions, since_ms};
     pthread_cond_signal(&watch->changed);
     pthread_mutex_unlock(&watch->mutex);
 }
@@ -123,14 +126,12 @@ void kafka_watch_free_answer(struct kafka_answer *answer) {
     if (answer->metadata != NULL) {
         rd_kafka_metadata_destroy(answer->metadata);
     }
-    if (answer->lows != NULL) {
-        rd_kafka_topic_partition_list_destroy(answer->lows);
-    }
-    if (answer->committed != NULL) {
-        rd_kafka_topic_partition_list_destroy(answer->committed);
-    }
-    if (answer->highs != NULL) {
-        rd_kafka_topic_partition_list_destroy(answer->highs);
+    rd_kafka_topic_partition_list_t *lists[] = {answer->lows, answer->sinces, answer->highs,
+                                                answer->committed};
+    for (unsigned i = 0; i < ARRAY_LENGTH(lists); i++) {
+        if (lists[i] != NULL) {
+            rd_kafka_topic_partition_list_destroy(lists[i]);
+        }
     }
     free(answer);
 }
@@ -168,13 +169,12 @@ static void *run(void *argument) {
     struct kafka_watch *watch = argument;
 
     for (;;) {
-        enum kafka_question question;
         bool topics;
-        rd_kafka_topic_partition_list_t *partitions = wait_for_work(watch, &question, &topics);
-        if (partitions != NULL && question == KAFKA_QUESTION_COMMITTED) {
-            ask_committed(watch, partitions);
-        } else if (partitions != NULL) {
-            ask_watermarks(watch, partitions);
+        struct question question = wait_for_work(watch, &topics);
+        if (question.partitions != NULL && question.kind == KAFKA_QUESTION_COMMITTED) {
+            ask_committed(watch, question.partitions);
+        } else if (question.partitions != NULL) {
+            ask_watermarks(watch, &question);
         }
         if (topics) {
             ask_topics(watch);
@@ -183,20 +183,18 @@ static void *run(void *argument) {
     return NULL;
 }
 
-static rd_kafka_topic_partition_list_t *wait_for_work(struct kafka_watch *watch,
-                                                      enum kafka_question *question, bool *topics) {
-    rd_kafka_topic_partition_list_t *partitions;
+static struct question wait_for_work(struct kafka_watch *watch, bool *topics) {
+    struct question question;
 
     pthread_mutex_lock(&watch->mutex);
-    while (watch->partitions == NULL && clock_mono_ms() < watch->topics_due_ms) {
+    while (watch->open.partitions == NULL && clock_mono_ms() < watch->topics_due_ms) {
         wait_until(watch, watch->topics_due_ms);
     }
-    partitions = watch->partitions;
-    watch->partitions = NULL;
-    *question = watch->question;
+    question = watch->open;
+    watch->open.partitions = NULL;
     *topics = clock_mono_ms() >= watch->topics_due_ms;
     pthread_mutex_unlock(&watch->mutex);
-    return partitions;
+    return question;
 }
 
 static void wait_until(struct kafka_watch *watch, uint64_t mono_ms) {
@@ -221,11 +219,15 @@ static void ask_topics(struct kafka_watch *watch) {
     hand_over(watch, answer);
 }
 
-static void ask_watermarks(struct kafka_watch *watch, rd_kafka_topic_partition_list_t *partitions) {
+static void ask_watermarks(struct kafka_watch *watch, const struct question *question) {
     struct kafka_answer *answer = answer_new(KAFKA_QUESTION_WATERMARKS);
 
-    answer->lows = partitions;
-    answer->highs = rd_kafka_topic_partition_list_copy(partitions);
+    answer->lows = question->partitions;
+    answer->highs = rd_kafka_topic_partition_list_copy(question->partitions);
+    if (question->since_ms != KAFKA_WATCH_NO_TIME) {
+        answer->sinces = rd_kafka_topic_partition_list_copy(question->partitions);
+        ask_times(watch->handle, answer->sinces, question->since_ms);
+    }
     /* Low before high: between the two, low may pass by, but never beyond the high asked for later. */
     ask_times(watch->handle, answer->lows, TIME_OLDEST);
     ask_times(watch->handle, answer->highs, TIME_END);

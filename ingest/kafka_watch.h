@@ -5,7 +5,7 @@
  * logs nothing: it hands each answer over, and writes an eventfd that the main loop polls.
  *
  * Both watermarks are asked for by rd_kafka_offsets_for_times() with the protocol's own -2 and -1: one request
- * a broker instead of two a partition. Ingest has one; it lives until the process ends and is not joined
+ * a broker instead of two a partition; where history begins is the same question with a time. Ingest has one; it lives until the process ends and is not joined
  * then (a question may be under way that ends only with its deadline). */
 #ifndef MOONX_INGEST_KAFKA_WATCH_H
 #define MOONX_INGEST_KAFKA_WATCH_H
@@ -22,7 +22,8 @@ struct kafka_watch;
 
 enum kafka_question {
     KAFKA_QUESTION_TOPICS, /* metadata, or the error that came instead */
-    KAFKA_QUESTION_WATERMARKS, /* lows and highs: the same partitions in both, each with its own error */
+    /* lows, sinces and highs: the same partitions in each, with an error of their own */
+    KAFKA_QUESTION_WATERMARKS,
     KAFKA_QUESTION_COMMITTED, /* committed: the group's offsets, RD_KAFKA_OFFSET_INVALID where none */
 };
 
@@ -32,6 +33,8 @@ struct kafka_answer {
     rd_kafka_resp_err_t error;
     const struct rd_kafka_metadata *metadata;
     rd_kafka_topic_partition_list_t *lows, *highs, *committed;
+    /* The first offset at or after the time that was given, RD_KAFKA_OFFSET_END where there is none. */
+    rd_kafka_topic_partition_list_t *sinces;
 };
 
 /* Asks about the topics that have a handle (rd_kafka_topic_new). 0 or -errno. */
@@ -42,9 +45,10 @@ int kafka_watch_fd(const struct kafka_watch *watch);
 /* Topics again within a second. */
 void kafka_watch_hurry(struct kafka_watch *watch);
 /* Takes the list over. There must be no other question open (the one about topics asks itself): the answer
- * always comes. */
+ * always comes. since_ms, wall time, is for watermarks alone; KAFKA_WATCH_NO_TIME: sinces will be NULL. */
+#define KAFKA_WATCH_NO_TIME 0
 void kafka_watch_ask(struct kafka_watch *watch, enum kafka_question question,
-                     rd_kafka_topic_partition_list_t *partitions);
+                     rd_kafka_topic_partition_list_t *partitions, int64_t since_ms);
 
 /* NULL: no more. The caller frees. */
 struct kafka_answer *kafka_watch_take(struct kafka_watch *watch) MUST_CHECK;

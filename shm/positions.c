@@ -93,6 +93,7 @@ static int add_partition(struct positions *positions, uint32_t topic, int32_t nu
     entry->number = number;
     store_relaxed(&entry->next, POSITION_UNKNOWN);
     store_relaxed(&entry->live_from, POSITION_UNKNOWN);
+    store_relaxed(&entry->whole_from, POSITION_UNKNOWN);
     store_relaxed(&entry->high_watermark, 0);
     store_relaxed(&entry->gaps, 0);
     store_relaxed(&entry->errors, 0);

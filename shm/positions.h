@@ -5,9 +5,11 @@
  * filled in, then `partition_count` is stored with release; a writer killed in between has added nothing.
  *
  * Who stores `next`: ring_append_publish(), for every record, in ring order, after the record is published;
- * what a kill leaves out is redone from the records by ring_append_open(). An event's or control record's
- * `next` becomes its offset + 1 even when that is less than before (its topic was made anew); a history
- * record lies below `live_from` and moves nothing. Ingest stores `next` itself when it moves without a
+ * what a kill leaves out is redone from the records by ring_append_open(). It becomes the record's
+ * offset + 1 even when that is less than before (its topic was made anew). History is no exception: a
+ * partition's history and what is live are one sequence in the ring, in the order of offsets, and `next`
+ * below `live_from` says how far the history has been read. So an ingest that is killed in the middle of it
+ * has a successor that goes on there, with neither loss nor double. Ingest stores `next` itself when it moves without a
  * record (start resolved, message rejected, gap, offsets gone back), and only while it has nothing committed
  * that is not published: else a kill would lose what is committed, or publish would overwrite the value. */
 #ifndef MOONX_SHM_POSITIONS_H
@@ -26,19 +28,22 @@ struct positions_topic {
 };
 
 /*  0 topic u32 | 4 number i32 | 8 next u64 | 16 live_from u64 | 24 high_watermark u64 | 32 gaps u64
- * 40 errors u64 | 48 restarts u64 | 56 state u32 | 60 reserved u32 */
+ * 40 errors u64 | 48 whole_from u64 | 56 state u32 | 60 restarts u32 */
 struct position {
     uint32_t topic; /* index into topics */
     int32_t number; /* partition number within its topic */
     shm_u64 next;   /* offset of the next message wanted; POSITION_UNKNOWN until resolved */
     shm_u64
-        live_from; /* start, resolved once, stored before the first fetch; POSITION_UNKNOWN until then */
+        live_from; /* what lies below is history: the partition's end when it was first seen, stored
+                      before the first fetch and kept; POSITION_UNKNOWN until then */
     shm_u64 high_watermark; /* the broker's, as last heard */
     shm_u64 gaps;           /* offsets that were lost to retention, counted */
     shm_u64 errors;         /* consume errors of this partition */
-    shm_u64 restarts;       /* how often offsets went back (topic recreated) */
-    shm_u32 state;          /* enum position_state */
-    uint32_t reserved;
+    shm_u64
+        whole_from; /* from this offset on nothing that Kafka gave was left out: who asks for older ones
+                           can't be served, even if some of them are in the ring */
+    shm_u32 state;    /* enum position_state */
+    shm_u32 restarts; /* how often offsets went back (topic recreated) */
 };
 
 static_assert(sizeof(struct position) == 64, "one cache line each");

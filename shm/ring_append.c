@@ -227,7 +227,7 @@ static void enter(struct segment *segment, const struct record *record, uint64_t
 }
 
 static void advance_next(struct positions *positions, const struct record *record) {
-    if (record->partition != RECORD_NO_PARTITION && record->kind != RECORD_HISTORY)
+    if (record->partition != RECORD_NO_PARTITION)
         store_relaxed(&positions->partitions[record->partition].next, (uint64_t)record->offset + 1);
 }
 

@@ -19,6 +19,8 @@
     X(REVOCATIONS_COARSE, "revocations_coarse_total", counter, ingest, "Revocations that the full table keeps for more tokens than meant: raise REVOCATION_MAX") \
     X(EVENTS_REJECTED, "events_rejected_total", counter, ingest, "Messages that could not become an event")  \
     X(ROOMS_INVALID, "event_rooms_invalid_total", counter, ingest, "Room names that came out invalid and were skipped") \
+    X(HISTORY_RECORDS, "history_records_total", counter, ingest, "Records refilled at the start, for clients that resume") \
+    X(HISTORY_SKIPPED, "history_skipped_total", counter, ingest, "Offsets left out of the refill because the ring is too small") \
     X(RING_RECORDS, "ring_records_total", counter, ingest, "Records written into the ring")                  \
     X(RING_BYTES, "ring_bytes_total", counter, ingest, "Bytes written into the ring")                        \
     X(RING_PUBLISHES, "ring_publishes_total", counter, ingest, "Batches made visible")                       \

@@ -53,6 +53,7 @@ static void add_partition(struct json_body *body, cJSON *partitions,
     json_body_integer(body, partition, "partition", entry->number);
     add_offset(body, partition, "position", load_relaxed(&entry->next));
     add_offset(body, partition, "liveFrom", load_relaxed(&entry->live_from));
+    add_offset(body, partition, "wholeFrom", load_relaxed(&entry->whole_from));
     add_offset(body, partition, "highWatermark", load_relaxed(&entry->high_watermark));
     add_offset(body, partition, "lag", lag);
     json_body_count(body, partition, "errors", load_relaxed(&entry->errors));

@@ -5,7 +5,7 @@
 #include "gateway/http/server.h"
 
 /* {"kafka":bool,"caughtUp":bool,"paced":bool,"partitions":[{"topic","partition","position","liveFrom",
- * "highWatermark","lag","errors","gaps","restarts","state"}]}; what is not known yet is null. */
+ * "wholeFrom","highWatermark","lag","errors","gaps","restarts","state"}]}; what is not known yet is null. */
 void debug_kafka_answer(const struct server_context *context, struct http_response *response);
 
 #endif

@@ -138,7 +138,7 @@ describe('pages', () => {
         assert.ok(prices.length > 0);
         for (const row of prices) {
             assert.equal(row.state, 'assigned');
-            assert.deepEqual(Object.keys(row), ['topic', 'partition', 'position', 'liveFrom', 'highWatermark', 'lag',
+            assert.deepEqual(Object.keys(row), ['topic', 'partition', 'position', 'liveFrom', 'wholeFrom', 'highWatermark', 'lag',
                 'errors', 'gaps', 'restarts', 'state']);
         }
     });

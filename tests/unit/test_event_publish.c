@@ -34,7 +34,7 @@ static void teardown(void) {
 }
 
 static enum event_fault add(const char *topic, const char *value, int64_t offset) {
-    struct event_source source = {SPAN_LITERAL("t:0"), 0, offset, 1700};
+    struct event_source source = {SPAN_LITERAL("t:0"), 0, offset, 1700, false};
 
     return event_publish_add(&publish, fixture_route(topic), &source, span_of(value));
 }
@@ -55,6 +55,24 @@ static bool rings(void) {
 
     return read(bell, &count, sizeof(count)) == sizeof(count);
 }
+
+START_TEST(history_is_kept_in_the_ring_and_wakes_nobody) {
+    struct event_source source = {SPAN_LITERAL("t:0"), 0, 4, 1700, true};
+    const struct record *record;
+
+    store_release(&worker->sleeping, 1);
+    ck_assert_int_eq(
+        event_publish_add(&publish, fixture_route("price.updates"), &source,
+                          SPAN_LITERAL("{\"token\":\"ETH\",\"price\":1,\"chainId\":1}")),
+        EVENT_OK);
+    event_publish_flush(&publish);
+    ck_assert(!rings());
+    record = next();
+    ck_assert_ptr_nonnull(record);
+    ck_assert_int_eq(record->kind, RECORD_HISTORY);
+    ck_assert_uint_eq(stat(STAT_HISTORY_RECORDS), 1);
+}
+END_TEST
 
 START_TEST(an_event_becomes_a_record_that_is_visible_only_after_the_flush) {
     const struct record *record;
@@ -190,6 +208,7 @@ int main(void) {
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, an_event_becomes_a_record_that_is_visible_only_after_the_flush);
+    tcase_add_test(tests, history_is_kept_in_the_ring_and_wakes_nobody);
     tcase_add_test(tests, a_bad_value_leaves_nothing_but_a_counter);
     tcase_add_test(tests, what_is_longer_than_a_record_may_be_is_refused_and_what_just_fits_is_not);
     tcase_add_test(tests, invalid_rooms_are_counted_and_the_others_reached);

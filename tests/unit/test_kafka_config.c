@@ -1,3 +1,4 @@
+#include "ingest/history_refill.h"
 #include "ingest/kafka_config.h"
 #include "ingest/kafka_recheck.h"
 #include "ingest/kafka_start.h"
@@ -113,28 +114,75 @@ START_TEST(the_check_finds_what_only_a_client_notices) {
 }
 END_TEST
 
-/* next, low, high: what becomes of it. */
+#define UNKNOWN POSITION_UNKNOWN
+
+/* next, live_from, low, high, since, made_anew, control: what becomes of it. */
 static const struct {
-    uint64_t next, low, high;
+    struct kafka_start_facts facts;
     struct kafka_start start;
 } starts[] = {
-    {POSITION_UNKNOWN, 0, 0, {KAFKA_START_END, 0, 0}},
-    {POSITION_UNKNOWN, 5, 9, {KAFKA_START_END, 9, 0}},
-    {0, 0, 0, {KAFKA_START_CONTINUE, 0, 0}},
-    {5, 5, 9, {KAFKA_START_CONTINUE, 5, 0}},
-    {9, 5, 9, {KAFKA_START_CONTINUE, 9, 0}},
-    {10, 5, 9, {KAFKA_START_AGAIN, 5, 0}},
-    {4, 5, 9, {KAFKA_START_GAP, 5, 1}},
-    {0, 5, 5, {KAFKA_START_GAP, 5, 5}},
-    {POSITION_UNKNOWN - 1, 0, 9, {KAFKA_START_AGAIN, 0, 0}},
+    /* never consumed: history as far back as asked and as there is, live from the end */
+    {{UNKNOWN, UNKNOWN, 0, 0, UNKNOWN, false, false}, {KAFKA_START_FIRST, 0, 0, 0}},
+    {{UNKNOWN, UNKNOWN, 5, 9, UNKNOWN, false, false}, {KAFKA_START_FIRST, 9, 9, 0}},
+    {{UNKNOWN, UNKNOWN, 5, 9, 7, false, false}, {KAFKA_START_FIRST, 7, 9, 0}},
+    {{UNKNOWN, UNKNOWN, 5, 9, 4, false, false}, {KAFKA_START_FIRST, 5, 9, 0}},
+    {{UNKNOWN, UNKNOWN, 5, 9, 12, false, false}, {KAFKA_START_FIRST, 9, 9, 0}},
+    /* control messages: all of them, none is history */
+    {{UNKNOWN, UNKNOWN, 5, 9, 7, false, true}, {KAFKA_START_FIRST, 5, 5, 0}},
+    {{7, 5, 5, 9, 8, false, true}, {KAFKA_START_CONTINUE, 7, 5, 0}},
+    /* a position wins over the refill, in the middle of it too */
+    {{0, 0, 0, 0, 0, false, false}, {KAFKA_START_CONTINUE, 0, 0, 0}},
+    {{5, 0, 5, 9, 7, false, false}, {KAFKA_START_CONTINUE, 5, 0, 0}},
+    {{9, 0, 5, 9, 7, false, false}, {KAFKA_START_CONTINUE, 9, 0, 0}},
+    {{6, 8, 5, 9, 7, false, false}, {KAFKA_START_CONTINUE, 6, 8, 0}},
+    /* retention: only what was to be live is lost */
+    {{4, 0, 5, 9, UNKNOWN, false, false}, {KAFKA_START_GAP, 5, 0, 1}},
+    {{0, 0, 5, 5, UNKNOWN, false, false}, {KAFKA_START_GAP, 5, 0, 5}},
+    {{2, 8, 5, 9, UNKNOWN, false, false}, {KAFKA_START_GAP, 5, 8, 0}},
+    {{2, 4, 5, 9, UNKNOWN, false, false}, {KAFKA_START_GAP, 5, 4, 1}},
+    /* made anew */
+    {{10, 3, 5, 9, 7, false, false}, {KAFKA_START_AGAIN, 5, 5, 0}},
+    {{7, 3, 5, 9, 7, true, false}, {KAFKA_START_AGAIN, 5, 5, 0}},
+    {{UNKNOWN - 1, 0, 0, 9, UNKNOWN, false, false}, {KAFKA_START_AGAIN, 0, 0, 0}},
 };
 
 START_TEST(a_partition_starts_where_neither_a_gap_nor_a_double_goes_unsaid) {
-    struct kafka_start start = kafka_start_choose(starts[_i].next, starts[_i].low, starts[_i].high);
+    struct kafka_start start = kafka_start_choose(&starts[_i].facts);
 
     ck_assert_int_eq(start.kind, starts[_i].start.kind);
     ck_assert_uint_eq(start.offset, starts[_i].start.offset);
+    ck_assert_uint_eq(start.live_from, starts[_i].start.live_from);
     ck_assert_uint_eq(start.lost, starts[_i].start.lost);
+}
+END_TEST
+
+START_TEST(history_that_fits_or_of_which_too_little_is_known_is_kept_whole) {
+    struct history_share shares[] = {{100, 1000, 10}, {50, 0, 0}};
+
+    ck_assert_uint_eq(history_refill_cap(shares, 2, 15000, 1000), UINT64_MAX);
+    ck_assert_uint_eq(history_refill_cap(shares, 2, 0, 1001), UINT64_MAX);
+    ck_assert_uint_eq(history_refill_cap(shares, 0, 0, 0), UINT64_MAX);
+    ck_assert_uint_eq(history_refill_keep(&shares[0], UINT64_MAX, 100), 100);
+}
+END_TEST
+
+START_TEST(of_history_too_large_for_the_ring_the_loudest_give_way) {
+    /* 100 records of 100 bytes, 50 of 1000; those of the third are taken for average ones, 550 bytes */
+    struct history_share shares[] = {{100, 1000, 10}, {50, 10000, 10}, {100, 0, 0}};
+
+    ck_assert_uint_eq(history_refill_cap(shares, 2, 60000, 1000), UINT64_MAX);
+    ck_assert_uint_eq(history_refill_cap(shares, 2, 30000, 1000), 20000);
+    ck_assert_uint_eq(history_refill_keep(&shares[0], 20000, 550), 100);
+    ck_assert_uint_eq(history_refill_keep(&shares[1], 20000, 550), 20);
+    ck_assert_uint_eq(history_refill_cap(shares, 3, 115000, 1000), UINT64_MAX);
+    ck_assert_uint_eq(history_refill_cap(shares, 3, 112000, 1000), 52000);
+    ck_assert_uint_eq(history_refill_keep(&shares[2], 52000, 550), 94);
+    ck_assert_uint_eq(history_refill_cap(shares, 3, 15000, 1000), 5000);
+    ck_assert_uint_eq(history_refill_keep(&shares[0], 5000, 550), 50);
+    ck_assert_uint_eq(history_refill_cap(shares, 3, 0, 1000), 0);
+    ck_assert_uint_eq(history_refill_keep(&shares[0], 0, 550), 0);
+    shares[0].remaining = UINT64_MAX;
+    ck_assert_uint_eq(history_refill_cap(shares, 2, 100000, 1000), 50000);
 }
 END_TEST
 
@@ -172,6 +220,8 @@ int main(void) {
     tcase_add_test(tests, the_check_finds_what_only_a_client_notices);
     tcase_add_loop_test(tests, a_partition_starts_where_neither_a_gap_nor_a_double_goes_unsaid, 0,
                         (int)ARRAY_LENGTH(starts));
+    tcase_add_test(tests, history_that_fits_or_of_which_too_little_is_known_is_kept_whole);
+    tcase_add_test(tests, of_history_too_large_for_the_ring_the_loudest_give_way);
     tcase_add_test(tests, only_another_message_at_the_anchor_proves_a_topic_made_anew);
     suite_add_tcase(suite, tests);
     runner = srunner_create(suite);

@@ -154,13 +154,17 @@ START_TEST(a_pad_in_what_is_redone_is_passed) {
 }
 END_TEST
 
-START_TEST(history_and_records_of_no_partition_move_nothing) {
+START_TEST(history_moves_next_as_events_do_and_records_of_no_partition_move_nothing) {
     start();
-    set_next(0, 50);
+    set_next(0, 7);
     append_kind(RECORD_HISTORY, 0, 7);
     append_kind(RECORD_EVENT, RECORD_NO_PARTITION, 9);
     ring_append_publish(&writer);
-    ck_assert_uint_eq(next_of(0), 50);
+    ck_assert_uint_eq(next_of(0), 8);
+    store_relaxed(&words->indexed, 0);
+    set_next(0, 7);
+    successor();
+    ck_assert_uint_eq(next_of(0), 8);
     append_kind(RECORD_CONTROL, 0, 60);
     ring_append_publish(&writer);
     ck_assert_uint_eq(next_of(0), 61);
@@ -365,7 +369,7 @@ int main(void) {
     tcase_add_test(tests, redoing_twice_or_from_the_middle_ends_the_same);
     tcase_add_test(tests, offsets_that_went_back_stay_back_after_a_redo);
     tcase_add_test(tests, a_pad_in_what_is_redone_is_passed);
-    tcase_add_test(tests, history_and_records_of_no_partition_move_nothing);
+    tcase_add_test(tests, history_moves_next_as_events_do_and_records_of_no_partition_move_nothing);
     tcase_add_test(tests, killed_between_a_head_and_published_the_old_head_counts);
     tcase_add_test(tests, a_ring_without_a_head_for_published_is_damaged);
     tcase_add_loop_test(tests, words_that_contradict_each_other_are_refused, 0,

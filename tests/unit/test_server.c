@@ -287,6 +287,7 @@ START_TEST(kafka_positions_are_told_per_partition_and_keep_every_digit) {
     struct position *first = add_position("price.updates", 0);
     store_relaxed(&first->next, INT64_MAX - 1);
     store_relaxed(&first->live_from, (1ull << 53) + 1);
+    store_relaxed(&first->whole_from, 0);
     store_relaxed(&first->high_watermark, INT64_MAX);
     store_relaxed(&first->errors, 1000000000000000);
     store_relaxed(&first->gaps, 2);
@@ -304,12 +305,15 @@ START_TEST(kafka_positions_are_told_per_partition_and_keep_every_digit) {
         response.body,
         "{\"kafka\":true,\"caughtUp\":false,\"paced\":true,\"partitions\":["
         "{\"topic\":\"price.updates\",\"partition\":0,\"position\":9223372036854775806,"
-        "\"liveFrom\":9007199254740993,\"highWatermark\":9223372036854775807,\"lag\":1,"
+        "\"liveFrom\":9007199254740993,\"wholeFrom\":0,\"highWatermark\":9223372036854775807,"
+        "\"lag\":1,"
         "\"errors\":1000000000000000,\"gaps\":2,\"restarts\":1,\"state\":\"assigned\"},"
         "{\"topic\":\"order.updates\",\"partition\":11,\"position\":null,\"liveFrom\":null,"
+        "\"wholeFrom\":null,"
         "\"highWatermark\":0,\"lag\":null,\"errors\":0,\"gaps\":0,\"restarts\":0,\"state\":"
         "\"idle\"},"
         "{\"topic\":\"order.updates\",\"partition\":12,\"position\":10,\"liveFrom\":null,"
+        "\"wholeFrom\":null,"
         "\"highWatermark\":9,\"lag\":0,\"errors\":0,\"gaps\":0,\"restarts\":0,\"state\":\"gone\"}]"
         "}");
     http_response_done(&response);
