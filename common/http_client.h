@@ -7,7 +7,7 @@
 
 #include "common/base.h"
 
-#define HTTP_CLIENT_CONNECTIONS  8
+#define HTTP_CLIENT_CONNECTIONS  32
 #define HTTP_CLIENT_QUEUE        4096 /* calls that wait for a connection */
 #define HTTP_CLIENT_ANSWER_BYTES 65536
 

@@ -4,22 +4,23 @@
 #include <stdlib.h>
 
 const struct middleware_handshake_row middleware_handshake_table[] = {
-    {{"capacity", "503", STAT_REFUSED_FULL}, middleware_capacity},
-    {{"handshakes", "503", STAT_REFUSED_RATE}, middleware_handshakes},
-    {{"address", "400, 403", STAT_REFUSED_ADDRESS}, middleware_address},
-    {{"origin", "403", STAT_REFUSED_ORIGIN}, middleware_origin},
-    {{"connections", "429", STAT_REFUSED_PER_ADDRESS}, middleware_connections},
-    {{NULL, NULL, STAT_COUNT}, NULL},
+    {{"capacity", "503", STAT_REFUSED_FULL, NULL}, middleware_capacity},
+    {{"handshakes", "503", STAT_REFUSED_RATE, NULL}, middleware_handshakes},
+    {{"address", "400, 403", STAT_REFUSED_ADDRESS, NULL}, middleware_address},
+    {{"origin", "403", STAT_REFUSED_ORIGIN, NULL}, middleware_origin},
+    {{"connections", "429", STAT_REFUSED_PER_ADDRESS, NULL}, middleware_connections},
+    {{"token", "401, 503", STAT_REFUSED_TOKEN, "AUTH_SERVICE_TIMEOUT"}, middleware_token},
+    {{NULL, NULL, STAT_COUNT, NULL}, NULL},
 };
 
 const struct middleware_identity_row middleware_identity_table[] = {
-    {{"user", "RATE_LIMIT_EXCEEDED, 1008", STAT_REFUSED_PER_USER}, middleware_user},
-    {{NULL, NULL, STAT_COUNT}, NULL},
+    {{"user", "RATE_LIMIT_EXCEEDED, 1008", STAT_REFUSED_PER_USER, NULL}, middleware_user},
+    {{NULL, NULL, STAT_COUNT, NULL}, NULL},
 };
 
 const struct middleware_message_row middleware_message_table[] = {
-    {{"messages", "RATE_LIMIT_EXCEEDED, 1008", STAT_MESSAGES_LIMITED}, middleware_messages},
-    {{NULL, NULL, STAT_COUNT}, NULL},
+    {{"messages", "RATE_LIMIT_EXCEEDED, 1008", STAT_MESSAGES_LIMITED, NULL}, middleware_messages},
+    {{NULL, NULL, STAT_COUNT, NULL}, NULL},
 };
 
 static const struct middleware nothing_configured;
@@ -99,20 +100,22 @@ bool middleware_trusts(const struct worker *worker, const struct sockaddr *peer)
            address_list_has(rules_of(worker)->trusted, &address);
 }
 
-bool middleware_handshake(struct worker *worker, struct conn *conn, const struct sockaddr *peer,
-                          const struct http_request *request, struct middleware_refusal *refusal) {
-    struct middleware_handshake handshake = {
-        .worker = worker, .conn = conn, .rules = rules_of(worker), .request = request};
+enum middleware_verdict middleware_handshake(struct worker *worker, struct conn *conn,
+                                             const struct sockaddr *peer,
+                                             struct middleware_handshake *handshake,
+                                             struct middleware_refusal *refusal) {
+    enum middleware_verdict verdict = MIDDLEWARE_ALLOW;
 
-    middleware_client(worker, peer, request, &handshake.client);
+    handshake->worker = worker;
+    handshake->conn = conn;
+    handshake->rules = rules_of(worker);
+    middleware_client(worker, peer, handshake->request, &handshake->client);
     for (const struct middleware_handshake_row *row = middleware_handshake_table;
-         row->check != NULL; row++) {
-        if (!row->check(&handshake, refusal)) {
-            stats_add(worker->stats, row->label.refused, 1);
-            return false;
-        }
+         row->check != NULL && verdict == MIDDLEWARE_ALLOW; row++) {
+        verdict = row->check(handshake, refusal);
+        stats_add(worker->stats, row->label.refused, verdict == MIDDLEWARE_REFUSE);
     }
-    return true;
+    return verdict;
 }
 
 int middleware_attach(const struct worker *worker, struct middleware *middleware) {

@@ -9,7 +9,9 @@
 #ifndef MOONX_GATEWAY_ACCESS_MIDDLEWARE_H
 #define MOONX_GATEWAY_ACCESS_MIDDLEWARE_H
 
+#include "common/code_table.h"
 #include "gateway/access/address_client.h"
+#include "gateway/access/auth_service.h"
 #include "gateway/access/limit.h"
 #include "gateway/access/origin.h"
 #include "gateway/worker.h"
@@ -27,12 +29,23 @@ struct middleware_handshake {
     const struct middleware *rules;
     const struct http_request *request;
     struct address_client client;
+    bool identified;           /* a good token has come along: */
+    struct identity *identity; /* whose it is */
+    struct span token;         /* in the request: what MIDDLEWARE_LATER is about */
+};
+
+enum middleware_verdict {
+    MIDDLEWARE_REFUSE,
+    MIDDLEWARE_ALLOW,
+    MIDDLEWARE_LATER, /* middleware_ask() finds out; only the last row of a chain may say so: the request goes */
 };
 
 struct middleware_refusal {
     unsigned status;
     const char *reason;     /* static; for the client */
     unsigned retry_after_s; /* 0: no such header */
+    bool token;             /* refused for its token: a 401 that says `code` */
+    enum error_code code;
 };
 
 /* What /debug/handlers tells about a check. */
@@ -40,12 +53,15 @@ struct middleware_label {
     const char *name;
     const char *refuses; /* the HTTP statuses, error codes or close codes that it may refuse with */
     enum stat_id refused;
+    const char *
+        deadline; /* of one that may take a while: the option that bounds it; NULL: it answers at once */
 };
 
 struct middleware_handshake_row {
     struct middleware_label label;
-    /* False: *refusal says how. */
-    bool (*check)(const struct middleware_handshake *handshake, struct middleware_refusal *refusal);
+    /* MIDDLEWARE_REFUSE: *refusal says how. */
+    enum middleware_verdict (*check)(struct middleware_handshake *handshake,
+                                     struct middleware_refusal *refusal);
 };
 
 struct middleware_message {
@@ -84,10 +100,18 @@ void middleware_client(const struct worker *worker, const struct sockaddr *peer,
 /* Whether that peer is one of TRUSTED_PROXIES. */
 bool middleware_trusts(const struct worker *worker, const struct sockaddr *peer);
 
-/* True: the client may have its handshake. Otherwise *refusal. */
-bool middleware_handshake(struct worker *worker, struct conn *conn, const struct sockaddr *peer,
-                          const struct http_request *request,
-                          struct middleware_refusal *refusal) MUST_CHECK;
+/* Whether the client may have its handshake; *handshake comes with the request and room for an identity, the rest of it
+ * is filled. MIDDLEWARE_REFUSE: *refusal. */
+enum middleware_verdict middleware_handshake(struct worker *worker, struct conn *conn,
+                                             const struct sockaddr *peer,
+                                             struct middleware_handshake *handshake,
+                                             struct middleware_refusal *refusal) MUST_CHECK;
+/* After MIDDLEWARE_LATER: begins to find out. `answer` is called once from the loop, before the deadline of the check has
+ * long passed. As auth_service_ask(). */
+int middleware_ask(const struct middleware_handshake *handshake, auth_answer *answer,
+                   void *context) MUST_CHECK;
+/* How a handshake is refused for its token: 401, or 503 when nobody can judge it at the moment. */
+struct middleware_refusal middleware_token_refusal(enum error_code code);
 
 /* Once the worker has its heritage: the host's table of limits, which limits need. -EPROTO without one. */
 int middleware_attach(const struct worker *worker, struct middleware *middleware) MUST_CHECK;
@@ -102,16 +126,10 @@ bool middleware_message(struct worker *worker, struct conn *conn, const char *ty
                         const char *ref) MUST_CHECK;
 
 /* The checks. */
-bool middleware_capacity(const struct middleware_handshake *handshake,
-                         struct middleware_refusal *refusal);
-bool middleware_address(const struct middleware_handshake *handshake,
-                        struct middleware_refusal *refusal);
-bool middleware_origin(const struct middleware_handshake *handshake,
-                       struct middleware_refusal *refusal);
-bool middleware_handshakes(const struct middleware_handshake *handshake,
-                           struct middleware_refusal *refusal);
-bool middleware_connections(const struct middleware_handshake *handshake,
-                            struct middleware_refusal *refusal);
+typedef enum middleware_verdict middleware_handshake_check(struct middleware_handshake *handshake,
+                                                           struct middleware_refusal *refusal);
+middleware_handshake_check middleware_capacity, middleware_handshakes, middleware_address,
+    middleware_origin, middleware_connections, middleware_token;
 bool middleware_user(struct worker *worker, struct conn *conn, struct span user_id);
 bool middleware_messages(const struct middleware_message *message);
 

@@ -12,15 +12,17 @@ static bool denied(const struct middleware *rules, const struct address_client *
     return !address_list_empty(rules->allow) && !address_list_has(rules->allow, &client->address);
 }
 
-bool middleware_address(const struct middleware_handshake *handshake,
-                        struct middleware_refusal *refusal) {
+enum middleware_verdict middleware_address(struct middleware_handshake *handshake,
+                                           struct middleware_refusal *refusal) {
     if (handshake->client.unreadable) {
-        *refusal = (struct middleware_refusal){400, "The proxy's headers name no client", 0};
-        return false;
+        *refusal = (struct middleware_refusal){
+            .status = 400, .reason = "The proxy's headers name no client", .retry_after_s = 0};
+        return MIDDLEWARE_REFUSE;
     }
     if (denied(handshake->rules, &handshake->client)) {
-        *refusal = (struct middleware_refusal){403, "This address is not allowed", 0};
-        return false;
+        *refusal = (struct middleware_refusal){
+            .status = 403, .reason = "This address is not allowed", .retry_after_s = 0};
+        return MIDDLEWARE_REFUSE;
     }
-    return true;
+    return MIDDLEWARE_ALLOW;
 }

@@ -8,17 +8,19 @@ static bool host_full(const struct worker *worker) {
            (uint64_t)worker->options->ws_max_connections;
 }
 
-bool middleware_capacity(const struct middleware_handshake *handshake,
-                         struct middleware_refusal *refusal) {
+enum middleware_verdict middleware_capacity(struct middleware_handshake *handshake,
+                                            struct middleware_refusal *refusal) {
     const struct worker *worker = handshake->worker;
 
     if (worker->draining || load_relaxed(&worker->view.host->draining) != 0) {
-        *refusal = (struct middleware_refusal){503, "The server is draining", RETRY_AFTER_S};
-        return false;
+        *refusal = (struct middleware_refusal){
+            .status = 503, .reason = "The server is draining", .retry_after_s = RETRY_AFTER_S};
+        return MIDDLEWARE_REFUSE;
     }
     if (host_full(worker)) {
-        *refusal = (struct middleware_refusal){503, "The host is full", RETRY_AFTER_S};
-        return false;
+        *refusal = (struct middleware_refusal){
+            .status = 503, .reason = "The host is full", .retry_after_s = RETRY_AFTER_S};
+        return MIDDLEWARE_REFUSE;
     }
-    return true;
+    return MIDDLEWARE_ALLOW;
 }

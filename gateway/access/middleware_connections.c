@@ -3,21 +3,23 @@
 #include "gateway/access/middleware.h"
 #include "gateway/connection/conn_table.h"
 
-bool middleware_connections(const struct middleware_handshake *handshake,
-                            struct middleware_refusal *refusal) {
+enum middleware_verdict middleware_connections(struct middleware_handshake *handshake,
+                                               struct middleware_refusal *refusal) {
     const struct limit *limit = handshake->rules->limit;
     uint32_t index = 0;
 
     if (limit == NULL || limit->per_address == 0 || !handshake->client.known) {
-        return true;
+        return MIDDLEWARE_ALLOW;
     }
     if (!limit_enter_address(limit, &handshake->client.address, &index)) {
         *refusal =
-            (struct middleware_refusal){429, "This address has too many connections already", 0};
-        return false;
+            (struct middleware_refusal){.status = 429,
+                                        .reason = "This address has too many connections already",
+                                        .retry_after_s = 0};
+        return MIDDLEWARE_REFUSE;
     }
     handshake->conn->limit_address = index & 0xffffffu;
-    return true;
+    return MIDDLEWARE_ALLOW;
 }
 
 static struct limit *limit_of(const struct worker *worker) {

@@ -2,14 +2,15 @@
  * is sent away costs little. */
 #include "gateway/access/middleware.h"
 
-bool middleware_handshakes(const struct middleware_handshake *handshake,
-                           struct middleware_refusal *refusal) {
+enum middleware_verdict middleware_handshakes(struct middleware_handshake *handshake,
+                                              struct middleware_refusal *refusal) {
     const struct limit *limit = handshake->rules->limit;
     unsigned wait_s = limit != NULL ? limit_handshake(limit) : 0;
 
     if (wait_s > 0) {
-        *refusal = (struct middleware_refusal){503, "Too many connect at the moment", wait_s};
-        return false;
+        *refusal = (struct middleware_refusal){
+            .status = 503, .reason = "Too many connect at the moment", .retry_after_s = wait_s};
+        return MIDDLEWARE_REFUSE;
     }
-    return true;
+    return MIDDLEWARE_ALLOW;
 }

@@ -31,6 +31,10 @@ int conn_poll_wait_readable(struct worker *worker, struct conn *conn) {
     return control(worker, EPOLL_CTL_MOD, conn, EPOLLIN | EPOLLRDHUP);
 }
 
+int conn_poll_wait_end(struct worker *worker, struct conn *conn) {
+    return control(worker, EPOLL_CTL_MOD, conn, EPOLLRDHUP);
+}
+
 int conn_poll_mute(struct worker *worker, struct conn *conn) {
     return control(worker, EPOLL_CTL_MOD, conn, 0);
 }
@@ -44,6 +48,7 @@ static void (*const on_readable[CONN_STATE_COUNT])(struct worker *, struct conn 
     [CONN_FREE] = nothing,
     [CONN_PROXY] = conn_proxy_readable,
     [CONN_HEAD] = conn_head_readable,
+    [CONN_JUDGING] = conn_kill, /* polled for its end alone */
     [CONN_PENDING] = conn_readable,
     [CONN_LIVE] = conn_readable,
     [CONN_CLOSING] = conn_readable,

@@ -16,6 +16,8 @@ int conn_poll_add(struct worker *worker, struct conn *conn) MUST_CHECK;
 /* The socket is full: only waits for room (and the peer's end); reading stops meanwhile. */
 int conn_poll_wait_writable(struct worker *worker, struct conn *conn) MUST_CHECK;
 int conn_poll_wait_readable(struct worker *worker, struct conn *conn) MUST_CHECK;
+/* Only when the peer ends its side. */
+int conn_poll_wait_end(struct worker *worker, struct conn *conn) MUST_CHECK;
 /* Nothing but errors: the peer has ended its side while an answer is still going out. */
 int conn_poll_mute(struct worker *worker, struct conn *conn) MUST_CHECK;
 

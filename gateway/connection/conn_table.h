@@ -4,7 +4,10 @@
  *   state      on which lists, by which timer it ends            legal next states
  *   FREE       none                                               PROXY, HEAD
  *   PROXY      wheel: 10 s after accept, absolute                 HEAD, DEAD
- *   HEAD       wheel: 10 s after accept, absolute                 PENDING, REPLYING, DEAD
+ *   HEAD       wheel: 10 s after accept, absolute                 JUDGING, PENDING, REPLYING,
+ *                                                                 DEAD
+ *   JUDGING    wheel: a check's deadline; the handshake waits for PENDING, REPLYING, DEAD
+ *              its verdict (conn_judge.h), only its end is polled
  *   PENDING    wheel: AUTH_TIMEOUT, ping and pong                 LIVE, CLOSING, DEAD
  *   LIVE       wheel: token expiry, ping and pong, the end of a   CLOSING, DEAD
  *              message begun; user's list, rooms' listeners
@@ -30,6 +33,7 @@ enum conn_state {
     CONN_FREE,
     CONN_PROXY,
     CONN_HEAD,
+    CONN_JUDGING,
     CONN_PENDING,
     CONN_LIVE,
     CONN_CLOSING,

@@ -37,6 +37,10 @@ static void add_check(struct json_body *body, cJSON *chain, const struct host_vi
     json_body_text(body, check, "refuses", label->refuses);
     json_body_text(body, check, "counter", stats_info[label->refused].name);
     json_body_count(body, check, "refused", host_view_sum(view, label->refused));
+    json_body_bool(body, check, "asynchronous", label->deadline != NULL);
+    if (label->deadline != NULL) {
+        json_body_text(body, check, "deadline", label->deadline);
+    }
 }
 
 static void add_messages(struct json_body *body) {

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, before, describe, test } from 'node:test';
-import { connectClient, startGateway, until } from './harness.mjs';
+import { connect } from 'node:net';
+import { connectClient, startGateway, until, within } from './harness.mjs';
 
 const ENDPOINT = '/api/v1/auth/verify';
 const TIMEOUT_MS = 600;
@@ -23,6 +24,8 @@ const behaviours = {
         response.once('close', () => clearInterval(drip));
     },
     inactive: (request, response) => response.end('{"user":{"id":"ian","isActive":false}}'),
+    late: (request, response) => setTimeout(() => response.writeHead(401).end(), 400),
+    steady: (request, response, token) => setTimeout(() => response.end(JSON.stringify({ user: { id: token.split('-')[1] } })), 5),
     strange: (request, response) => response.end('{"user":{"id":"a b"}}'),
 };
 
@@ -43,7 +46,7 @@ async function startService() {
                 return response.writeHead(503).end();
             const behaviour = behaviours[token.split('-')[0]];
             if (behaviour)
-                return behaviour(request, response);
+                return behaviour(request, response, token);
             response.setHeader('Content-Type', 'application/json');
             response.end(JSON.stringify({ user: { id: token.split('-')[1], email: 'u@example.org', roles: ['trader'], isActive: true } }));
         });
@@ -135,6 +138,73 @@ describe('answers', () => {
         assert.equal(client.all('auth_required').length, 0);
         await client.close();
     });
+});
+
+// The first answer to a handshake with this token, as text; `more` is sent right behind it.
+function handshake(token, more = '') {
+    return within('an answer', 10_000, new Promise((resolve, reject) => {
+        const socket = connect(gateway.port, '127.0.0.1', () => socket.write('GET /ws HTTP/1.1\r\nHost: localhost\r\n'
+            + 'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
+            + `Authorization: Bearer ${token}\r\n\r\n${more}`, 'latin1'));
+        let text = '';
+        socket.setEncoding('utf8').on('error', reject).on('end', () => resolve(text)).on('data', piece => {
+            text += piece;
+            if (text.includes(more === '' ? 'HTTP/1.1 101' : '"pong"'))
+                socket.destroy(resolve(text));
+        });
+    }));
+}
+const upgradesSoFar = () => gateway.metric('upgrades_total');
+
+describe('a handshake that only the service can judge gets its answer instead of the 101', () => {
+    for (const [kind, status, body] of [['refused', 401, 'INVALID_TOKEN'], ['inactive', 401, 'USER_INACTIVE'], ['strange', 401, 'INVALID_USER_ID'],
+        ['broken', 503, ''], ['garbage', 503, ''], ['hang', 503, ''], ['slow', 503, ''], ['huge', 503, ''], ['cut', 503, '']]) {
+        test(`${kind}: ${status}`, async () => {
+            await recovered();
+            const before = await upgradesSoFar();
+            const answer = await handshake(fresh(kind));
+            assert.match(answer, new RegExp(`^HTTP/1\\.1 ${status} `));
+            assert.match(answer, new RegExp(status === 503 ? '\r\nRetry-After: 1\r\n' : `WWW-Authenticate: Bearer.*\r\n[^]*"${body}"`));
+            assert.equal(await upgradesSoFar(), before, 'no WebSocket was opened');
+        });
+    }
+
+    test('good: the 101, and what the client has sent meanwhile is heard then', async () => {
+        const ping = '\x81\x8f\0\0\0\0{"type":"ping"}';
+        const answer = await handshake(good('olga'), ping);
+        assert.match(answer, /^HTTP\/1\.1 101 [^]*auth_success[^]*auto_subscribed[^]*"pong"/);
+    });
+
+    test('a client that has gone meanwhile harms nobody, and waits for nothing', async () => {
+        await recovered();
+        const { workers } = gateway.pids();
+        const sockets = await Promise.all(Array.from({ length: 20 }, () => new Promise(resolve => {
+            const socket = connect(gateway.port, '127.0.0.1', () => socket.write('GET /ws HTTP/1.1\r\nHost: localhost\r\n'
+                + 'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
+                + `Authorization: Bearer ${fresh('late')}\r\n\r\n`, () => resolve(socket)));
+        })));
+        await until('they are being judged', async () => (await gateway.health()).metrics.pendingAuthentications === 20);
+        sockets.forEach((socket, i) => (i % 2 ? socket.resetAndDestroy() : socket.end()));
+        await until('they are forgotten', async () => (await gateway.health()).metrics.pendingAuthentications === 0);
+        assert.equal(await tries(good('pia')), 'auth_success');
+        assert.deepEqual(gateway.pids().workers, workers);
+    });
+
+    test('a thousand at once while the service takes its time: everybody is let in, or told to come again', async () => {
+        await recovered();
+        const answers = await Promise.all(Array.from({ length: 1_000 }, () => handshake(good('quin').replace('good', 'steady'))));
+        const count = start => answers.filter(answer => answer.startsWith(`HTTP/1.1 ${start}`)).length;
+        assert.equal(count(101) + count(503), 1_000, 'nobody is wrongly refused');
+        assert.ok(count(101) > 900, `${count(101)} let in`);
+        assert.equal(await tries(good('rose')), 'auth_success');
+    });
+});
+
+test('the chain says that this check may take a while', async () => {
+    const { chains } = await (await gateway.get('/debug/handlers')).json();
+    assert.deepEqual(chains.handshake.filter(({ asynchronous }) => asynchronous).map(({ name, deadline }) => [name, deadline]),
+        [['token', 'AUTH_SERVICE_TIMEOUT']]);
+    assert.equal(chains.handshake.at(-1).name, 'token');
 });
 
 for (const kind of ['broken', 'garbage', 'nobody', 'doubled', 'huge', 'hang', 'cut', 'slow']) {

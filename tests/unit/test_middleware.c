@@ -71,10 +71,11 @@ static unsigned handshake(struct conn *by, const char *from, const char *headers
     snprintf(head, sizeof(head), "GET /ws HTTP/1.1\r\nHost: x\r\n%s\r\n", headers);
     ck_assert_int_eq(head_gate_new(&gate), 0);
     ck_assert_int_eq(head_gate_feed(gate, head, strlen(head), &consumed), HEAD_DONE);
-    bool passed = middleware_handshake(&worker, by, (struct sockaddr *)&peer,
-                                       head_gate_request(gate), refusal);
+    struct middleware_handshake handshake = {.request = head_gate_request(gate)};
+    enum middleware_verdict verdict =
+        middleware_handshake(&worker, by, (struct sockaddr *)&peer, &handshake, refusal);
     head_gate_free(gate);
-    return passed ? 101 : refusal->status;
+    return verdict == MIDDLEWARE_ALLOW ? 101 : refusal->status;
 }
 
 static unsigned status_of(const char *from, const char *headers) {

@@ -345,7 +345,7 @@ START_TEST(the_chains_of_checks_and_the_messages_are_told_in_their_order) {
     stats_set(&fixture.view.workers[1]->stats, STAT_REFUSED_ORIGIN, 3);
     cJSON *json = fixture_json(&fixture, "GET /debug/handlers", 200);
     static const char *const handshake[] = {"capacity", "handshakes", "address", "origin",
-                                            "connections"};
+                                            "connections", "token"};
     for (size_t i = 0; i < ARRAY_LENGTH(handshake); i++) {
         char path[64];
         snprintf(path, sizeof(path), "chains.handshake.%zu.name", i);
@@ -356,6 +356,9 @@ START_TEST(the_chains_of_checks_and_the_messages_are_told_in_their_order) {
     fixture_check_text(json, "chains.handshake.3.refuses", "403");
     fixture_check_text(json, "chains.handshake.3.counter", "moonx_refused_origin_total");
     fixture_check_number(json, "chains.handshake.3.refused", 5);
+    fixture_check_bool(json, "chains.handshake.3.asynchronous", false);
+    fixture_check_bool(json, "chains.handshake.5.asynchronous", true);
+    fixture_check_text(json, "chains.handshake.5.deadline", "AUTH_SERVICE_TIMEOUT");
     fixture_check_text(json, "chains.identity.0.name", "user");
     fixture_check_text(json, "chains.message.0.name", "messages");
     fixture_check_number(json, "chains.message.0.refused", 0);
