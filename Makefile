@@ -97,7 +97,7 @@ $(UPLOT_FILES) &: gateway/console/package-lock.json
 	$(Q)touch $(UPLOT_FILES)
 
 # /docs and its machine-readable twins: names from the code's tables, words from gateway/docs/protocol.mjs.
-DOCS := docs.html asyncapi.json openapi.json templates.mjs
+DOCS := docs.html asyncapi.json openapi.json templates.mjs moonx-protocol.7
 $(DOCS:%=$(OUT)/gen/%) &: $(OUT)/gen/tables $(wildcard gateway/docs/*.mjs)
 	$(call say,DOCS,$(@D))
 	$(Q)$(OUT)/gen/tables >$(OUT)/gen/tables.json
@@ -207,7 +207,7 @@ build/fuzz/fuzz_%: $(OUT)/obj/tests/fuzz/fuzz_%.o $(BROWSER) $(ARCHIVE)
 RUN_PACKAGES  := gcc libc6-dev libevent-dev libwslay-dev librdkafka-dev libcjson-dev libssl-dev \
                  zlib1g-dev uthash-dev node-llhttp liburing-dev kcat \
                  $(if $(shell command -v node 2>/dev/null),,nodejs) $(if $(shell command -v npm 2>/dev/null),,npm)
-TEST_PACKAGES := check libsubunit-dev python3 openssl chromium fonts-dejavu-core \
+TEST_PACKAGES := check libsubunit-dev python3 openssl mandoc chromium fonts-dejavu-core \
                  $(if $(shell command -v java 2>/dev/null),,default-jre-headless) $(if $(shell command -v mvn 2>/dev/null),,maven)
 
 # $(1): Debian packages; installs those that are missing and says so.
@@ -250,8 +250,13 @@ install: ## into DESTDIR/PREFIX
 install: all
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS:%=build/%)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system deploy/moonx-gateway.service
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 man/moonx-gateway.8
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 man/moonx-routes.5 man/moonx-rooms.5 man/moonx-control.5
+	for section in 1 5 7 8; do \
+	    install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$$section $$(ls man/*.$$section $(OUT)/gen/*.$$section 2>/dev/null); \
+	done
+	install -D -m 644 deploy/moonx-gateway.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/moonx-gateway
+	for program in moonx-ingest moonx-client; do \
+	    ln -sf moonx-gateway $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$program; \
+	done
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/moonx-gateway README.md LICENSE CHANGELOG.md deploy/moonx-gateway.env.example deploy/rooms.example
 
 .PHONY: clean help

@@ -104,7 +104,10 @@ static void print_default(const struct option_row *row) {
 /* Nothing of it may be taken for a request or an escape. */
 static void print_text(const char *text) {
     for (const char *at = text; *at != 0; at++) {
-        if (*at == '\\') {
+        if (at > text && *at == ' ' && (at[-1] == '.' || at[-1] == '?') && at[1] >= 'A' &&
+            at[1] <= 'Z') {
+            putchar('\n'); /* mdoc wants each sentence on a line of its own */
+        } else if (*at == '\\') {
             fputs("\\e", stdout);
         } else if (*at == '`') {
             fputs("\\(ga", stdout);

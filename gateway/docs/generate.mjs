@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { asyncApi } from './asyncapi.mjs';
 import { html } from './html.mjs';
+import { man } from './man.mjs';
 import { openApi } from './openapi.mjs';
 import * as protocol from './protocol.mjs';
 import { fieldsOf, misfit } from './schema.mjs';
@@ -61,6 +62,7 @@ const write = (name, text) => writeFileSync(join(folder, name), text);
 write('asyncapi.json', JSON.stringify(asyncApi(tables, told), null, 1));
 write('openapi.json', JSON.stringify(openApi(tables, told), null, 1));
 write('docs.html', html(tables, told));
+write('moonx-protocol.7', man(tables, told));
 
 // A token and a position are the reader's own.
 const own = { token: '', resume: undefined, channels: undefined };

@@ -24,28 +24,26 @@ function message(prefix, type, entry, envelope) {
 
 const section = (id, title, body) => `<section id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2>\n${body}\n</section>`;
 
-const CONNECTING = `<p>Open a WebSocket to <code>/ws</code>. Every message in either direction is one text frame of JSON:</p>
-${json({ id: 'm-1', type: 'ping', timestamp: 1795273200000, data: {} })}
-<p>From clients only <code>type</code> is mandatory. An answer carries <code>ref</code>, the id of the message that it answers.</p>
-<ol><li>The server says <a href="#server-auth_required">auth_required</a>; the client sends <a href="#client-authenticate">authenticate</a> with its token. A token may come with the handshake instead: <code>Authorization: Bearer</code>, or where the operator allows it a cookie <code>token</code> or <code>?token=</code>.</li>
-<li>The server answers <a href="#server-auth_success">auth_success</a>, then <a href="#server-auto_subscribed">auto_subscribed</a> with the rooms that were joined by themselves, then <a href="#server-subscribed">subscribed</a> for each channel asked for.</li>
-<li>Events come. The server pings now and then; libraries answer by themselves.</li></ol>
-<pre tabindex="0"><code>const socket = new WebSocket('ws://127.0.0.1:3008/ws');
-socket.onmessage = ({ data }) =&gt; {
+/** A chapter's prose. */
+function prose(text) {
+    return text.map((part) => {
+        if (Array.isArray(part)) return `<ol>${part.map((step) => `<li>${inline(step)}</li>`).join('\n')}</ol>`;
+        return typeof part === 'string' ? `<p>${inline(part)}</p>` : json(part);
+    }).join('\n');
+}
+
+const inline = (text) => escape(text)
+    .replace(/`([^`]+)`/g, '<code>$1</code>')
+    .replace(/(?<!<code>[^<]*)\{((?:client|server|event)-(\w+))\}/g, '<a href="#$1">$2</a>');
+
+const EXAMPLE = `<pre tabindex="0"><code>${escape(`const socket = new WebSocket('ws://127.0.0.1:3008/ws');
+socket.onmessage = ({ data }) => {
   const message = JSON.parse(data);
   if (message.type === 'auth_required')
     socket.send(JSON.stringify({ type: 'authenticate', data: { token } }));
   else if (message.type === 'price_update')
     console.log(message.data.token, message.data.price);
-};</code></pre>`;
-
-const ROOMS = `<p>A client names a channel; the server maps it to rooms. <code>prices</code>, <code>trades</code>, <code>system_alerts</code>, <code>user_actions</code> are rooms of the same name. <code>orders</code>, <code>portfolio</code>, <code>user_specific</code> mean the caller's own <code>orders:{userId}</code>, <code>portfolio:{userId}</code>, <code>user:{userId}</code>; <code>notifications</code> means the room of that name and the caller's own. Finer rooms are named whole: <code>prices:{chainId}:{token}</code>, <code>order:{orderId}</code>, <code>chat:{id}</code>, and whatever the operator has added.</p>
-<p>A room's name has 1 to 128 bytes of <code>A-Za-z0-9_.:@|+=~-</code>.</p>`;
-
-const POSITIONS = `<p>Events of one topic-partition come in order, each at most once a connection. A <em>position</em> says how far a client has come: for each topic the last offset by partition number. The server gives one in <code>auto_subscribed</code>, <code>subscribed</code> and <code>pong</code>; each event's id, <code>topic:partition:offset</code>, moves one entry on.</p>
-<p>A client that comes back, to any host, sends its position with <a href="#client-authenticate">authenticate</a> or in <a href="#client-resume">resume</a>. The answer is <a href="#server-resumed">resumed</a>: all that was missed, or a reason why it can't be had, and live events. Events of conflated routes (prices) are not replayed one by one: the newest value of each key comes.</p>`;
-
-const LIMITS = `<p>Messages are counted per user and minute, connections per address and per user, subscriptions per connection; a message has at most 64 KiB unless the operator says otherwise. Who sends too much gets <code>RATE_LIMIT_EXCEEDED</code> with <code>retryAfter</code> in seconds; who goes on and on is closed with 1008. Before the connection is opened a refusal is an HTTP status: 429 for the address's limit, 503 with <code>Retry-After</code> when the host is full.</p>`;
+};`)}</code></pre>`;
 
 function pathArticles(paths, admin) {
     return Object.entries(paths).map(([path, entry]) => {
@@ -56,17 +54,19 @@ function pathArticles(paths, admin) {
     }).join('\n');
 }
 
-export function html(tables, { clientMessages, serverMessages, events, paths, closeCodes }) {
+export function html(tables, { clientMessages, serverMessages, events, paths, closeCodes, chapters }) {
     const admin = new Set(tables.paths.filter((row) => row.admin).map((row) => row.name));
     const envelope = { id: 'm-1' };
+    const chapter = (id) => [id, chapters[id].title, prose(chapters[id].text)];
+    const [connecting, title, text] = chapter('connecting');
     const sections = [
-        ['connecting', 'Connecting', CONNECTING],
+        [connecting, title, text + EXAMPLE],
         ['client', 'Messages from clients', Object.entries(clientMessages).map(([type, entry]) => message('client', type, entry, envelope)).join('\n')],
         ['server', 'Messages from the server', Object.entries(serverMessages).map(([type, entry]) => message('server', type, entry, { ...envelope, timestamp: 1795273200000 })).join('\n')],
         ['events', 'Events', Object.entries(events).map(([type, entry]) => message('event', type, entry, { id: 'topic:0:17', timestamp: 1795273200000 })).join('\n')],
-        ['rooms', 'Channels and rooms', ROOMS],
-        ['positions', 'Order, positions, resume', POSITIONS],
-        ['limits', 'Limits', LIMITS],
+        chapter('rooms'),
+        chapter('positions'),
+        chapter('limits'),
         ['errors', 'Error codes', `<p>In <a href="#server-error">error</a> and <a href="#server-auth_failed">auth_failed</a>. An error never closes the connection by itself.</p>${table(['Code', 'Meaning'], tables.errors.map((row) => [row.name, row.message]))}`],
         ['closes', 'Close codes', table(['Code', 'Meaning', 'What to do'], tables.closes.map((row) => [row.code, row.meaning, closeCodes[row.code]]))],
         ['http', 'HTTP', pathArticles(paths, admin)],

@@ -275,3 +275,42 @@ export const closeCodes = {
     1012: 'Come back; reconnect has said when.',
     1013: 'Come back later, and resume.',
 };
+
+// What is told in prose. `…` is a literal; {client-ping} a link to a message; an array in the array is a numbered list,
+// an object an example.
+export const chapters = {
+    connecting: {
+        title: 'Connecting',
+        text: [
+            'Open a WebSocket to `/ws`. Every message in either direction is one text frame of JSON:',
+            { id: 'm-1', type: 'ping', timestamp: 1795273200000, data: {} },
+            'From clients only `type` is mandatory. An answer carries `ref`, the id of the message that it answers. Fields may be added to a message, never renamed or removed.',
+            [
+                'The server says {server-auth_required}; the client sends {client-authenticate} with its token. A token may come with the handshake instead: `Authorization: Bearer`, or where the operator allows it a cookie `token` or `?token=`.',
+                'The server answers {server-auth_success}, then {server-auto_subscribed} with the rooms that were joined by themselves, then {server-subscribed} for each channel asked for.',
+                'Events come. The server pings now and then; WebSocket libraries answer by themselves.',
+            ],
+        ],
+    },
+    rooms: {
+        title: 'Channels and rooms',
+        text: [
+            'A client names a channel; the server maps it to rooms. `prices`, `trades`, `system_alerts`, `user_actions` are rooms of the same name. `orders`, `portfolio`, `user_specific` mean the caller\'s own `orders:{userId}`, `portfolio:{userId}`, `user:{userId}`; `notifications` means the room of that name and the caller\'s own `notifications:{userId}`. Finer rooms are named whole: `prices:{chainId}:{token}`, `order:{orderId}`, `chat:{id}`, and whatever the operator has added.',
+            'A room\'s name has 1 to 128 bytes of `A-Za-z0-9_.:@|+=~-`. Who may join and who may publish is the operator\'s table, moonx-rooms(5).',
+        ],
+    },
+    positions: {
+        title: 'Order, positions, resume',
+        text: [
+            'Events of one topic-partition come in order, each at most once a connection; between topics nothing is promised. A position says how far a client has come: for each topic the last offset by partition number, -1 where there is none yet. The server gives one in `auto_subscribed`, `subscribed` and `pong`: everything up to there has been sent before that message. Each event\'s id, `topic:partition:offset`, moves one entry on.',
+            'A client that comes back, to any host, sends its position with {client-authenticate} or in {client-resume}. The answer is {server-resumed}: exactly what was missed, in order, then live events; or a reason why it can\'t be had, and live events. Events of conflated routes (prices) are not replayed one by one: the newest value of each key comes, marked `"snapshot":true`.',
+            'A client that reads slowly is caught up when it reads again. It is closed with 1013 when it makes no progress, or when more has been written meanwhile than the server keeps; it may come back and resume.',
+        ],
+    },
+    limits: {
+        title: 'Limits',
+        text: [
+            'Messages are counted per user and minute, connections per address and per user, subscriptions per connection; a message has at most 64 KiB unless the operator says otherwise. Who sends too much gets `RATE_LIMIT_EXCEEDED` with `retryAfter` in seconds; who goes on and on is closed with 1008. Before the connection is opened a refusal is an HTTP status: 429 for the address\'s limit, 503 with `Retry-After` when the host is full.',
+        ],
+    },
+};

@@ -5,7 +5,7 @@ import SwaggerParser from '@apidevtools/swagger-parser';
 import Ajv from 'ajv';
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -114,4 +114,46 @@ test('a message, a path or a close code without words fails the build with the l
         assert.equal(status, 1);
         assert.match(stderr, told);
     }
+});
+
+const complete = (program, ...words) => {
+    const line = ['moonx', ...words];
+    const script = `shopt -s progcomp; compopt() { :; }; . deploy/moonx-gateway.bash-completion
+        COMP_WORDS=(${line.map(word => `'${word}'`).join(' ')}); _moonx build/${program} '${words.at(-1)}' '${words.at(-2) ?? ''}'; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const { status, stdout, stderr } = spawnSync('bash', ['-c', script], { cwd: root, encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+    return stdout.split('\n').filter(Boolean);
+};
+
+test('bash completes flags, an option\'s words and files', () => {
+    assert.deepEqual(complete('moonx-gateway', '--worker'), ['--worker-user', '--workers']);
+    assert.deepEqual(complete('moonx-gateway', '--log-level', ''), ['error', 'warn', 'info', 'debug']);
+    assert.deepEqual(complete('moonx-gateway', '--log-level', 'w'), ['warn']);
+    assert.deepEqual(complete('moonx-gateway', '--port', ''), []);
+    assert.deepEqual(complete('moonx-gateway', 'to'), ['token']);
+    assert.deepEqual(complete('moonx-client', '--subs'), ['--subscribe']);
+    assert.deepEqual(complete('moonx-gateway', '--routes', 'deploy/moonx-gateway.serv'), ['deploy/moonx-gateway.service']);
+});
+
+const page = name => readFileSync(join(root, 'man', name), 'utf8').replaceAll('\\-', '-');
+const flagsOf = program => new Set(spawnSync(join(root, 'build', program), ['--help'], { encoding: 'utf8' }).stdout.match(/(?<=^ +(?:.*, )?|\[| )--[a-z][a-z0-9-]*/gm));
+
+test('each manual page has what its program or table knows', () => {
+    for (const [program, manual] of [['moonx-gateway', 'moonx-gateway.8'], ['moonx-ingest', 'moonx-ingest.8'], ['moonx-client', 'moonx-client.1']]) {
+        for (const flag of flagsOf(program))
+            assert.ok(page(manual).includes(` -${flag.slice(2)}`) || page(manual).includes(flag), `${manual}: ${flag}`);
+    }
+    const keywords = [...readFileSync(join(root, 'ingest/route_parse.c'), 'utf8').matchAll(/\{"(\w+)", parse_\w+/g)].map(([, word]) => word);
+    assert.ok(keywords.includes('conflate'));
+    for (const keyword of keywords)
+        assert.match(page('moonx-routes.5'), new RegExp(`\\b${keyword}\\b`), `moonx-routes(5): ${keyword}`);
+    for (const rule of ['user', 'owner', 'role:', 'claim:', 'ask', 'none'])
+        assert.ok(page('moonx-rooms.5').includes(rule), `moonx-rooms(5): ${rule}`);
+});
+
+test('mandoc finds nothing to warn of in any manual page', () => {
+    const pages = readdirSync(join(root, 'man')).filter(name => /\.[1-8]$/.test(name)).map(name => join('man', name));
+    assert.ok(pages.length >= 6, pages.join(' '));
+    const { stdout } = spawnSync('mandoc', ['-T', 'lint', '-W', 'warning', ...pages, 'build/release/gen/moonx-protocol.7'], { cwd: root, encoding: 'utf8' });
+    assert.equal(stdout, '');
 });
