@@ -25,7 +25,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-pr
 CPPFLAGS := -D_GNU_SOURCE -I. -isystem /usr/share/include
 CFLAGS   := -std=c11 -g -O2 -fno-omit-frame-pointer -fstack-protector-strong -fPIE $(WARNINGS)
 LDFLAGS  := -pie -Wl,-z,relro,-z,now
-LDLIBS   := -lrdkafka -levent_openssl -levent -lwslay -lcjson -luring -lssl -lcrypto -lz -lpthread -lm
+LDLIBS   := -lrdkafka -levent_openssl -levent -lhiredis -lwslay -lcjson -luring -lssl -lcrypto -lz -lpthread -lm
 
 ifeq ($(VARIANT),release)
 CPPFLAGS += -D_FORTIFY_SOURCE=2
@@ -205,9 +205,9 @@ build/fuzz/fuzz_%: $(OUT)/obj/tests/fuzz/fuzz_%.o $(BROWSER) $(ARCHIVE)
 # --- everything else --------------------------------------------------------------------------
 
 RUN_PACKAGES  := gcc libc6-dev libevent-dev libwslay-dev librdkafka-dev libcjson-dev libssl-dev \
-                 zlib1g-dev uthash-dev node-llhttp liburing-dev kcat \
+                 zlib1g-dev uthash-dev libhiredis-dev node-llhttp liburing-dev kcat \
                  $(if $(shell command -v node 2>/dev/null),,nodejs) $(if $(shell command -v npm 2>/dev/null),,npm)
-TEST_PACKAGES := check libsubunit-dev python3 openssl mandoc chromium fonts-dejavu-core \
+TEST_PACKAGES := check redis-server libsubunit-dev python3 openssl mandoc chromium fonts-dejavu-core \
                  $(if $(shell command -v java 2>/dev/null),,default-jre-headless) $(if $(shell command -v mvn 2>/dev/null),,maven)
 
 # $(1): Debian packages; installs those that are missing and says so.

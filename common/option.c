@@ -179,8 +179,12 @@ static bool scan_bool_flag(struct scan *scan, struct flag flag, int *result) {
 
 static int scan_row_flag(struct scan *scan, const struct option_row *row, struct flag flag) {
     const char *next = scan->at < scan->argc ? scan->argv[scan->at] : NULL;
+    const char *value = flag.value != NULL ? flag.value : next;
     char allowed[256];
 
+    if (row->kind == OPTION_KIND_url && value != NULL && strchr(value, '@') != NULL) {
+        return refuse_secret_flag(scan, row, flag.name);
+    }
     if (flag.value != NULL) {
         give(scan, row, flag.name, flag.value);
         return 0;

@@ -15,6 +15,7 @@ typedef const char
     *option_text; /* "" when unset; lives as long as the process, or as options.file */
 typedef const char *option_choice; /* one of the words of its row */
 typedef const char *option_secret; /* as text; never printed, never logged */
+typedef const char *option_url;    /* as text; may hold a password: never logged */
 
 struct options {
 #define X(type, field, environment, aliases, flags, fallback, dev_fallback, min, max, unit, group, \
@@ -34,7 +35,7 @@ struct option_command {
 /* -EINVAL: `error` has one line that names the option, the value and what is allowed; the caller prints it
  * and exits 2. An unknown flag is such an error too, with the nearest known one suggested. Parsing stops at
  * the first argument that is no flag (the subcommand). Secrets have no flag: giving one is an error that
- * names the environment variable and the _FILE option. A variable that is set but empty counts as unset. With
+ * names the environment variable and the _FILE option; a url given as a flag may hold no password. A variable that is set but empty counts as unset. With
  * --help or --version nothing else is read: *out has the defaults. An empty INSTANCE_ID becomes the host's
  * name. CONFIG_FILE is opened as common/config_files.h finds it. *out ends with option_done(). */
 int option_parse(int argc, char *const *argv, struct options *out, struct option_command *command,

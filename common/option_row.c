@@ -114,7 +114,7 @@ int option_row_set(const struct option_row *row, const char *name, const char *t
     static setter *const setters[] = {
         [OPTION_KIND_int] = set_int,     [OPTION_KIND_bool] = set_bool,
         [OPTION_KIND_text] = set_text,   [OPTION_KIND_choice] = set_choice,
-        [OPTION_KIND_secret] = set_text,
+        [OPTION_KIND_secret] = set_text, [OPTION_KIND_url] = set_text,
     };
 
     if (setters[row->kind](row, text, (char *)out + row->offset)) {
@@ -128,7 +128,7 @@ static int refuse(const struct option_row *row, const char *name, const char *te
     char allowed[256], shown[OPTION_SHOWN_BYTES];
 
     option_row_allowed(row, allowed, sizeof(allowed));
-    if (row->kind == OPTION_KIND_secret) {
+    if (row->kind == OPTION_KIND_secret || row->kind == OPTION_KIND_url) {
         snprintf(error, error_size, "%s: not %s", name, allowed);
         return -EINVAL;
     }

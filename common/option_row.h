@@ -15,7 +15,8 @@ enum option_kind {
     OPTION_KIND_bool,
     OPTION_KIND_text,
     OPTION_KIND_choice,
-    OPTION_KIND_secret
+    OPTION_KIND_secret,
+    OPTION_KIND_url
 };
 
 /* Bits: who takes a new value at a reload (enum option_reader). */

@@ -2,7 +2,7 @@
  *
  * X(type, field, environment, aliases, flags, default, dev default, min, max, unit, group, reload, prose)
  *   type         int, bool, text, choice (one of the words in `unit`, separated by |), secret (text that
- *                has no flag: environment only)
+ *                has no flag: environment only), url (text that may hold a password, which as a flag it may not)
  *   environment  the variable; the flag is its name in lower case with `-` (WORKERS: --workers)
  *   aliases      other variables, separated by blanks, that count when the first is unset
  *   flags        shorter spellings of the flag, separated by blanks
@@ -188,7 +188,32 @@
       "Most handshakes begun on this host in a second; 0: any number.")                                   \
     X(text, rate_limit_max_messages_per_minute, "RATE_LIMIT_MAX_MESSAGES_PER_MINUTE", "", "", "120", NULL, \
       1, 1024, "", "limits", workers,                                                                     \
-      "Most messages of one user; TYPE=NUMBER after a comma limits one type as well.")
+      "Most messages of one user; TYPE=NUMBER after a comma limits one type as well.")                    \
+    X(int, rate_limit_max_bytes_per_minute, "RATE_LIMIT_MAX_BYTES_PER_MINUTE", "", "", "0", NULL,         \
+      0, 1000000000, "bytes", "limits", workers,                                                          \
+      "Most bytes of one user's messages; 0: any number.")                                                \
+    /* Redis */                                                                                           \
+    X(url, redis_url, "REDIS_URL", "", "--redis", "", NULL,                                               \
+      0, 2048, "", "Redis", workers,                                                                      \
+      "redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE] or unix:///PATH; empty: this host works alone.")  \
+    X(text, redis_host, "REDIS_HOST", "", "", "", NULL,                                                   \
+      0, 255, "", "Redis", workers,                                                                       \
+      "Instead of REDIS_URL: a name, an address, or the path of a socket.")                               \
+    X(int, redis_port, "REDIS_PORT", "", "", "6379", NULL,                                                \
+      1, 65535, "", "Redis", workers,                                                                     \
+      "TCP port of REDIS_HOST.")                                                                          \
+    X(secret, redis_password, "REDIS_PASSWORD", "", "", "", NULL,                                         \
+      0, 1024, "", "Redis", workers,                                                                      \
+      "Password, where REDIS_URL holds none.")                                                            \
+    X(text, redis_password_file, "REDIS_PASSWORD_FILE", "", "", "", NULL,                                 \
+      0, 4096, "", "Redis", workers,                                                                      \
+      "File that holds the password.")                                                                    \
+    X(text, redis_key_prefix, "REDIS_KEY_PREFIX", "", "", "moonx:ws:", NULL,                              \
+      1, 128, "", "Redis", workers,                                                                       \
+      "What every key begins with; the same on all hosts of one service.")                                \
+    X(int, redis_timeout, "REDIS_TIMEOUT", "", "", "1000", NULL,                                          \
+      10, 60000, "ms", "Redis", workers,                                                                  \
+      "Time for an answer; without one Redis counts as down.")
 /* clang-format on */
 
 #endif

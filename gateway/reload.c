@@ -10,6 +10,7 @@
 #include "gateway/message/auto_join.h"
 #include "gateway/message/notice.h"
 #include "gateway/message/room_lease.h"
+#include "gateway/redis/redis.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ struct parts {
     struct admin_rule *admin;
     struct middleware *middleware;
     struct ws_inflate *inflate;
+    struct redis *redis;
 };
 
 /* The options of the last reload; before the first one they are main()'s. One process, one worker. */
@@ -40,6 +42,9 @@ static int parts_new(const struct options *options, bool dev, struct parts *part
         result = middleware_new(options, &parts->middleware, error, error_size);
     }
     if (result == 0) {
+        result = redis_new(options, &parts->redis, error, error_size);
+    }
+    if (result == 0) {
         auth_keep_claims(parts->auth, policy_claims(parts->policy));
     }
     return result;
@@ -51,6 +56,9 @@ static int parts_start(const struct worker *worker, const struct options *option
     int result = middleware_attach(worker, parts->middleware);
     if (result == 0) {
         result = auth_start(parts->auth, worker->base, worker->stats);
+    }
+    if (result == 0 && parts->redis != NULL) {
+        result = redis_start(parts->redis, worker->base, worker->stats);
     }
     if (result == 0 && worker->inflate != NULL) {
         result = ws_inflate_new((size_t)options->ws_max_message_bytes, &parts->inflate);
@@ -64,13 +72,14 @@ static void parts_free(const struct parts *parts) {
     admin_rule_free(parts->admin);
     middleware_free(parts->middleware);
     ws_inflate_free(parts->inflate);
+    redis_free(parts->redis);
 }
 
 int reload_read(struct worker *worker, const struct options *options, bool dev, char *error,
                 size_t error_size) {
     struct parts fresh = {0};
     const struct parts old = {worker->auth, worker->policy, worker->admin, worker->middleware,
-                              worker->inflate};
+                              worker->inflate, worker->redis};
     int result = parts_new(options, dev, &fresh, error, error_size);
     if (result == 0 && worker->base != NULL) {
         result = parts_start(worker, options, &fresh);
@@ -87,6 +96,7 @@ int reload_read(struct worker *worker, const struct options *options, bool dev, 
     worker->admin = fresh.admin;
     worker->middleware = fresh.middleware;
     worker->inflate = fresh.inflate;
+    worker->redis = fresh.redis;
     worker->options = options;
     parts_free(&old); /* who waits for its answers is told, and may ask the new one */
     return 0;

@@ -19,6 +19,7 @@
 #include "gateway/delivery/fanout.h"
 #include "gateway/http/admin_rule.h"
 #include "gateway/message/room_lease.h"
+#include "gateway/redis/redis.h"
 #include "gateway/reload.h"
 #include "shm/wake.h"
 
@@ -203,6 +204,9 @@ static int build_parts(struct worker *worker) {
     }
     error = error != 0 ? error : conn_poll_init(worker);
     error = error != 0 ? error : auth_start(worker->auth, worker->base, worker->stats);
+    if (error == 0 && worker->redis != NULL) {
+        error = redis_start(worker->redis, worker->base, worker->stats);
+    }
     if (error != 0) {
         return error;
     }
@@ -236,6 +240,7 @@ static void tear_down(struct worker *worker) {
         room_lease_stop();
         auth_stop(worker->auth); /* who waits for its answer is told while there are connections */
     }
+    redis_free(worker->redis);
     if (worker->fanout != NULL && worker->conns != NULL) {
         conn_table_free(worker, worker->conns);
     }

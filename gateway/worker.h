@@ -16,6 +16,7 @@ struct conn_table;
 struct event_base;
 struct fanout;
 struct policy;
+struct redis;
 struct middleware;
 struct ws_inflate;
 struct ws_pool;
@@ -32,6 +33,7 @@ struct worker {
     struct policy *policy;         /* NULL: the built-in table */
     struct middleware *middleware; /* NULL: nothing is configured */
     struct admin_rule *admin;      /* NULL: nobody is an administrator */
+    struct redis *redis;           /* NULL: none is configured */
     struct ring_read reader;
     struct conn_table *conns;
     struct fanout *fanout; /* rooms, users, frames, flush schedule */

@@ -58,6 +58,9 @@
     X(ROOMS_REVOKED, "rooms_revoked_total", counter, worker, "Memberships ended because the right to them was") \
     X(AUTH_SERVICE_UP, "auth_service_up", gauge, worker, "Workers that reach the auth service")              \
     X(AUTH_SERVICE_DOWN, "auth_service_down", gauge, worker, "Workers that do not")                          \
+    X(REDIS_UP, "redis_up", gauge, worker, "Workers that reach Redis")                                        \
+    X(REDIS_DOWN, "redis_down", gauge, worker, "Workers that do not")                                        \
+    X(REDIS_FAILURES, "redis_failures_total", counter, worker, "Connections to Redis that failed or were given up") \
     X(AUTH_TIMEOUTS, "auth_timeouts_total", counter, worker, "Connections closed because they did not authenticate in time") \
     X(MESSAGES_IN, "messages_received_total", counter, worker, "Messages from clients")                      \
     X(BYTES_IN, "received_bytes_total", counter, worker, "Bytes from clients")                               \

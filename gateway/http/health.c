@@ -14,7 +14,7 @@ struct findings {
     bool kafka_up;
     bool ingest_live;
     unsigned workers_live, workers_lost;
-    enum grade workers, consumer, host;
+    enum grade workers, consumer, limiter, host;
 };
 
 static struct findings examine(const struct host_view *view);
@@ -88,19 +88,27 @@ static struct findings examine(const struct host_view *view) {
     }
     found.workers = found.workers_live == 0 ? UNHEALTHY : found.workers_lost ? DEGRADED : HEALTHY;
     found.consumer = !found.ingest_live ? UNHEALTHY : found.kafka_up ? HEALTHY : DEGRADED;
-    found.host = worst(found.workers, found.consumer);
+    found.limiter =
+        sum_live(&found, STAT_REDIS_DOWN) > 0 ? worst(found.workers, DEGRADED) : found.workers;
+    found.host = worst(found.limiter, found.consumer);
     return found;
+}
+
+/* Nobody counts what is not configured; one worker that lacks it is enough. */
+static void add_service(struct json_body *body, cJSON *services, const struct findings *findings,
+                        const char *name, enum stat_id up, enum stat_id down) {
+    uint64_t lack = sum_live(findings, down);
+    if (sum_live(findings, up) + lack > 0) {
+        json_body_bool(body, services, name, lack == 0);
+    }
 }
 
 /* Only what is configured is listed; Kafka always is. */
 static void add_services(struct json_body *body, const struct findings *findings) {
     cJSON *services = json_body_object(body, body->root, "services");
     json_body_bool(body, services, "kafka", findings->kafka_up);
-    uint64_t reach = sum_live(findings, STAT_AUTH_SERVICE_UP);
-    uint64_t lack = sum_live(findings, STAT_AUTH_SERVICE_DOWN);
-    if (reach + lack > 0) { /* it is configured */
-        json_body_bool(body, services, "auth", lack == 0);
-    }
+    add_service(body, services, findings, "auth", STAT_AUTH_SERVICE_UP, STAT_AUTH_SERVICE_DOWN);
+    add_service(body, services, findings, "redis", STAT_REDIS_UP, STAT_REDIS_DOWN);
 }
 
 /* Gauges of a lost worker describe connections that are gone. */
@@ -131,7 +139,7 @@ static void add_components(struct json_body *body, const struct findings *findin
                   sum_live(findings, STAT_CONNECTIONS));
     add_component(body, components, "KafkaConsumer", findings->consumer, "processed",
                   host_view_sum(view, STAT_KAFKA_MESSAGES));
-    add_component(body, components, "RateLimiter", findings->workers, "requests",
+    add_component(body, components, "RateLimiter", findings->limiter, "requests",
                   host_view_sum(view, STAT_MESSAGES_IN));
     add_component(body, components, "AuthService", findings->workers, "verifications",
                   verifications);

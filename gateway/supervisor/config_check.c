@@ -6,6 +6,7 @@
 #include "gateway/delivery/conn_flush.h"
 #include "gateway/http/admin_rule.h"
 #include "gateway/message/auto_join.h"
+#include "gateway/redis/redis.h"
 #include "gateway/supervisor/listeners.h"
 #include "gateway/supervisor/run_as.h"
 
@@ -68,6 +69,13 @@ static int check_doors(const struct options *options, char *error, size_t size) 
     return result;
 }
 
+static int check_redis(const struct options *options, char *error, size_t size) {
+    struct redis *redis = NULL;
+    int result = redis_new(options, &redis, error, size);
+    redis_free(redis);
+    return result;
+}
+
 static int check_flush(const struct options *options, char *error, size_t size) {
     int result = conn_flush_check(options->flush_backend);
     if (result < 0) {
@@ -102,6 +110,9 @@ static int check_here(const struct options *options, bool dev, char *error, size
     }
     if (result == 0) {
         result = check_doors(options, error, size);
+    }
+    if (result == 0) {
+        result = check_redis(options, error, size);
     }
     if (result == 0) {
         result = check_flush(options, error, size);

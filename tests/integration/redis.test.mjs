@@ -1,0 +1,187 @@
+// Redis, real, and in every state in which it is of no use: gone, stopped, slow, locked, read-only, full, or not Redis
+// at all. Whatever it does, clients are served.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { root, signedIn, startGateway, until } from './harness.mjs';
+import { startRedis } from './redis_server.mjs';
+
+const start = (env, more) => startGateway({ dev: true, ...more, env: { REDIS_TIMEOUT: '300', ...env } });
+const redisIs = (gateway, state) =>
+    until(`redis ${state}`, async () => (await gateway.health()).services.redis === state, 15_000);
+
+// A client has its answers at once.
+async function serves(gateway, what) {
+    const client = await signedIn(gateway, { token: gateway.token });
+    const begin = performance.now();
+    for (let i = 0; i < 20; i++)
+        assert.equal((await client.request('ping', {})).type, 'pong', what);
+    assert.ok(performance.now() - begin < 1_000, `${what}: 20 pings took ${performance.now() - begin} ms`);
+    await client.close();
+}
+
+async function started(env, more) {
+    const gateway = await start(env, more);
+    [, gateway.token] = await gateway.printed(/\s(eyJ[\w-]+\.[\w-]+\.[\w-]+)/);
+    return gateway;
+}
+
+describe('a gateway with Redis', () => {
+    let redis, gateway;
+    before(async () => {
+        redis = await startRedis();
+        gateway = await started({ REDIS_URL: redis.url }, { workers: 2 });
+    });
+    after(async () => {
+        await gateway?.stop();
+        await redis?.stop();
+    });
+
+    test('says in /health that it is there', async () => {
+        await redisIs(gateway, true);
+        assert.equal((await gateway.health()).status, 'healthy');
+        assert.equal(await gateway.metric('redis_up'), 2);
+    });
+
+    test('is degraded, and serves, while Redis is stopped in mid-run, and finds it again', async () => {
+        await redisIs(gateway, true);
+        redis.signal('SIGSTOP');
+        await redisIs(gateway, false);
+        const health = await gateway.health();
+        assert.deepEqual([health.status, health.components.RateLimiter.status], ['degraded', 'degraded']);
+        assert.equal((await gateway.get('/health')).status, 200);
+        await serves(gateway, 'Redis stopped');
+        redis.signal('SIGCONT');
+        await redisIs(gateway, true);
+    });
+
+    test('the same when Redis answers too late', async () => {
+        await redisIs(gateway, true);
+        const sleep = redis.command('DEBUG', 'SLEEP', '2');
+        await redisIs(gateway, false);
+        await serves(gateway, 'Redis slow');
+        await sleep;
+        await redisIs(gateway, true);
+        await redis.command('CLIENT', 'PAUSE', '1500', 'WRITE');
+        await redisIs(gateway, false);
+        await redisIs(gateway, true);
+    });
+
+    test('the same when it is killed, and when it comes back as a replica, full, or loading', async () => {
+        await redisIs(gateway, true);
+        const { port } = redis;
+        await redis.stop();
+        await redisIs(gateway, false);
+        await serves(gateway, 'Redis killed');
+        redis = await startRedis({ port });
+        await redisIs(gateway, true);
+        await redis.command('CONFIG', 'SET', 'maxmemory', '1');
+        await redisIs(gateway, false);
+        await redis.command('CONFIG', 'SET', 'maxmemory', '0');
+        await redisIs(gateway, true);
+        await redis.command('REPLICAOF', '127.0.0.1', '1');
+        await redisIs(gateway, false);
+        await serves(gateway, 'Redis read-only');
+        await redis.command('REPLICAOF', 'NO', 'ONE');
+        await redisIs(gateway, true);
+        assert.match(gateway.output, /Redis at 127\.0\.0\.1 is not to be had: READONLY/);
+        assert.match(gateway.output, /Redis at 127\.0\.0\.1 is not to be had: OOM/);
+    });
+});
+
+describe('the way to Redis', () => {
+    test('a password, by URL, variable, file or not at all; it is in no log', async () => {
+        const redis = await startRedis({ args: ['--requirepass', 'open sesame:%/'] });
+        const file = join(mkdtempSync(join(tmpdir(), 'moonx-redis-')), 'password');
+        writeFileSync(file, 'open sesame:%/\n', { mode: 0o600 });
+        const ways = [
+            [true, { REDIS_URL: `redis://:open%20sesame%3a%25%2F@127.0.0.1:${redis.port}/3` }],
+            [true, { REDIS_URL: `redis://default:open%20sesame%3a%25%2F@localhost:${redis.port}` }],
+            [true, { REDIS_URL: redis.url, REDIS_PASSWORD: 'open sesame:%/' }],
+            [true, { REDIS_HOST: '127.0.0.1', REDIS_PORT: String(redis.port), REDIS_PASSWORD_FILE: file }],
+            [true, { REDIS_HOST: redis.socket, REDIS_PASSWORD_FILE: file }],
+            [true, { REDIS_URL: `unix://${redis.socket}`, REDIS_PASSWORD: 'open sesame:%/' }],
+            [false, { REDIS_URL: `redis://:sesame@127.0.0.1:${redis.port}` }],
+            [false, { REDIS_URL: redis.url }],
+        ];
+        for (const [good, env] of ways) {
+            const gateway = await started(env);
+            await redisIs(gateway, good);
+            await serves(gateway, JSON.stringify(env));
+            if (!good)
+                await gateway.printed(env.REDIS_URL.includes('sesame') ? /not to be had: WRONGPASS/ : /not to be had: NOAUTH/);
+            assert.ok(!gateway.output.includes('sesame'));
+            await gateway.stop();
+        }
+        await redis.stop();
+    });
+
+    test('a new password in the file counts after SIGHUP', async () => {
+        const redis = await startRedis({ args: ['--requirepass', 'first'] });
+        const file = join(mkdtempSync(join(tmpdir(), 'moonx-redis-')), 'password');
+        writeFileSync(file, 'second');
+        const gateway = await started({ REDIS_URL: redis.url, REDIS_PASSWORD_FILE: file });
+        await redisIs(gateway, false);
+        writeFileSync(file, 'first');
+        gateway.signal('SIGHUP');
+        await redisIs(gateway, true);
+        await gateway.stop();
+        await redis.stop();
+    });
+
+    const rubbish = {
+        'says more than it was asked': '+OK\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n',
+        'speaks another protocol': 'HTTP/1.1 400 Bad Request\r\n\r\n',
+        'announces a huge string': '$2147483647\r\n',
+        'announces a huge array': '*2147483647\r\n',
+        'nests without end': '*1\r\n'.repeat(100_000),
+        'announces a negative string': '$-9999999999999999999\r\n',
+        'says nothing': '',
+        'hangs up': null,
+    };
+    for (const [what, bytes] of Object.entries(rubbish))
+        test(`somebody on that port who ${what} counts as down`, async () => {
+            const sockets = new Set();
+            const server = createServer(socket => {
+                sockets.add(socket.on('error', () => {}));
+                socket.on('data', () => (bytes === null ? socket.destroy() : socket.write(bytes)));
+            });
+            await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
+            const gateway = await started({ REDIS_URL: `redis://127.0.0.1:${server.address().port}` });
+            const { workers } = gateway.pids();
+            await until('three attempts', () => sockets.size >= 3, 15_000);
+            await redisIs(gateway, false);
+            await serves(gateway, what);
+            assert.deepEqual(gateway.pids().workers, workers, 'no worker has died of it');
+            if (what !== 'says more than it was asked') // up to the surplus it has answered rightly
+                assert.equal(gateway.output.match(/is not to be had/g).length, 1, 'said once');
+            await gateway.stop();
+            sockets.forEach(socket => socket.destroy());
+            await new Promise(resolve => server.close(resolve));
+        });
+
+    test('what is wrong with it is one line, without the password', () => {
+        const wrong = [
+            [{ REDIS_URL: 'rediss://127.0.0.1' }, /^moonx-gateway: REDIS_URL \(--redis\): rediss:\/\/ \(TLS\) is not spoken here/],
+            [{ REDIS_URL: 'http://:geheim@127.0.0.1' }, /REDIS_URL \(--redis\): is neither redis:/],
+            [{ REDIS_URL: 'redis://:geheim@' }, /names no host/],
+            [{ REDIS_URL: 'redis://:geheim@x:0' }, /a port that is no number/],
+            [{ REDIS_URL: 'redis://x', REDIS_HOST: 'y' }, /set beside REDIS_HOST/],
+            [{ REDIS_URL: 'redis://:geheim@x', REDIS_PASSWORD: 'geheim' }, /the password is given twice/],
+            [{ REDIS_HOST: 'x', REDIS_PASSWORD_FILE: '/nowhere' }, /REDIS_PASSWORD_FILE: .*No such file/],
+            [{}, /--redis: a secret can't be a flag/, ['--redis', 'redis://:geheim@127.0.0.1']],
+        ];
+        for (const [env, line, args = []] of wrong) {
+            const { status, stderr } = spawnSync(join(root, 'build/moonx-gateway'), ['--dev', '--check-config', ...args],
+                { env: { PATH: process.env.PATH, ...env }, encoding: 'utf8', cwd: root });
+            assert.equal(status, 2, stderr);
+            assert.match(stderr, line);
+            assert.equal(stderr.trim().split('\n').length, 1);
+            assert.ok(!stderr.includes('geheim'));
+        }
+    });
+});
