@@ -44,15 +44,19 @@ void log_init_words(const char *process, const char *level, const char *format) 
 }
 
 void log_set_words(const char *level, const char *format) {
-    enum log_level found = LOG_LEVEL_INFO;
+    int found = log_level_of(level);
 
+    logger.format = strcmp(format, "text") == 0 ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON;
+    log_set_level(found < 0 ? LOG_LEVEL_INFO : (enum log_level)found);
+}
+
+int log_level_of(const char *word) {
     for (unsigned i = 0; i < ARRAY_LENGTH(level_names); i++) {
-        if (strcmp(level, level_names[i]) == 0) {
-            found = (enum log_level)i;
+        if (strcmp(word, level_names[i]) == 0) {
+            return (int)i;
         }
     }
-    logger.format = strcmp(format, "text") == 0 ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON;
-    log_set_level(found);
+    return -EINVAL;
 }
 
 void log_set_level(enum log_level level) {

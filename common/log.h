@@ -19,6 +19,8 @@ void log_init_words(const char *process, const char *level, const char *format);
 /* Another level and form from now on, from the same words; while no other thread writes. */
 void log_set_words(const char *level, const char *format);
 void log_set_level(enum log_level level);
+/* The level of that word, -EINVAL for another. */
+int log_level_of(const char *word);
 bool log_enabled(enum log_level level);
 /* Lines dropped since the start. The next line that gets through is preceded by one that tells of them. */
 uint64_t log_lost(void);

@@ -64,11 +64,19 @@ static void update_gauges(struct worker *worker) {
     stats_set(worker->stats, STAT_FRAME_BYTES, fanout->arena.bytes);
 }
 
+static void follow_log_level(const struct host_block *host) {
+    uint32_t level = load_relaxed(&host->log_level);
+    if (level != 0) {
+        log_set_level((enum log_level)(level - 1));
+    }
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *context) {
     (void)fd;
     (void)what;
     struct worker *worker = context;
     store_relaxed(&worker->block->heartbeat_ns, clock_mono_ns());
+    follow_log_level(worker->view.host);
     count_late_records(worker);
     conn_timers_advance(worker);
     update_gauges(worker);

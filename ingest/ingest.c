@@ -109,7 +109,12 @@ static bool step_pace(struct ingest *ingest, uint64_t now_ms) {
 }
 
 static void tick(struct ingest *ingest, uint64_t now_ms) {
+    uint32_t level = load_relaxed(&ingest->view.host->log_level);
+
     store_release(&ingest->view.segment.ingest->heartbeat_ns, clock_mono_ns());
+    if (level != 0) {
+        log_set_level((enum log_level)(level - 1));
+    }
     take_answers(ingest);
     kafka_assign_tick(&ingest->assign, now_ms);
     kafka_progress_tick(&ingest->progress, &ingest->assign, now_ms);

@@ -30,7 +30,8 @@ struct host_block {
     int64_t started_wall_ms;
     uint64_t started_mono_ns;
     uint32_t worker_count;
-    shm_u32 draining; /* 1 from SIGTERM on */
+    shm_u32 draining;  /* 1 from SIGTERM on */
+    shm_u32 log_level; /* 1 + enum log_level as an operator wants it; 0: as configured */
     struct host_child children[HOST_MAX_CHILDREN];
 };
 

@@ -20,9 +20,12 @@ struct worker_block { // NOLINT(clang-analyzer-optin.performance.Padding)
     _Alignas(CACHE_LINE) shm_u64
         heartbeat_ns; /* CLOCK_MONOTONIC, at least every second; 0: not yet */
     shm_u32 pid;
-    shm_u32 state;                       /* enum worker_state */
-    shm_u64 started_ms;                  /* wall time */
-    shm_u32 flush_uring;                 /* 1: writes go through io_uring, 0: sendmsg */
+    shm_u32 state;       /* enum worker_state */
+    shm_u64 started_ms;  /* wall time */
+    shm_u32 flush_uring; /* 1: writes go through io_uring, 0: sendmsg */
+    /* what an operator has asked this worker for; the supervisor does it and takes it back */
+    shm_u32 asked_drain;
+    shm_u32 asked_log_level;             /* 1 + enum log_level */
     _Alignas(CACHE_LINE) shm_u64 cursor; /* ring position up to which it has read */
     _Alignas(CACHE_LINE) shm_u32 sleeping;
     _Alignas(CACHE_LINE)

@@ -1,6 +1,7 @@
 #include "gateway/connection/conn_head.h"
 
 #include "gateway/access/middleware.h"
+#include "gateway/connection/conn_admin.h"
 #include "gateway/connection/conn_answer.h"
 #include "gateway/connection/conn_judge.h"
 #include "gateway/connection/conn_proxy.h"
@@ -44,10 +45,15 @@ static void upgrade(struct worker *worker, struct conn *conn, const struct http_
     }
 }
 
-static void serve(struct worker *worker, struct conn *conn, const struct http_request *request,
+/* False: a body must come first. */
+static bool serve(struct worker *worker, struct conn *conn, const struct http_request *request,
                   const struct sockaddr *peer) {
+    const struct admin_row *row = admin_find(request->path);
     struct address_client client;
     middleware_client(worker, peer, request, &client);
+    if (row != NULL) {
+        return conn_admin_serve(worker, conn, row, &client);
+    }
     const struct server_context context = {
         .view = &worker->view,
         .client = &client,
@@ -59,6 +65,7 @@ static void serve(struct worker *worker, struct conn *conn, const struct http_re
     server_answer(&context, request, &response);
     conn_answer_page(worker, conn, &response, span_is(request->method, "HEAD"));
     http_response_done(&response);
+    return true;
 }
 
 static void head_done(struct worker *worker, struct conn *conn, const unsigned char *rest,
@@ -69,11 +76,14 @@ static void head_done(struct worker *worker, struct conn *conn, const unsigned c
         conn_kill(worker, conn); /* it has gone */
         return;
     }
-    conn_proxy_forget(worker, conn);
     if (!server_is_websocket_path(request)) {
-        serve(worker, conn, request, (const struct sockaddr *)&peer);
+        head_gate_take_body(conn->input, rest, rest_length);
+        if (serve(worker, conn, request, (const struct sockaddr *)&peer)) {
+            conn_proxy_forget(worker, conn);
+        }
         return;
     }
+    conn_proxy_forget(worker, conn);
     upgrade(worker, conn, request, (const struct sockaddr *)&peer,
             (struct span){(const char *)rest, rest_length});
 }
@@ -88,7 +98,7 @@ static void head_bad(struct worker *worker, struct conn *conn) {
 
 static void feed(struct worker *worker, struct conn *conn, const unsigned char *data,
                  size_t length) {
-    size_t consumed = 0;
+    size_t consumed = 0; /* nothing, once the head has come: the rest is its body */
     switch (head_gate_feed(conn->input, (const char *)data, length, &consumed)) {
     case HEAD_MORE:
         break;

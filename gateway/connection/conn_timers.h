@@ -10,6 +10,7 @@ struct conn;
 
 #define CONN_HEAD_TIMEOUT_MS       10000u /* absolute, from accept: no byte puts it off */
 #define CONN_REPLY_TIMEOUT_MS      10000u
+#define CONN_LATER_TIMEOUT_MS      20000u /* an answer that waits for Kafka */
 #define CONN_CLOSE_TIMEOUT_MS      5000u
 #define CONN_SLOW_CLOSE_TIMEOUT_MS 30000u /* a slow client may yet read why it was closed */
 #define CONN_MESSAGE_TIMEOUT_MS                                                                    \

@@ -1,5 +1,6 @@
 /* Prints the tables of the code that the documentation is made from, as JSON. A build tool, not installed. */
 #include "common/code_table.h"
+#include "gateway/admin/admin.h"
 #include "gateway/http/asset.h"
 #include "gateway/http/metrics.h"
 #include "gateway/http/server.h"
@@ -33,6 +34,9 @@ static void add_paths(cJSON *root) {
     cJSON *list = cJSON_AddArrayToObject(root, "paths");
     for (const struct server_path *row = server_path_table; row->path != NULL; row++) {
         cJSON_AddBoolToObject(add_row(list, row->path), "admin", row->admin);
+    }
+    for (const struct admin_row *row = admin_table; row->path != NULL; row++) {
+        cJSON_AddBoolToObject(add_row(list, row->path), "admin", true);
     }
 }
 

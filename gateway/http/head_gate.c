@@ -29,6 +29,8 @@ struct head_gate {
     unsigned header_count;
     struct piece names[HEAD_GATE_MAX_HEADERS], values[HEAD_GATE_MAX_HEADERS];
     struct http_request request;
+    char *body; /* NULL without one */
+    size_t body_have;
 };
 
 static const llhttp_settings_t parser_settings;
@@ -50,6 +52,7 @@ int head_gate_new(struct head_gate **out) {
 void head_gate_free(struct head_gate *gate) {
     if (gate) {
         free(gate->buffer);
+        free(gate->body);
         free(gate);
     }
 }
@@ -67,8 +70,29 @@ static enum head_result finish(struct head_gate *gate) {
     if (refusal.status) {
         return refuse(gate, refusal.status, refusal.reason);
     }
+    size_t body = gate->request.body_length;
+    if (body > 0 && (gate->body = malloc(body)) == NULL) {
+        return refuse(gate, 503, "Out of memory");
+    }
     gate->result = HEAD_DONE;
     return HEAD_DONE;
+}
+
+void head_gate_take_body(struct head_gate *gate, const unsigned char *data, size_t length) {
+    size_t missing = gate->request.body_length - gate->body_have;
+    size_t taken = length < missing ? length : missing;
+    if (taken > 0) {
+        memcpy(gate->body + gate->body_have, data, taken);
+        gate->body_have += taken;
+    }
+}
+
+bool head_gate_body_complete(const struct head_gate *gate) {
+    return gate->body_have == gate->request.body_length;
+}
+
+struct span head_gate_body(const struct head_gate *gate) {
+    return (struct span){gate->body != NULL ? gate->body : "", gate->body_have};
 }
 
 enum head_result head_gate_feed(struct head_gate *gate, const char *data, size_t length,

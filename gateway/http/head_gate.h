@@ -6,8 +6,8 @@
  * Let through: HTTP/1.0 or 1.1; a target that starts with `/` and has only 0x21-0x7e without `#`; names that
  * are tokens; no NUL, bare CR or LF, other control bytes or folds; no empty line before the request (RFC
  * 9112 allows to skip one, for clients of the last century; here it is what is left over from a body that
- * somebody else framed differently); exactly one Host; no Transfer-Encoding; Content-Length absent or 0; at
- * most 64 headers and 16 KiB. No I/O, no clock: the deadline is the connection's. */
+ * somebody else framed differently); exactly one Host; no Transfer-Encoding; Content-Length absent or 0,
+ * but for a POST below /admin/ (at most 64 KiB); at most 64 headers and 16 KiB. No I/O, no clock: the deadline is the connection's. */
 #ifndef MOONX_GATEWAY_HTTP_HEAD_GATE_H
 #define MOONX_GATEWAY_HTTP_HEAD_GATE_H
 
@@ -29,6 +29,11 @@ enum head_result head_gate_feed(struct head_gate *gate, const char *data, size_t
                                 size_t *consumed);
 /* After HEAD_DONE; valid until head_gate_free. */
 const struct http_request *head_gate_request(const struct head_gate *gate);
+/* After HEAD_DONE: takes what follows for the request's body, as far as it is one. */
+void head_gate_take_body(struct head_gate *gate, const unsigned char *data, size_t length);
+/* True at once when there is none. */
+bool head_gate_body_complete(const struct head_gate *gate);
+struct span head_gate_body(const struct head_gate *gate);
 /* After HEAD_BAD: 400, 405, 414, 431, 505, or 503 when memory is short; and a short stable sentence for the
  * client. */
 unsigned head_gate_status(const struct head_gate *gate);

@@ -204,10 +204,6 @@ static bool is_absent(int found, struct span value) {
     return found == 0;
 }
 
-static bool is_absent_or_zero(int found, struct span value) {
-    return found == 0 || (found == 1 && span_is(value, "0"));
-}
-
 static const struct {
     const char *name;
     bool (*holds)(int found, struct span value);
@@ -215,10 +211,44 @@ static const struct {
 } header_rules[] = {
     {"host", is_one_host, "Exactly one valid Host header is required"},
     {"transfer-encoding", is_absent, "A request body is not accepted"},
-    {"content-length", is_absent_or_zero, "A request body is not accepted"},
 };
 
-void head_rules_check_request(const struct http_request *request, struct head_refusal *refusal) {
+/* Digits alone, no zero in front: one text for each length. SIZE_MAX: none of that. */
+static size_t length_of(struct span value) {
+    size_t length = 0;
+    if (value.length == 0 || value.length > 9 || (value.length > 1 && value.data[0] == '0')) {
+        return SIZE_MAX;
+    }
+    for (size_t i = 0; i < value.length; i++) {
+        if (!is_digit((unsigned char)value.data[i])) {
+            return SIZE_MAX;
+        }
+        length = length * 10 + (size_t)(value.data[i] - '0');
+    }
+    return length;
+}
+
+/* Whether these are pages at all that take a body is not known here; below this path they are. */
+static bool may_have_body(const struct http_request *request) {
+    static const struct span below = SPAN_LITERAL("/admin/");
+    return span_is(request->method, "POST") && request->path.length > below.length &&
+           memcmp(request->path.data, below.data, below.length) == 0;
+}
+
+static void check_length(struct http_request *request, struct head_refusal *refusal) {
+    struct span value = {0};
+    int found = http_request_header(request, "content-length", &value);
+    size_t length = found == 0 ? 0 : found == 1 ? length_of(value) : SIZE_MAX;
+    if (length == SIZE_MAX || (length > 0 && !may_have_body(request))) {
+        *refusal = (struct head_refusal){400, "A request body is not accepted"};
+    } else if (length > HTTP_REQUEST_MAX_BODY) {
+        *refusal = (struct head_refusal){413, "The request body is too long"};
+    } else {
+        request->body_length = length;
+    }
+}
+
+void head_rules_check_request(struct http_request *request, struct head_refusal *refusal) {
     /* Behind the head of a CONNECT some readers expect a tunnel, whatever its target was. */
     if (span_is(request->method, "CONNECT")) {
         *refusal = (struct head_refusal){405, "There is no tunnel here"};
@@ -232,4 +262,5 @@ void head_rules_check_request(const struct http_request *request, struct head_re
             return;
         }
     }
+    check_length(request, refusal);
 }

@@ -28,7 +28,7 @@ size_t head_rules_scan(struct head_rules *rules, const char *data, size_t length
 bool head_rules_request_line_done(const struct head_rules *rules);
 bool head_rules_complete(const struct head_rules *rules);
 
-/* The method, Host, Transfer-Encoding, Content-Length; *refusal stays untouched when all is well. */
-void head_rules_check_request(const struct http_request *request, struct head_refusal *refusal);
+/* The method, Host, Transfer-Encoding, Content-Length (which sets body_length); *refusal stays untouched when all is well. */
+void head_rules_check_request(struct http_request *request, struct head_refusal *refusal);
 
 #endif

@@ -71,3 +71,26 @@ bool http_request_has_token(const struct http_request *request, const char *name
     }
     return false;
 }
+
+/* Without its port, the brackets of IPv6 kept. */
+static struct span host_name(struct span host) {
+    const char *bracket = memchr(host.data, ']', host.length);
+    size_t from = bracket != NULL ? (size_t)(bracket - host.data) : 0;
+    const char *colon = memchr(host.data + from, ':', host.length - from);
+    return (struct span){host.data, colon != NULL ? (size_t)(colon - host.data) : host.length};
+}
+
+bool http_request_names_this_machine(const struct http_request *request) {
+    static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
+    struct span host;
+    if (http_request_header(request, "host", &host) != 1) {
+        return false;
+    }
+    host = host_name(host);
+    for (unsigned i = 0; i < ARRAY_LENGTH(names); i++) {
+        if (span_is(host, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -6,6 +6,7 @@
 #include "common/base.h"
 
 #define HTTP_REQUEST_MAX_HEADERS 64
+#define HTTP_REQUEST_MAX_BODY    65536
 
 struct http_header {
     struct span name, value; /* value without blanks around it */
@@ -14,15 +15,18 @@ struct http_header {
 struct http_request {
     struct span method;
     struct span target;
-    struct span path;  /* target up to `?` */
-    struct span query; /* behind `?`, empty if none */
-    unsigned minor;    /* 0 or 1 of HTTP/1.x */
+    struct span path;   /* target up to `?` */
+    struct span query;  /* behind `?`, empty if none */
+    size_t body_length; /* what Content-Length says; 0: none */
+    unsigned minor;     /* 0 or 1 of HTTP/1.x */
     unsigned header_count;
     struct http_header headers[HTTP_REQUEST_MAX_HEADERS];
 };
 
 /* The only header of that name (case-insensitive). 1: found; 0: absent; -EEXIST: there is more than one. */
 int http_request_header(const struct http_request *request, const char *name, struct span *value);
+/* True when Host says localhost, 127.0.0.1 or [::1], with any port: names that nobody can make point elsewhere. */
+bool http_request_names_this_machine(const struct http_request *request);
 /* True when a header of that name (any of several) has `token` in its comma-separated list, without case. */
 bool http_request_has_token(const struct http_request *request, const char *name,
                             const char *token);

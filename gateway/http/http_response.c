@@ -15,6 +15,7 @@ static const struct status_row {
     const char *code;   /* in error bodies */
 } status_table[] = {
     {200, "OK", "OK"},
+    {202, "Accepted", "ACCEPTED"},
     {304, "Not Modified", "NOT_MODIFIED"},
     {400, "Bad Request", "BAD_REQUEST"},
     {401, "Unauthorized", "UNAUTHORIZED"},

@@ -197,6 +197,21 @@ static void feed_watchdog(struct supervisor *supervisor, uint64_t now_ms) {
     }
 }
 
+/* What operators have asked workers for (POST /admin/...), which can't do it themselves. */
+static void take_wishes(struct supervisor *supervisor, uint64_t now_ms) {
+    struct shared_state *state = &supervisor->start->state;
+    for (unsigned i = 0; i < state->worker_count; i++) {
+        uint32_t level = exchange_full(&state->workers[i]->asked_log_level, 0);
+        if (level > 0 && level <= LOG_LEVEL_DEBUG + 1) {
+            store_relaxed(&state->host->log_level, level);
+            log_set_level((enum log_level)(level - 1));
+        }
+        if (exchange_full(&state->workers[i]->asked_drain, 0) != 0) {
+            on_terminate(supervisor, now_ms);
+        }
+    }
+}
+
 static void turn(struct supervisor *supervisor) {
     struct pollfd wait = {.fd = supervisor->signal_fd, .events = POLLIN};
     unsigned allowed_ms = wait_ms(supervisor, clock_mono_ms());
@@ -209,6 +224,7 @@ static void turn(struct supervisor *supervisor) {
     }
     supervisor->last_turn_ms = now_ms;
     take_signals(supervisor, now_ms);
+    take_wishes(supervisor, now_ms);
     children_tick(&supervisor->children, now_ms);
     advance(supervisor, now_ms);
     feed_watchdog(supervisor, now_ms);

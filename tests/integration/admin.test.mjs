@@ -1,0 +1,145 @@
+// What an operator does by POST /admin/…: bodies and who may send them, the audit log, log level, drain.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { signedIn, startGateway, until, within } from './harness.mjs';
+
+const TOKEN = 'integration-admin-0123456789';
+const folder = mkdtempSync(join(tmpdir(), 'moonx-admin-'));
+let gateway;
+
+before(async () => {
+    writeFileSync(join(folder, 'token'), TOKEN);
+    gateway = await startGateway({ dev: true, workers: 2, env: { ADMIN_TOKEN_FILE: join(folder, 'token') } });
+});
+
+after(async () => {
+    await gateway?.stop();
+    rmSync(folder, { recursive: true, force: true });
+});
+
+async function post(path, body, headers = {}) {
+    const answer = await gateway.get(path, {
+        method: 'POST', headers, body: typeof body === 'object' ? JSON.stringify(body) : body,
+    });
+    return { status: answer.status, headers: answer.headers, body: await answer.json() };
+}
+
+// Pieces of a request as they are, one after the other; resolves to the status at the end of the stream.
+function raw(...pieces) {
+    return within('an answer', 15_000, new Promise((resolve, reject) => {
+        let text = '';
+        const socket = connect(gateway.port, '127.0.0.1', async () => {
+            for (const piece of pieces) {
+                socket.write(piece);
+                await new Promise(done => setImmediate(done));
+            }
+        });
+        socket.setEncoding('latin1').on('data', more => (text += more));
+        socket.on('error', reject).on('end', () => {
+            socket.end();
+            resolve(Number(text.match(/^HTTP\/1\.1 (\d+) /)?.[1]));
+        });
+    }));
+}
+
+const HEAD = 'POST /admin/log-level HTTP/1.1\r\nHost: localhost\r\n';
+const LEVEL = '{"level":"info"}';
+
+test('the log level changes in every process, and the log says who did it', async () => {
+    const { supervisor } = gateway.pids();
+    assert.deepEqual((await post('/admin/log-level', { level: 'debug' })).body, { status: 'debug' });
+    await gateway.printed(/admin: POST \/admin\/log-level by 127\.0\.0\.1: debug: 200/);
+    for (let n = 0; n < 4; n++) { // whichever worker it is
+        const client = await signedIn(gateway, { token: await demoToken() });
+        await client.close();
+    }
+    await until('a line of debug', async () => {
+        const client = await signedIn(gateway, { token: await demoToken() });
+        await client.close();
+        return /connection opened/.test(gateway.output);
+    });
+    await gateway.kill('worker');
+    await gateway.started();
+    assert.equal(gateway.pids().supervisor, supervisor);
+    assert.equal((await post('/admin/log-level', { level: 'info' })).status, 200);
+});
+
+const demoToken = async () => (await (await gateway.get('/console/session')).json()).token;
+
+test('a body comes in any pieces', async () => {
+    const whole = `${HEAD}Content-Length: ${LEVEL.length}\r\n\r\n${LEVEL}`;
+    assert.equal(await raw(whole), 200);
+    assert.equal(await raw(...whole), 200);
+    assert.equal(await raw(`${whole}POST /admin/drain HTTP/1.1\r\nHost: localhost\r\n\r\n`), 200, 'what follows a body is nobody\'s');
+});
+
+for (const [what, status, body] of [
+    ['not JSON', 400, '{"level":'], ['no object', 400, '["info"]'], ['two objects', 400, '{"level":"info"}{}'], ['empty', 400, ''],
+    ['a key twice', 400, '{"level":"info","level":"debug"}'], ['an unknown key', 400, '{"level":"info","x":1}'],
+    ['bad UTF-8', 400, Buffer.from('7b226c6576656c223a22ff227d', 'hex')], ['a NUL', 400, '{"level":"\\u0000"}'],
+    ['too deep', 400, '['.repeat(40) + ']'.repeat(40)], ['a level that is none', 400, '{"level":"loud"}'],
+    ['a number', 400, '{"level":1}'], ['longer than 64 KiB', 413, `{"level":"${'x'.repeat(65_536)}"}`],
+])
+    test(`a body that is ${what}: ${status}`, async () => {
+        const length = Buffer.byteLength(body);
+        assert.equal(await raw(`${HEAD}Content-Length: ${length}\r\n\r\n`, body), status);
+    });
+
+for (const [what, status, headers] of [
+    ['chunked', 400, 'Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n'], ['of two lengths', 400, 'Content-Length: 2\r\nContent-Length: 3\r\n\r\n{} '],
+    ['of a signed length', 400, 'Content-Length: +2\r\n\r\n{}'], ['of length 02', 400, 'Content-Length: 02\r\n\r\n{}'],
+    ['of endless length', 400, 'Content-Length: 99999999999999999999\r\n\r\n'], ['of no length', 400, '\r\n{}'],
+])
+    test(`a body ${what}: ${status}`, async () => {
+        assert.equal(await raw(HEAD + headers), status);
+    });
+
+test('a body that does not come: 408 after the head\'s 10 s, whatever drips in', async () => {
+    const socket = connect(gateway.port, '127.0.0.1');
+    let text = '';
+    socket.setEncoding('latin1').on('data', more => (text += more));
+    socket.write(`${HEAD}Content-Length: 100\r\n\r\n{`);
+    const began = Date.now();
+    const drip = setInterval(() => socket.write(' '), 500);
+    await within('408', 15_000, new Promise(resolve => socket.once('end', resolve)));
+    clearInterval(drip);
+    socket.destroy();
+    assert.match(text, /^HTTP\/1\.1 408 /);
+    assert.ok(Date.now() - began < 12_000);
+});
+
+test('a body on a path that takes none: 400', async () => {
+    assert.equal(await raw('POST /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}'), 400);
+    assert.equal(await raw('GET /admin/drain HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}'), 400);
+    assert.equal(await raw('POST /admin/nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}'), 404);
+});
+
+test('who may: an administrator, no foreign page, by POST', async () => {
+    assert.equal((await post('/admin/log-level', LEVEL, { 'x-forwarded-for': '203.0.113.5' })).status, 403);
+    await gateway.printed(/admin: POST \/admin\/log-level by .*: refused/);
+    assert.equal((await post('/admin/log-level', LEVEL, { 'x-forwarded-for': '203.0.113.5', authorization: `Bearer ${TOKEN}` })).status, 200);
+    await gateway.printed(/admin: POST \/admin\/log-level by .* with a token: info: 200/);
+    assert.ok(!gateway.output.includes(TOKEN), 'the token is not logged');
+    assert.equal((await post('/admin/log-level', LEVEL, { origin: 'https://evil.example' })).status, 403);
+    assert.equal((await post('/admin/log-level', LEVEL, { origin: 'null' })).status, 403);
+    assert.equal((await post('/admin/log-level', LEVEL, { origin: `http://127.0.0.1:${gateway.port}` })).status, 200);
+    assert.equal(await raw(`POST /admin/log-level HTTP/1.1\r\nHost: evil.example\r\nOrigin: http://evil.example\r\nContent-Length: ${LEVEL.length}\r\n\r\n${LEVEL}`), 403);
+    const answer = await gateway.get('/admin/log-level');
+    assert.equal(answer.status, 405);
+    assert.equal(answer.headers.get('allow'), 'POST');
+});
+
+test('drain: clients are sent away, and the host stops', async () => {
+    const client = await signedIn(gateway, { token: await demoToken() });
+    assert.equal((await post('/admin/drain', { now: true })).status, 400);
+    assert.equal((await post('/admin/drain')).status, 202);
+    assert.equal((await client.next('reconnect')).data.reason, 'drain');
+    assert.equal((await client.closes()).code, 1012);
+    assert.equal((await within('the end', 10_000, gateway.exited)).code, 0);
+    assert.match(gateway.output, /admin: POST \/admin\/drain by 127\.0\.0\.1: 202/);
+    gateway = null;
+});
