@@ -5,6 +5,11 @@
 static enum event_fault prepare(struct event_publish *publish, const struct route *route,
                                 const struct event_source *source, struct span value,
                                 struct event_wrap *wrap);
+static void find_key(struct event_publish *publish, const struct route *route,
+                     const struct event *event);
+static int take_key(void *context, struct span result);
+static void keep_value(struct event_publish *publish, const struct route *route,
+                       struct record *record);
 static enum event_fault append(struct event_publish *publish, const struct route *route,
                                const struct event_source *source, const struct event_wrap *wrap);
 static enum record_kind record_kind(const struct route *route, const struct event_source *source);
@@ -81,9 +86,48 @@ static enum event_fault prepare(struct event_publish *publish, const struct rout
         stats_add(publish->stats, STAT_ROOMS_INVALID, publish->rooms.invalid);
     }
     if (fault == EVENT_OK) {
+        find_key(publish, route, &event);
         event_wrap_prepare(wrap, source, &event);
     }
     return fault;
+}
+
+/* An event whose key can't be told (a field is missing, or there are several) is one that counts by itself. */
+static void find_key(struct event_publish *publish, const struct route *route,
+                     const struct event *event) {
+    publish->key_length = 0;
+    if (route->conflate != NULL && publish->snapshots != NULL &&
+        template_expand(route->conflate, event->data, take_key, publish, NULL) != 0) {
+        publish->key_length = 0;
+    }
+}
+
+static int take_key(void *context, struct span result) {
+    struct event_publish *publish = context;
+
+    if (publish->key_length != 0 || result.length > sizeof(publish->key)) {
+        return -E2BIG;
+    }
+    memcpy(publish->key, result.data, result.length);
+    publish->key_length = result.length;
+    return 0;
+}
+
+/* Before the record is published: who has read it finds its value there (shm/snapshot_table.h). */
+static void keep_value(struct event_publish *publish, const struct route *route,
+                       struct record *record) {
+    struct snapshot_put *snapshots = publish->snapshots;
+    uint64_t evicted = snapshots->evicted;
+    uint32_t slot = snapshot_put_value(snapshots, (struct span){publish->key, publish->key_length},
+                                       record, publish->writer->reserved);
+
+    stats_add(publish->stats, STAT_SNAPSHOT_EVICTED, snapshots->evicted - evicted);
+    if (slot == 0) {
+        stats_add(publish->stats, STAT_SNAPSHOT_REFUSED, 1);
+    } else if (!route->lossless) {
+        record->flags |= RECORD_FLAG_CONFLATED;
+        record->snapshot_slot = slot;
+    }
 }
 
 static enum event_fault append(struct event_publish *publish, const struct route *route,
@@ -106,6 +150,9 @@ static enum event_fault append(struct event_publish *publish, const struct route
     record->envelope_at = (uint32_t)envelope_at;
     record->envelope_length = (uint32_t)wrap->length;
     event_wrap_write(wrap, (char *)record + envelope_at);
+    if (publish->key_length > 0) {
+        keep_value(publish, route, record);
+    }
     ring_append_commit(publish->writer);
     if (source->history) {
         stats_add(publish->stats, STAT_HISTORY_RECORDS, 1);

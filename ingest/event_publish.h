@@ -6,6 +6,7 @@
 #include "ingest/event_rooms.h"
 #include "ingest/event_wrap.h"
 #include "shm/ring_append.h"
+#include "shm/snapshot_put.h"
 #include "shm/wake.h"
 
 struct event_publish {
@@ -17,7 +18,10 @@ struct event_publish {
     uint64_t flushed;          /* ring position up to which workers have been told */
     uint64_t flushed_sequence; /* of the last record before it */
     struct wake_set wake;
-    struct event_rooms rooms; /* of the event in hand */
+    struct snapshot_put *snapshots; /* the last value of each key is kept there; NULL: nowhere */
+    struct event_rooms rooms;       /* of the event in hand */
+    size_t key_length;              /* of its key on a conflated route; 0: none */
+    char key[SNAPSHOT_KEY_MAX_BYTES + 1];
 };
 
 void event_publish_init(struct event_publish *publish, struct ring_append *writer,

@@ -24,6 +24,7 @@ struct ingest {
     struct host_view view;
     int lock_fd; /* the producer's lock on the segment */
     struct ring_append writer;
+    struct snapshot_put snapshots;
     struct event_publish publish;
     struct route_table *routes;
     struct dev_broker broker;

@@ -62,8 +62,13 @@ static int open_memory(struct ingest *ingest, char *error, size_t error_size) {
     if (result < 0) {
         return say(error, error_size, "the ring is damaged", result);
     }
+    result = snapshot_put_open(&ingest->snapshots, &ingest->view.segment);
+    if (result < 0) {
+        return say(error, error_size, "the snapshot table can't be opened", result);
+    }
     event_publish_init(&ingest->publish, &ingest->writer, ingest->view.workers,
                        ingest->heritage.wake_fd, ingest->view.worker_count);
+    ingest->publish.snapshots = &ingest->snapshots;
     block = ingest->view.segment.ingest;
     stats_reset_gauges(&block->stats);
     kafka_status_init(&ingest->status, block);

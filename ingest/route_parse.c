@@ -27,6 +27,7 @@ static int take_needs(struct row_parse *parse, struct route_alternative *alterna
 static int parse_option(struct row_parse *parse, struct span text);
 static int parse_require(struct row_parse *parse, struct span value);
 static int parse_conflate(struct row_parse *parse, struct span value);
+static int parse_lossless(struct row_parse *parse);
 static bool take_until(struct span *rest, char separator, struct span *part);
 static bool characters_allowed(struct span text, const char *extra);
 static int refuse(struct row_parse *parse, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -221,6 +222,9 @@ static int parse_option(struct row_parse *parse, struct span text) {
     } known[] = {{"require", parse_require}, {"conflate", parse_conflate}};
     struct span value = text, name = text;
 
+    if (span_is(text, "lossless")) {
+        return parse_lossless(parse);
+    }
     take_until(&value, '=', &name);
     for (unsigned i = 0; i < ARRAY_LENGTH(known); i++) {
         if (span_is(name, known[i].name) && name.length < text.length) {
@@ -229,7 +233,8 @@ static int parse_option(struct row_parse *parse, struct span text) {
         }
     }
     return refuse(parse,
-                  "unknown option '" SPAN_FORMAT "' (require=FIELD,... or conflate=TEMPLATE)",
+                  "unknown option '" SPAN_FORMAT
+                  "' (require=FIELD,..., conflate=TEMPLATE or lossless)",
                   SPAN_ARGS(text));
 }
 
@@ -267,6 +272,17 @@ static int parse_conflate(struct row_parse *parse, struct span value) {
         return refuse(parse, "conflate=" SPAN_FORMAT ": %s", SPAN_ARGS(value),
                       result == -ENOMEM ? "out of memory" : why);
     }
+    return 0;
+}
+
+static int parse_lossless(struct row_parse *parse) {
+    if (parse->route->kind != ROUTE_TYPED) {
+        return refuse(parse, "lossless has no meaning with this type");
+    }
+    if (parse->route->lossless) {
+        return refuse(parse, "lossless stands twice");
+    }
+    parse->route->lossless = true;
     return 0;
 }
 

@@ -16,7 +16,10 @@
  *           A field that is there but makes no room name never falls through to the next one: a private
  *           event must not become a public one by a mistake of its sender.
  *   OPTION  require=FIELD,FIELD   fields of the data that must be there and not null
- *           conflate=TEMPLATE     keep the last value of each key
+ *           conflate=TEMPLATE     keep the last value of each key: for who joins, and instead of the backlog for
+ *                                 who is slow or resumes
+ *           lossless              every value counts: nobody who is slow or resumes is spared one; with conflate=
+ *                                 the last values are for who joins alone
  *
  * Without a file the built-in routes of the protocol apply, with the topics' names from the options. */
 #ifndef MOONX_INGEST_ROUTE_TABLE_H
@@ -65,7 +68,8 @@ struct route {
     struct route_field required[ROUTE_MAX_REQUIRED];
     unsigned room_count;
     struct route_room *rooms;
-    struct template *conflate; /* NULL: every value counts */
+    struct template *conflate; /* the key of which the last value is kept; NULL: none is */
+    bool lossless;             /* every value counts all the same */
 };
 
 struct route_table {

@@ -10,6 +10,7 @@
  *        …  struct room_index         ingest: newest record of each bucket of rooms (shm/room_index.h)
  *        …  struct time_index         ingest: where offsets lie in the ring (shm/time_index.h)
  *        …  struct feed_table         ingest: which rooms a topic feeds (shm/feed_table.h)
+ *        …  struct snapshot_table     ingest: the last value of each key (shm/snapshot_table.h)
  *        …  ring bytes                ingest: records (shm/record.h), `ring_capacity` of them
  * Every part starts at a page boundary; its offset stands in the header. A layout change raises
  * SEGMENT_VERSION. It lives as long as the supervisor: successors of a killed ingest continue in it. */
@@ -21,7 +22,7 @@
 #include "shm/stats.h"
 
 #define SEGMENT_MAGIC   0x6d6f6f6e73656731ull
-#define SEGMENT_VERSION 2u
+#define SEGMENT_VERSION 3u
 
 struct segment_header {
     uint64_t magic;
@@ -29,7 +30,7 @@ struct segment_header {
     uint32_t header_size;
     uint64_t size; /* of the whole segment, bytes */
     struct siphash_key hash_key;
-    uint64_t ingest_at, positions_at, words_at, rooms_at, times_at, feeds_at, ring_at;
+    uint64_t ingest_at, positions_at, words_at, rooms_at, times_at, feeds_at, snapshots_at, ring_at;
     uint64_t ring_capacity; /* power of two, bytes */
 };
 
@@ -73,6 +74,12 @@ struct ring_words {
     _Alignas(CACHE_LINE) struct ring_head heads[2];
 };
 
+/* Where the parts of the snapshot table lie in it (shm/snapshot_table.h). */
+struct snapshot_shape {
+    uint32_t slots, cells; /* the log has as many entries as there are slots */
+    size_t changed_at, slots_at, cells_at, size;
+};
+
 /* A mapped segment. The pointers lead into the mapping; const for readers by habit, by page table too. */
 struct segment {
     int fd;
@@ -84,6 +91,8 @@ struct segment {
     struct room_index *rooms;
     struct time_index *times;
     struct feed_table *feeds;
+    struct snapshot_table *snapshots;
+    struct snapshot_shape snapshot_shape;
     uint32_t room_buckets; /* of the room index, a power of two */
     unsigned char *ring;
 };

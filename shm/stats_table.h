@@ -21,6 +21,8 @@
     X(ROOMS_INVALID, "event_rooms_invalid_total", counter, ingest, "Room names that came out invalid and were skipped") \
     X(HISTORY_RECORDS, "history_records_total", counter, ingest, "Records refilled at the start, for clients that resume") \
     X(HISTORY_SKIPPED, "history_skipped_total", counter, ingest, "Offsets left out of the refill because the ring is too small") \
+    X(SNAPSHOT_EVICTED, "snapshot_evicted_total", counter, ingest, "Keys that gave way in the snapshot table to newer ones") \
+    X(SNAPSHOT_REFUSED, "snapshot_refused_total", counter, ingest, "Values of conflated routes that are too long for the snapshot table") \
     X(RING_RECORDS, "ring_records_total", counter, ingest, "Records written into the ring")                  \
     X(RING_BYTES, "ring_bytes_total", counter, ingest, "Bytes written into the ring")                        \
     X(RING_PUBLISHES, "ring_publishes_total", counter, ingest, "Batches made visible")                       \

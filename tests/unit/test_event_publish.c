@@ -56,6 +56,44 @@ static bool rings(void) {
     return read(bell, &count, sizeof(count)) == sizeof(count);
 }
 
+START_TEST(the_last_value_of_a_key_is_in_the_table_before_it_is_published) {
+    struct snapshot_put snapshots;
+    struct snapshot_value value;
+    static _Alignas(8) char buffer[1 << 16];
+    const struct record *record;
+    uint32_t slot;
+
+    ck_assert_int_eq(snapshot_put_open(&snapshots, &segment), 0);
+    publish.snapshots = &snapshots;
+    ck_assert_int_eq(add("price.updates", "{\"token\":\"ETH\",\"chainId\":1,\"price\":1}", 1),
+                     EVENT_OK);
+    ck_assert_int_eq(add("price.updates", "{\"token\":\"ETH\",\"chainId\":1,\"price\":2}", 2),
+                     EVENT_OK);
+    ck_assert_int_eq(add("price.updates", "{\"token\":\"ETH\",\"price\":2}", 3),
+                     EVENT_OK); /* no chain */
+    ck_assert_int_eq(add("order.updates", "{\"orderId\":\"9\",\"userId\":\"u\"}", 4), EVENT_OK);
+    event_publish_flush(&publish);
+    record = next();
+    ck_assert_uint_eq(record->flags, RECORD_FLAG_CONFLATED);
+    slot = record->snapshot_slot;
+    ck_assert_uint_ne(slot, 0);
+    ck_assert_int_eq(snapshot_table_read(&segment, slot - 1, reader.cursor, buffer, &value),
+                     SNAPSHOT_LATER);
+    record = next();
+    ck_assert_uint_eq(record->snapshot_slot, slot);
+    ck_assert_int_eq(snapshot_table_read(&segment, slot - 1, reader.cursor, buffer, &value),
+                     SNAPSHOT_OK);
+    ck_assert(span_equal(record_envelope(value.record), record_envelope(record)));
+    ck_assert(span_is((struct span){value.key, value.key_length}, "1:ETH"));
+    for (unsigned i = 0; i < 2; i++) {
+        record = next();
+        ck_assert_uint_eq(record->flags, 0);
+        ck_assert_uint_eq(record->snapshot_slot, 0);
+    }
+    snapshot_put_done(&snapshots);
+}
+END_TEST
+
 START_TEST(history_is_kept_in_the_ring_and_wakes_nobody) {
     struct event_source source = {SPAN_LITERAL("t:0"), 0, 4, 1700, true};
     const struct record *record;
@@ -208,6 +246,7 @@ int main(void) {
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, an_event_becomes_a_record_that_is_visible_only_after_the_flush);
+    tcase_add_test(tests, the_last_value_of_a_key_is_in_the_table_before_it_is_published);
     tcase_add_test(tests, history_is_kept_in_the_ring_and_wakes_nobody);
     tcase_add_test(tests, a_bad_value_leaves_nothing_but_a_counter);
     tcase_add_test(tests, what_is_longer_than_a_record_may_be_is_refused_and_what_just_fits_is_not);

@@ -136,6 +136,9 @@ static const struct {
     {"t n a conflate={\n", "conflate="},
     {"t n a conflate=\n", "conflate="},
     {"t n a conflate={a} conflate={b}\n", "twice"},
+    {"t n a lossless lossless\n", "twice"},
+    {"t n a lossless=yes\n", "unknown option"},
+    {"t - - lossless\n", "no meaning"},
     {"t - - require=a\n", "no meaning"},
     {"t @control - conflate={a}\n", "no meaning"},
 };

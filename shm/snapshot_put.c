@@ -1,0 +1,335 @@
+#include "shm/snapshot_put.h"
+
+#include "common/siphash.h"
+#include "shm/positions.h"
+
+#include <stdlib.h>
+
+#define NONE UINT32_MAX
+
+static bool allocate(struct snapshot_put *put);
+static void adopt(struct snapshot_put *put);
+static bool is_sound(const struct segment *segment, uint32_t slot, unsigned char *used);
+static void sort_by_position(const struct snapshot_put *put, uint32_t *slots, uint32_t count);
+static bool gives_way_to(const struct snapshot_put *put, uint32_t slot,
+                         const struct record *record);
+static uint32_t make_slot(struct snapshot_put *put, uint64_t hash);
+static void write_slot(struct snapshot_put *put, uint32_t slot, struct span key,
+                       const struct record *record, uint64_t position);
+static void write_cells(struct snapshot_put *put, struct snapshot_slot *slot,
+                        const struct record *record);
+static void change_begin(struct snapshot_slot *slot);
+static void change_end(struct snapshot_put *put, uint32_t slot);
+static void drop(struct snapshot_put *put, uint32_t slot);
+static void evict_oldest(struct snapshot_put *put);
+static void free_cells_of(struct snapshot_put *put, uint32_t slot);
+static void link_newest(struct snapshot_put *put, uint32_t slot);
+static void unlink_slot(struct snapshot_put *put, uint32_t slot);
+static uint64_t hash_of(const struct snapshot_put *put, const struct record *record,
+                        struct span key);
+static uint32_t place_of(const struct snapshot_put *put, uint64_t hash);
+static void forget_place(struct snapshot_put *put, uint64_t hash);
+
+static uint32_t slot_count(const struct snapshot_put *put) {
+    return put->segment->snapshot_shape.slots;
+}
+
+static struct snapshot_slot *slot_at(const struct snapshot_put *put, uint32_t slot) {
+    return snapshot_table_slot(put->segment, slot);
+}
+
+static uint32_t cells_for(size_t length) {
+    return (uint32_t)((length + SNAPSHOT_CELL_BYTES - 1) / SNAPSHOT_CELL_BYTES);
+}
+
+int snapshot_put_open(struct snapshot_put *put, struct segment *segment) {
+    *put = (struct snapshot_put){.segment = segment, .newest = NONE, .oldest = NONE};
+    if (!allocate(put)) {
+        snapshot_put_done(put);
+        return -ENOMEM;
+    }
+    adopt(put);
+    return 0;
+}
+
+void snapshot_put_done(struct snapshot_put *put) {
+    free(put->places);
+    free(put->newer);
+    free(put->older);
+    free(put->free_slots);
+    free(put->free_cells);
+    *put = (struct snapshot_put){.newest = NONE, .oldest = NONE};
+}
+
+uint32_t snapshot_put_value(struct snapshot_put *put, struct span key, const struct record *record,
+                            uint64_t position) {
+    uint64_t hash = hash_of(put, record, key);
+    uint32_t found = put->places[place_of(put, hash)];
+
+    if (found != 0 && !gives_way_to(put, found - 1, record)) {
+        return found;
+    }
+    if (key.length > SNAPSHOT_KEY_MAX_BYTES ||
+        record->length > snapshot_table_longest(put->segment)) {
+        put->refused++;
+        if (found != 0) {
+            drop(put, found - 1);
+        }
+        return 0;
+    }
+    uint32_t slot = found != 0 ? found - 1 : make_slot(put, hash);
+    unlink_slot(put, slot); /* not to give way to itself */
+    change_begin(slot_at(put, slot));
+    free_cells_of(put, slot);
+    while (put->free_cell_count < cells_for(record->length)) {
+        evict_oldest(put);
+    }
+    write_slot(put, slot, key, record, position);
+    change_end(put, slot);
+    link_newest(put, slot);
+    return slot + 1;
+}
+
+static bool allocate(struct snapshot_put *put) {
+    const struct snapshot_shape *shape = &put->segment->snapshot_shape;
+
+    put->places = calloc((size_t)shape->slots * 2, sizeof(*put->places));
+    put->newer = malloc(shape->slots * sizeof(*put->newer));
+    put->older = malloc(shape->slots * sizeof(*put->older));
+    put->free_slots = malloc(shape->slots * sizeof(*put->free_slots));
+    put->free_cells = malloc(shape->cells * sizeof(*put->free_cells));
+    return put->places != NULL && put->newer != NULL && put->older != NULL &&
+           put->free_slots != NULL && put->free_cells != NULL;
+}
+
+/* What a predecessor left: what is whole and published stays, all else becomes free. */
+static void adopt(struct snapshot_put *put) {
+    const struct snapshot_shape *shape = &put->segment->snapshot_shape;
+    unsigned char *used = calloc(shape->cells, 1);
+    uint32_t *sound = malloc(shape->slots * sizeof(*sound));
+    uint32_t count = 0;
+    bool able = used != NULL && sound != NULL;
+
+    for (uint32_t slot = shape->slots; slot-- > 0;) {
+        if (able && is_sound(put->segment, slot, used)) {
+            sound[count++] = slot;
+            continue;
+        }
+        if (load_relaxed(&slot_at(put, slot)->first) != 0 ||
+            load_relaxed(&slot_at(put, slot)->lock) % 2 != 0) {
+            change_begin(slot_at(put, slot));
+            store_relaxed(&slot_at(put, slot)->first, 0);
+            change_end(put, slot);
+        }
+        put->free_slots[put->free_slot_count++] = slot;
+    }
+    for (uint32_t cell = shape->cells; cell-- > 0;) {
+        if (!able || !used[cell]) {
+            put->free_cells[put->free_cell_count++] = cell;
+        }
+    }
+    sort_by_position(put, sound, count);
+    for (uint32_t i = 0; i < count; i++) {
+        put->places[place_of(put, load_relaxed(&slot_at(put, sound[i])->key_hash))] = sound[i] + 1;
+        link_newest(put, sound[i]);
+    }
+    free(sound);
+    free(used);
+}
+
+/* Claims its cells if it is: a slot whose cells are another's too is not. */
+static bool is_sound(const struct segment *segment, uint32_t slot, unsigned char *used) {
+    const struct snapshot_slot *entry = snapshot_table_slot(segment, slot);
+    uint32_t at = load_relaxed(&entry->first), length = load_relaxed(&entry->length);
+    uint32_t cells = cells_for(length);
+
+    if (at == 0 || load_relaxed(&entry->lock) % 2 != 0 ||
+        length > snapshot_table_longest(segment) ||
+        load_relaxed(&entry->position) >= load_relaxed(&segment->words->published)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < cells; i++) {
+        if (at == 0 || at > segment->snapshot_shape.cells || used[at - 1]) {
+            return false;
+        }
+        used[at - 1] = 1;
+        at = load_relaxed(&snapshot_table_cell(segment, at - 1)->next);
+    }
+    return true;
+}
+
+/* Shell sort: once a start, and qsort() knows no context. */
+static void sort_by_position(const struct snapshot_put *put, uint32_t *slots, uint32_t count) {
+    for (uint32_t gap = count / 2; gap > 0; gap /= 2) {
+        for (uint32_t i = gap; i < count; i++) {
+            uint32_t slot = slots[i], at = i;
+            uint64_t position = load_relaxed(&slot_at(put, slot)->position);
+            while (at >= gap && load_relaxed(&slot_at(put, slots[at - gap])->position) > position) {
+                slots[at] = slots[at - gap];
+                at -= gap;
+            }
+            slots[at] = slot;
+        }
+    }
+}
+
+/* Within a partition the later record is the newer one; history of another partition only if its time says so. */
+static bool gives_way_to(const struct snapshot_put *put, uint32_t slot,
+                         const struct record *record) {
+    const struct snapshot_slot *entry = slot_at(put, slot);
+
+    return record->kind != RECORD_HISTORY || load_relaxed(&entry->partition) == record->partition ||
+           (int64_t)load_relaxed(&entry->kafka_time_ms) <= record->kafka_time_ms;
+}
+
+static uint32_t make_slot(struct snapshot_put *put, uint64_t hash) {
+    if (put->free_slot_count == 0) {
+        evict_oldest(put);
+    }
+    uint32_t slot = put->free_slots[--put->free_slot_count];
+    put->places[place_of(put, hash)] = slot + 1;
+    store_relaxed(&slot_at(put, slot)->key_hash, hash); /* where its place is found again */
+    link_newest(put, slot);
+    return slot;
+}
+
+static void write_slot(struct snapshot_put *put, uint32_t slot, struct span key,
+                       const struct record *record, uint64_t position) {
+    struct snapshot_slot *entry = slot_at(put, slot);
+
+    if (load_relaxed(&entry->first) == 0) {
+        _Alignas(8) char text[SNAPSHOT_KEY_MAX_BYTES] = {0};
+        memcpy(text, key.data, key.length);
+        order_copy_in(entry->key, text, sizeof(text));
+        store_relaxed(&entry->key_length, (uint32_t)key.length);
+        store_relaxed(&entry->since, position);
+    }
+    store_relaxed(&entry->position, position);
+    store_relaxed(&entry->partition, record->partition);
+    store_relaxed(&entry->kafka_time_ms, (uint64_t)record->kafka_time_ms);
+    store_relaxed(&entry->length, record->length);
+    write_cells(put, entry, record);
+}
+
+static void write_cells(struct snapshot_put *put, struct snapshot_slot *slot,
+                        const struct record *record) {
+    shm_u32 *link = &slot->first;
+    const char *from = (const char *)record;
+    size_t left = record->length;
+
+    while (left > 0) {
+        size_t piece = left < SNAPSHOT_CELL_BYTES ? left : SNAPSHOT_CELL_BYTES;
+        uint32_t cell = put->free_cells[--put->free_cell_count];
+        struct snapshot_cell *to = snapshot_table_cell(put->segment, cell);
+        order_copy_in(to->bytes, from, piece);
+        store_relaxed(link, cell + 1);
+        link = &to->next;
+        from += piece;
+        left -= piece;
+    }
+    store_relaxed(link, 0);
+}
+
+static void change_begin(struct snapshot_slot *slot) {
+    uint64_t lock = load_relaxed(&slot->lock);
+
+    store_relaxed(&slot->lock, lock | 1); /* change:A; a killed predecessor may have left it odd */
+    fence_release();
+}
+
+static void change_end(struct snapshot_put *put, uint32_t slot) {
+    struct snapshot_table *table = put->segment->snapshots;
+    uint64_t changes = load_relaxed(&table->changes);
+    uint64_t lock = load_relaxed(&slot_at(put, slot)->lock);
+
+    store_release(&slot_at(put, slot)->lock, lock + 1); /* change:B */
+    store_relaxed(&snapshot_table_changed(put->segment)[changes % slot_count(put)], slot);
+    store_release(&table->changes, changes + 1); /* change:C */
+}
+
+static void drop(struct snapshot_put *put, uint32_t slot) {
+    struct snapshot_slot *entry = slot_at(put, slot);
+
+    forget_place(put, load_relaxed(&entry->key_hash));
+    unlink_slot(put, slot);
+    change_begin(entry);
+    free_cells_of(put, slot);
+    store_relaxed(&entry->first, 0);
+    change_end(put, slot);
+    put->free_slots[put->free_slot_count++] = slot;
+}
+
+static void evict_oldest(struct snapshot_put *put) {
+    assert(put->oldest != NONE); /* one value is a small part of all cells */
+    drop(put, put->oldest);
+    put->evicted++;
+}
+
+/* `first` stays: it tells a key's first value from its later ones. */
+static void free_cells_of(struct snapshot_put *put, uint32_t slot) {
+    const struct snapshot_slot *entry = slot_at(put, slot);
+    uint32_t at = load_relaxed(&entry->first);
+
+    while (at != 0) {
+        put->free_cells[put->free_cell_count++] = at - 1;
+        at = load_relaxed(&snapshot_table_cell(put->segment, at - 1)->next);
+    }
+}
+
+static void link_newest(struct snapshot_put *put, uint32_t slot) {
+    put->older[slot] = put->newest;
+    put->newer[slot] = NONE;
+    if (put->newest != NONE) {
+        put->newer[put->newest] = slot;
+    } else {
+        put->oldest = slot;
+    }
+    put->newest = slot;
+}
+
+static void unlink_slot(struct snapshot_put *put, uint32_t slot) {
+    uint32_t newer = put->newer[slot], older = put->older[slot];
+
+    *(newer != NONE ? &put->older[newer] : &put->newest) = older;
+    *(older != NONE ? &put->newer[older] : &put->oldest) = newer;
+}
+
+/* Keyed, 64 bits: it stands for the key. */
+static uint64_t hash_of(const struct snapshot_put *put, const struct record *record,
+                        struct span key) {
+    const struct position *position = &put->segment->positions->partitions[record->partition];
+
+    return siphash(&put->segment->header->hash_key, key) ^
+           (uint64_t)(position->topic + 1) * 0x9e3779b97f4a7c15ull;
+}
+
+/* Where it stands, or would stand: linear probing, at most half full. */
+static uint32_t place_of(const struct snapshot_put *put, uint64_t hash) {
+    uint32_t places = slot_count(put) * 2, at = (uint32_t)(hash % places);
+
+    while (put->places[at] != 0 &&
+           load_relaxed(&slot_at(put, put->places[at] - 1)->key_hash) != hash) {
+        at = (at + 1) % places;
+    }
+    return at;
+}
+
+/* Those behind it that have been pushed past its place move up (Knuth, TAOCP 6.4, algorithm R). */
+static void forget_place(struct snapshot_put *put, uint64_t hash) {
+    uint32_t places = slot_count(put) * 2, hole = place_of(put, hash), at = hole;
+
+    put->places[hole] = 0;
+    for (;;) {
+        at = (at + 1) % places;
+        if (put->places[at] == 0) {
+            return;
+        }
+        uint64_t other = load_relaxed(&slot_at(put, put->places[at] - 1)->key_hash);
+        uint32_t home = (uint32_t)(other % places);
+        if ((at + places - home) % places >= (at + places - hole) % places) {
+            put->places[hole] = put->places[at];
+            put->places[at] = 0;
+            hole = at;
+        }
+    }
+}
