@@ -115,12 +115,13 @@ static int check_descriptors(const struct heritage *heritage) {
     bool worker = heritage->role == HERITAGE_WORKER;
 
     if (heritage->segment_fd < 0 || heritage->host_fd < 0 || heritage->limit_fd < -1 ||
-        heritage->revocation_fd < -1 || heritage->config_fd < -1) {
+        heritage->revocation_fd < -1 || heritage->config_fd < -1 ||
+        heritage->uplink_wake_fd < 0) {
         return -EPROTO;
     }
     for (uint32_t i = 0; i < HERITAGE_MAX_WORKERS; i++) {
         if (heritage->worker_fd[i] < -1 || heritage->wake_fd[i] < -1 ||
-            heritage->listen_fd[i] < -1) {
+            heritage->listen_fd[i] < -1 || heritage->uplink_fd[i] < -1) {
             return -EPROTO;
         }
     }
@@ -130,7 +131,8 @@ static int check_descriptors(const struct heritage *heritage) {
         }
     }
     return !worker || (heritage->worker_fd[heritage->index] >= 0 &&
-                       heritage->wake_fd[heritage->index] >= 0)
+                       heritage->wake_fd[heritage->index] >= 0 &&
+                       heritage->uplink_fd[heritage->index] >= 0)
                ? 0
                : -EPROTO;
 }
@@ -146,10 +148,12 @@ static int close_descriptors_on_exec(const struct heritage *heritage) {
     error = error != 0 ? error : close_on_exec(heritage->revocation_fd);
     error = error != 0 ? error : close_on_exec(heritage->limit_fd);
     error = error != 0 ? error : close_on_exec(heritage->config_fd);
+    error = error != 0 ? error : close_on_exec(heritage->uplink_wake_fd);
     for (uint32_t i = 0; i < HERITAGE_MAX_WORKERS && error == 0; i++) {
         error = close_on_exec(heritage->worker_fd[i]);
         error = error != 0 ? error : close_on_exec(heritage->wake_fd[i]);
         error = error != 0 ? error : close_on_exec(heritage->listen_fd[i]);
+        error = error != 0 ? error : close_on_exec(heritage->uplink_fd[i]);
     }
     return error;
 }

@@ -33,9 +33,12 @@ struct heritage {
     int32_t wake_fd[HERITAGE_MAX_WORKERS]; /* eventfds: ingest all, a worker its own */
     int32_t listen_fd[HERITAGE_MAX_WORKERS]; /* the worker's share of the listening sockets */
     uint32_t listen_count;
+    int32_t uplink_fd[HERITAGE_MAX_WORKERS]; /* queues to Kafka: ingest all, a worker its own */
+    int32_t uplink_wake_fd;                  /* ingest's eventfd: all children */
     int32_t revocation_fd; /* revoked tokens: ingest read-write, workers O_RDONLY */
     int32_t limit_fd;      /* the limits' table, read-write; workers, if limits are on */
     int32_t config_fd;     /* the role's configured files, O_RDONLY (common/config_files.h) */
+    uint32_t reserved;
 };
 
 /* Reads and checks what HERITAGE_ENVIRONMENT names, closes that memfd, removes the variable and marks all

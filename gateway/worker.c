@@ -21,6 +21,7 @@
 #include "gateway/message/room_lease.h"
 #include "gateway/redis/redis.h"
 #include "gateway/reload.h"
+#include "gateway/uplink.h"
 #include "shm/wake.h"
 
 #include <event2/event.h>
@@ -149,15 +150,16 @@ static void stop_events(void) {
 /* Nothing to do until a socket, a timer or ingest says so. A full worker leaves the ring alone until clients have
  * read, so there it sleeps although records wait. */
 static bool may_sleep(struct worker *worker) {
-    return fanout_full(worker->fanout) ||
-           wake_prepare_sleep(worker->block, &worker->view.segment.words->published,
-                              worker->reader.cursor);
+    bool quiet = wake_prepare_sleep(worker->block, &worker->view.segment.words->published,
+                                    worker->reader.cursor);
+    return (quiet || fanout_full(worker->fanout)) && !uplink_answered(worker);
 }
 
 /* One turn: new records to their queues, one slice of writes, the sockets that are ready. */
 static void turn(struct worker *worker) {
     conn_revoke_follow(worker);
     bool more = event_receive(worker);
+    uplink_receive(worker);
     more |= conn_flush_slice(worker);
     int sleep = !more && may_sleep(worker) ? 0 : EVLOOP_NONBLOCK;
     event_base_loop(worker->base, EVLOOP_ONCE | sleep);
@@ -211,6 +213,7 @@ static int build_parts(struct worker *worker) {
         error = ws_inflate_new((size_t)worker->options->ws_max_message_bytes, &worker->inflate);
     }
     error = error != 0 ? error : conn_poll_init(worker);
+    error = error != 0 ? error : uplink_start(worker);
     error = error != 0 ? error : auth_start(worker->auth, worker->base, worker->stats);
     if (error == 0 && worker->redis != NULL) {
         error = redis_start(worker->redis, worker->base, worker->stats);
@@ -249,6 +252,7 @@ static void tear_down(struct worker *worker) {
         auth_stop(worker->auth); /* who waits for its answer is told while there are connections */
     }
     redis_free(worker->redis);
+    uplink_stop(worker);
     if (worker->fanout != NULL && worker->conns != NULL) {
         conn_table_free(worker, worker->conns);
     }

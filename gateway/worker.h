@@ -18,6 +18,7 @@ struct fanout;
 struct policy;
 struct redis;
 struct middleware;
+struct uplink;
 struct ws_inflate;
 struct ws_pool;
 
@@ -39,6 +40,7 @@ struct worker {
     struct fanout *fanout; /* rooms, users, frames, flush schedule */
     struct ws_pool *ws_pool;
     struct ws_inflate *inflate; /* NULL: WS_DEFLATE is off */
+    struct uplink *uplink;      /* what clients publish, to Kafka */
     struct wheel wheel;
     struct event_base *base;
     uint64_t revocations_seen; /* changes of view.revocations that have been followed */

@@ -174,14 +174,14 @@ static enum record_kind record_kind(const struct route *route, const struct even
 static void fill_header(struct record *record, const struct route *route,
                         const struct event_source *source) {
     record->kind = record_kind(route, source);
-    record->flags = 0;
+    record->flags = source->ephemeral ? RECORD_FLAG_EPHEMERAL : 0;
     record->offset = source->offset;
     record->partition = source->partition;
     record->reserved0 = 0;
     record->kafka_time_ms = source->kafka_time_ms;
     record->ingest_time_ns = clock_mono_ns();
-    record->sender = 0;
-    record->expiry_ms = 0;
+    record->sender = source->sender;
+    record->expiry_ms = source->expiry_ms;
     record->trace = 0;
     record->checksum = 0;
     record->snapshot_slot = 0;

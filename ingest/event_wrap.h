@@ -19,6 +19,9 @@ struct event_source {
     int64_t offset;     /* never negative */
     int64_t kafka_time_ms;
     bool history; /* from before `live_from`: kept for those who resume, delivered to nobody live */
+    uint64_t sender;   /* connection left out; 0: none */
+    int64_t expiry_ms; /* 0: never */
+    bool ephemeral;
 };
 
 struct event_wrap {

@@ -12,6 +12,7 @@
 #define TICK_MS         100 /* also the backstop of librdkafka's once-only wake-up (FACTS 3) */
 #define PACED_MS        5   /* nobody tells that a worker's cursor has moved */
 #define FINAL_COMMIT_MS 500
+#define FINAL_FLUSH_MS  300 /* for what workers have handed in: they are gone before ingest stops */
 
 static volatile sig_atomic_t stop_asked;
 
@@ -19,6 +20,7 @@ static void on_stop(int signal);
 static void handle_signals(void);
 static void run(struct ingest *ingest);
 static bool step_pace(struct ingest *ingest, uint64_t now_ms);
+static bool step_uplink(struct ingest *ingest, uint64_t now_ms);
 static void tick(struct ingest *ingest, uint64_t now_ms);
 static void take_answers(struct ingest *ingest);
 static void wait_for_work(struct ingest *ingest, bool paced, int timeout_ms);
@@ -38,6 +40,7 @@ void ingest_main(const struct heritage *heritage, const struct options *options,
         _exit(result == -EINVAL ? 2 : 1);
     }
     run(&ingest);
+    kafka_produce_flush(&ingest.produce, FINAL_FLUSH_MS);
     if (ingest.status.up) {
         kafka_commit_final(&ingest.commit, FINAL_COMMIT_MS);
     }
@@ -69,6 +72,9 @@ static void run(struct ingest *ingest) {
         int timeout_ms = paced ? PACED_MS : TICK_MS;
 
         if (!paced && kafka_consume_batch(&ingest->consume) == KAFKA_CONSUME_MORE) {
+            timeout_ms = 0;
+        }
+        if (step_uplink(ingest, now_ms)) {
             timeout_ms = 0;
         }
         if (ingest->stream != NULL) {
@@ -108,6 +114,12 @@ static bool step_pace(struct ingest *ingest, uint64_t now_ms) {
     return paced;
 }
 
+/* Paced or not: what clients publish goes on. True: there is more. */
+static bool step_uplink(struct ingest *ingest, uint64_t now_ms) {
+    kafka_produce_poll(&ingest->produce, now_ms);
+    return uplink_read_turn(&ingest->uplink);
+}
+
 static void tick(struct ingest *ingest, uint64_t now_ms) {
     uint32_t level = load_relaxed(&ingest->view.host->log_level);
 
@@ -139,22 +151,32 @@ static void take_answers(struct ingest *ingest) {
     }
 }
 
+static void drain(int fd) {
+    uint64_t count;
+
+    (void)!read(fd, &count, sizeof(count));
+}
+
 /* The consumer's queue comes last, so that it can be left out while paced. */
 static void wait_for_work(struct ingest *ingest, bool paced, int timeout_ms) {
     struct pollfd fds[] = {
         {.fd = kafka_watch_fd(ingest->watch), .events = POLLIN},
+        {.fd = ingest->heritage.uplink_wake_fd, .events = POLLIN},
+        {.fd = ingest->produce.wake_fd, .events = POLLIN},
         {.fd = ingest->consume.wake_fd, .events = POLLIN},
     };
-    uint64_t count;
+    nfds_t count = ARRAY_LENGTH(fds) - (paced ? 1 : 0);
 
-    if (poll(fds, paced ? 1 : 2, timeout_ms) <= 0) {
-        return; /* time is up, or a signal */
+    if (!uplink_read_sleep(&ingest->uplink) || poll(fds, count, timeout_ms) <= 0) {
+        return; /* there is work, time is up, or a signal */
     }
     if (fds[0].revents != 0) {
         take_answers(ingest);
         kafka_assign_tick(&ingest->assign, clock_mono_ms());
     }
-    if (fds[1].revents != 0) {
-        (void)!read(ingest->consume.wake_fd, &count, sizeof(count));
+    for (nfds_t i = 1; i < count; i++) {
+        if (fds[i].revents != 0) {
+            drain(fds[i].fd);
+        }
     }
 }

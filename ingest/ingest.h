@@ -11,10 +11,12 @@
 #include "ingest/kafka_client.h"
 #include "ingest/kafka_commit.h"
 #include "ingest/kafka_consume.h"
+#include "ingest/kafka_produce.h"
 #include "ingest/kafka_progress.h"
 #include "ingest/kafka_recheck.h"
 #include "ingest/kafka_status.h"
 #include "ingest/pace.h"
+#include "ingest/uplink_read.h"
 #include "shm/host_view.h"
 
 struct ingest {
@@ -39,6 +41,8 @@ struct ingest {
     struct history_refill refill;
     struct kafka_consume consume;
     struct kafka_commit commit;
+    struct kafka_produce produce;
+    struct uplink_read uplink;
     struct pace pace;
     uint64_t ticked_ms;
 };

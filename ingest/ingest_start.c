@@ -18,6 +18,8 @@ static int open_memory(struct ingest *ingest, char *error, size_t error_size);
 static int take_lock(struct ingest *ingest);
 static int open_kafka(struct ingest *ingest, char *error, size_t error_size);
 static int open_broker(struct ingest *ingest, char *error, size_t error_size);
+static int open_producer(struct ingest *ingest, char *error, size_t error_size);
+static void on_report(void *context, uintptr_t tag, int error, int32_t partition, int64_t offset);
 static int give_up_privileges(struct ingest *ingest, pid_t parent, char *error, size_t error_size);
 static int begin(struct ingest *ingest, char *error, size_t error_size);
 static int say(char *error, size_t error_size, const char *what, int result);
@@ -121,7 +123,28 @@ static int open_kafka(struct ingest *ingest, char *error, size_t error_size) {
     ingest->client.status = &ingest->status;
     ingest->client.commit = &ingest->commit;
     ingest->client.stats = ingest->publish.stats;
-    return kafka_client_open(&ingest->client, conf, error, error_size);
+    result = kafka_client_open(&ingest->client, conf, error, error_size);
+    return result < 0 ? result : open_producer(ingest, error, error_size);
+}
+
+static int open_producer(struct ingest *ingest, char *error, size_t error_size) {
+    const char *brokers =
+        ingest->own_broker ? ingest->broker.bootstrap : ingest->options->kafka_brokers;
+    rd_kafka_conf_t *conf;
+    int result = kafka_config_producer(ingest->options, brokers, !ingest->own_broker, &conf, error,
+                                       error_size);
+
+    if (result == 0) {
+        result = kafka_produce_open(&ingest->produce, conf, ingest->publish.stats, on_report,
+                                    ingest, error, error_size);
+    }
+    return result;
+}
+
+static void on_report(void *context, uintptr_t tag, int error, int32_t partition, int64_t offset) {
+    struct ingest *ingest = context;
+
+    uplink_read_report(&ingest->uplink, tag, error, partition, offset);
 }
 
 static int give_up_privileges(struct ingest *ingest, pid_t parent, char *error, size_t error_size) {
@@ -168,6 +191,11 @@ static int begin(struct ingest *ingest, char *error, size_t error_size) {
         .stats = ingest->publish.stats,
         .default_ms = ingest->options->revocation_seconds * 1000,
     };
+    result = uplink_read_init(&ingest->uplink, &ingest->produce, &ingest->view, &ingest->heritage,
+                              ingest->options);
+    if (result < 0) {
+        return say(error, error_size, "the uplink can't be started", result);
+    }
     if (ingest->own_broker && ingest->options->history_seconds > 0) {
         log_info("no history: the development broker can't look up by time");
     }

@@ -2,15 +2,23 @@
 
 #include "common/config_files.h"
 #include "common/log.h"
+#include "ingest/kafka_produce.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#define TEXT_OF_THIS(number) #number
+#define TEXT_OF(number)      TEXT_OF_THIS(number)
+
 #define FILE_MAX_BYTES     1048576
 #define RECEIVE_MIN_BYTES  100000000ll /* librdkafka's default */
 #define RECEIVE_OVER_FETCH 512ll       /* librdkafka demands this much beyond fetch.max.bytes */
+
+struct property {
+    const char *name, *value;
+};
 
 /* What consumption is built on: an operator can't change these without breaking it. Why each is as it is:
  *  - offsets are the segment's, the broker's copy only serves lag tools, so nothing is committed or stored
@@ -20,17 +28,13 @@
  *  - the queue between librdkafka and us is bounded by bytes alone, with room for bursts: past its bound
  *    librdkafka stops fetching for a whole second;
  *  - a broker that comes back is found within two seconds. */
-static const struct {
-    const char *name, *value;
-} fixed[] = {
+static const struct property fixed[] = {
     {"enable.auto.commit", "false"}, {"enable.auto.offset.store", "false"},
     {"auto.offset.reset", "error"},  {"enable.partition.eof", "true"},
     {"check.crcs", "true"},          {"allow.auto.create.topics", "false"},
     {"log.queue", "true"},
 };
-static const struct {
-    const char *name, *value;
-} preset[] = {
+static const struct property preset[] = {
     {"topic.metadata.refresh.interval.ms", "10000"},
     {"fetch.wait.max.ms", "10"},
     {"fetch.error.backoff.ms", "100"},
@@ -39,6 +43,23 @@ static const struct {
     {"reconnect.backoff.max.ms", "2000"},
     {"socket.nagle.disable", "true"},
     {"log.connection.close", "false"},
+};
+/* The producer: what an operator may tune, and what a message reported as sent rests on. A short linger gathers what
+ * one turn of the loop sends; a broker that is away is found as fast as by the consumer. */
+static const struct property producer_preset[] = {
+    {"linger.ms", "1"},
+    {"socket.nagle.disable", "true"},
+    {"reconnect.backoff.max.ms", "2000"},
+    {"topic.metadata.refresh.interval.ms", "10000"},
+    {"log.connection.close", "false"},
+};
+static const struct property producer_fixed[] = {
+    {"enable.idempotence", "true"},
+    {"acks", "all"},
+    {"message.timeout.ms", TEXT_OF(KAFKA_PRODUCE_TIMEOUT_MS)},
+    {"queue.buffering.max.messages", TEXT_OF(KAFKA_PRODUCE_MESSAGES)},
+    {"queue.buffering.max.kbytes", TEXT_OF(KAFKA_PRODUCE_KBYTES)},
+    {"log.queue", "true"},
 };
 /* Have an option of their own. */
 static const char *const ours[] = {"bootstrap.servers",
@@ -51,7 +72,8 @@ static const char *const ours[] = {"bootstrap.servers",
 
 static int set(rd_kafka_conf_t *conf, const char *name, const char *value, char *error,
                size_t error_size);
-static int set_fixed(rd_kafka_conf_t *conf, char *error, size_t error_size);
+static int set_all(rd_kafka_conf_t *conf, const struct property *properties, size_t count,
+                   char *error, size_t error_size);
 static int set_options(rd_kafka_conf_t *conf, const struct options *options, const char *brokers,
                        char *error, size_t error_size);
 static int set_group(rd_kafka_conf_t *conf, const struct options *options, char *error,
@@ -71,12 +93,45 @@ int kafka_config_new(const struct options *options, const char *brokers, bool wi
         snprintf(error, error_size, "out of memory");
         return -ENOMEM;
     }
-    result = set_fixed(conf, error, error_size);
+    result = set_all(conf, fixed, ARRAY_LENGTH(fixed), error, error_size);
+    if (result == 0) {
+        result = set_all(conf, preset, ARRAY_LENGTH(preset), error, error_size);
+    }
     if (result == 0) {
         result = set_options(conf, options, brokers, error, error_size);
     }
     if (result == 0 && with_file && options->kafka_config_file[0] != '\0') {
         result = set_file(conf, options->kafka_config_file, error, error_size);
+    }
+    if (result < 0) {
+        rd_kafka_conf_destroy(conf);
+        return result;
+    }
+    *out = conf;
+    return 0;
+}
+
+int kafka_config_producer(const struct options *options, const char *brokers, bool with_file,
+                          rd_kafka_conf_t **out, char *error, size_t error_size) {
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    int result;
+
+    if (conf == NULL) {
+        snprintf(error, error_size, "out of memory");
+        return -ENOMEM;
+    }
+    result = set_all(conf, producer_preset, ARRAY_LENGTH(producer_preset), error, error_size);
+    if (result == 0) {
+        result = set(conf, "bootstrap.servers", brokers, error, error_size);
+    }
+    if (result == 0) {
+        result = set(conf, "client.id", options->kafka_client_id, error, error_size);
+    }
+    if (result == 0 && with_file && options->kafka_config_file[0] != '\0') {
+        result = set_file(conf, options->kafka_config_file, error, error_size);
+    }
+    if (result == 0) {
+        result = set_all(conf, producer_fixed, ARRAY_LENGTH(producer_fixed), error, error_size);
     }
     if (result < 0) {
         rd_kafka_conf_destroy(conf);
@@ -107,14 +162,12 @@ int kafka_config_check(const struct options *options, char *error, size_t error_
     return 0;
 }
 
-static int set_fixed(rd_kafka_conf_t *conf, char *error, size_t error_size) {
+static int set_all(rd_kafka_conf_t *conf, const struct property *properties, size_t count,
+                   char *error, size_t error_size) {
     int result = 0;
 
-    for (unsigned i = 0; result == 0 && i < ARRAY_LENGTH(fixed); i++) {
-        result = set(conf, fixed[i].name, fixed[i].value, error, error_size);
-    }
-    for (unsigned i = 0; result == 0 && i < ARRAY_LENGTH(preset); i++) {
-        result = set(conf, preset[i].name, preset[i].value, error, error_size);
+    for (size_t i = 0; result == 0 && i < count; i++) {
+        result = set(conf, properties[i].name, properties[i].value, error, error_size);
     }
     return result;
 }

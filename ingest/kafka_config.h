@@ -17,6 +17,11 @@
 int kafka_config_new(const struct options *options, const char *brokers, bool with_file,
                      rd_kafka_conf_t **out, char *error, size_t error_size) MUST_CHECK;
 
+/* The producer's: the same brokers and file, and what its promises rest on (idempotence, acks=all, a deadline), which the
+ * file can't change. */
+int kafka_config_producer(const struct options *options, const char *brokers, bool with_file,
+                          rd_kafka_conf_t **out, char *error, size_t error_size) MUST_CHECK;
+
 /* For --check-config: makes a client of it, which reads certificates and keys, and throws it away. */
 int kafka_config_check(const struct options *options, char *error, size_t error_size) MUST_CHECK;
 

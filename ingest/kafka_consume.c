@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "ingest/event_headers.h"
 #include "ingest/kafka_recheck.h"
 
 #include <inttypes.h>
@@ -14,6 +15,7 @@ static bool within_bounds(unsigned messages, size_t bytes, uint64_t started_ns);
 static void take(struct kafka_consume *consume, const rd_kafka_message_t *message);
 static void take_value(struct kafka_consume *consume, struct kafka_topic *topic,
                        struct kafka_partition *partition, const rd_kafka_message_t *message);
+static void add_headers(struct event_source *source, const rd_kafka_message_t *message);
 static int64_t kafka_time(int64_t time_ms);
 static void tell_bad_value(const struct kafka_partition *partition, int64_t offset,
                            enum event_fault fault);
@@ -132,6 +134,9 @@ static void take_value(struct kafka_consume *consume, struct kafka_topic *topic,
         follow(consume, partition);
         return;
     }
+    if (topic->route->kind != ROUTE_TYPED) {
+        add_headers(&source, message);
+    }
     fault = event_publish_add(consume->publish, topic->route, &source, value);
 
     if (fault != EVENT_OK) {
@@ -141,6 +146,15 @@ static void take_value(struct kafka_consume *consume, struct kafka_topic *topic,
         partition->history_bytes += consume->publish->writer->head - before;
         partition->history_records++;
     }
+}
+
+static void add_headers(struct event_source *source, const rd_kafka_message_t *message) {
+    struct event_headers headers;
+
+    event_headers_read(message, &headers);
+    source->sender = headers.sender;
+    source->expiry_ms = headers.expiry_ms;
+    source->ephemeral = headers.ephemeral;
 }
 
 /* Messages of very old producers have none. */

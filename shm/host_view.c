@@ -1,6 +1,7 @@
 #include "shm/host_view.h"
 
 static int map_workers(const struct heritage *heritage, struct host_view *view);
+static int map_uplinks(const struct heritage *heritage, struct host_view *view);
 static bool worker_writable(const struct heritage *heritage, uint32_t slot);
 
 int host_view_open(const struct heritage *heritage, struct host_view *out) {
@@ -22,6 +23,9 @@ int host_view_open(const struct heritage *heritage, struct host_view *out) {
     result = map_workers(heritage, &view);
     if (result < 0)
         goto out;
+    result = map_uplinks(heritage, &view);
+    if (result < 0)
+        goto out;
     *out = view;
     return 0;
 out:
@@ -30,8 +34,10 @@ out:
 }
 
 void host_view_close(struct host_view *view) {
-    for (uint32_t i = 0; i < HERITAGE_MAX_WORKERS; i++)
+    for (uint32_t i = 0; i < HERITAGE_MAX_WORKERS; i++) {
         worker_block_unmap(view->workers[i]);
+        uplink_unmap(view->uplinks[i]);
+    }
     host_block_unmap(view->host);
     if (view->revocations.header)
         revocations_unmap(&view->revocations);
@@ -57,6 +63,17 @@ static int map_workers(const struct heritage *heritage, struct host_view *view) 
             continue;
         int result = worker_block_map(heritage->worker_fd[i], worker_writable(heritage, i),
                                       &view->workers[i]);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+static int map_uplinks(const struct heritage *heritage, struct host_view *view) {
+    for (uint32_t i = 0; i < heritage->worker_count; i++) {
+        if (heritage->uplink_fd[i] < 0)
+            continue;
+        int result = uplink_map(heritage->uplink_fd[i], &view->uplinks[i]);
         if (result < 0)
             return result;
     }

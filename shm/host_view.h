@@ -2,8 +2,8 @@
  * this role has. /health and /metrics are made from this, so any worker can answer for all.
  *
  * Ingest maps the segment and every worker's block writable (it clears the `sleeping` flag of those it
- * wakes; so heritage gives it O_RDWR descriptors of the blocks). A worker maps its own block writable, the
- * rest read-only. Nobody but the supervisor writes the host block. */
+ * wakes; so heritage gives it O_RDWR descriptors of the blocks), and every uplink queue. A worker maps its own block
+ * and its own queue writable, the other blocks read-only, the other queues not at all. Nobody but the supervisor writes the host block. */
 #ifndef MOONX_SHM_HOST_VIEW_H
 #define MOONX_SHM_HOST_VIEW_H
 
@@ -11,6 +11,7 @@
 #include "shm/host_block.h"
 #include "shm/revocations.h"
 #include "shm/segment.h"
+#include "shm/uplink.h"
 #include "shm/worker_block.h"
 
 struct host_view {
@@ -18,6 +19,7 @@ struct host_view {
     struct host_block *host;        /* read-only */
     struct revocations revocations; /* ingest writes; header NULL where heritage has none */
     struct worker_block *workers[HERITAGE_MAX_WORKERS]; /* NULL where heritage has no descriptor */
+    struct uplink_block *uplinks[HERITAGE_MAX_WORKERS]; /* likewise; writable */
     uint32_t worker_count;
 };
 

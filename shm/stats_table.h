@@ -29,6 +29,16 @@
     X(PACE_EPISODES, "pace_episodes_total", counter, ingest, "Times consumption waited for a lagging worker") \
     X(PACE_MS, "pace_milliseconds_total", counter, ingest, "Time that consumption waited for workers")       \
     X(WAKES, "worker_wakes_total", counter, ingest, "Sleeping workers woken")                                \
+    X(UPLINK_TAKEN, "uplink_taken_total", counter, ingest, "Messages of workers handed to Kafka")              \
+    X(UPLINK_INVALID, "uplink_invalid_total", counter, ingest, "Uplink entries that no worker writes: must stay 0") \
+    X(PRODUCED, "kafka_produced_total", counter, ingest, "Messages that Kafka has durably")                  \
+    X(PRODUCE_ERRORS, "kafka_produce_errors_total", counter, ingest, "Messages that Kafka did not take")     \
+    X(PRODUCER_RESTARTS, "kafka_producer_restarts_total", counter, ingest, "Times the producer was made anew after a fatal error") \
+    X(DUPLICATES, "kafka_duplicates_total", counter, ingest, "Messages that count once and came again")      \
+    X(DEAD_LETTERS, "dead_letters_total", counter, ingest, "Bad values handed to the dead-letter topic")     \
+    X(DEAD_LETTERS_LOST, "dead_letters_lost_total", counter, ingest, "Bad values that could not be kept there") \
+    X(UPLINK_SENT, "uplink_sent_total", counter, worker, "Messages handed to ingest for Kafka")              \
+    X(UPLINK_FAILED, "uplink_failed_total", counter, worker, "Such messages that did not arrive, as far as is known") \
     X(CONNECTIONS, "connections", gauge, worker, "Open WebSocket connections")                               \
     X(SOCKETS, "sockets", gauge, worker, "Open client sockets of any kind")                                  \
     X(AUTHENTICATED, "connections_authenticated", gauge, worker, "Connections that have authenticated")      \

@@ -39,4 +39,55 @@ struct uplink_once {
     unsigned char bytes[16];
 };
 
+enum uplink_flag { UPLINK_EPHEMERAL = 1u << 0 };
+
+/*  0 id u64 | 8 at u64 | 16 key_length u32 | 20 value_length u32 | 24 sender u64 | 32 expiry_ms i64
+ * 40 deadline_ns u64 | 48 target u32 | 52 flags u32 | 56 once 16 bytes | 72 unused
+ * 96 answered u64 | 104 error i32 | 108 partition i32 | 112 offset i64 | 120 unused */
+struct uplink_entry {
+    uint64_t id;
+    uint64_t at; /* data position of the key; the value follows it */
+    uint32_t key_length;
+    uint32_t value_length;
+    uint64_t sender;
+    int64_t expiry_ms;
+    uint64_t deadline_ns; /* CLOCK_MONOTONIC: ingest does not send it after that */
+    uint32_t target;      /* enum uplink_target */
+    uint32_t flags;       /* enum uplink_flag */
+    struct uplink_once once;
+    uint64_t unused[3];
+    shm_u64 answered; /* from here on ingest's */
+    shm_u32 error;    /* a positive errno, or 0 */
+    shm_u32 partition;
+    shm_u64 offset;
+    uint64_t unused_too;
+};
+static_assert(sizeof(struct uplink_entry) == 128 && offsetof(struct uplink_entry, answered) == 96,
+              "entry layout");
+
+/* Padded on purpose: no two writers on one cache line. */
+struct uplink_block { // NOLINT(clang-analyzer-optin.performance.Padding)
+    struct block_head head;
+    _Alignas(CACHE_LINE) shm_u64 tail; /* number after the last entry handed in */
+    shm_u64 head_at;                   /* number of the first one that is still needed */
+    shm_u64 data_tail, data_head;      /* the same in bytes */
+    _Alignas(
+        CACHE_LINE) shm_u64 answers; /* how many ingest has written; only that it changes counts */
+    shm_u32 sleeping;                /* ingest raises it, the worker takes it back */
+    _Alignas(256) struct uplink_entry entries[UPLINK_ENTRIES];
+    char data[UPLINK_DATA_BYTES];
+};
+
+/* How it came out. */
+struct uplink_answer {
+    int error; /* 0 or -errno */
+    int32_t partition;
+    int64_t offset;
+};
+
+int uplink_create(int *fd) MUST_CHECK;
+/* Checks magic, version and size. *out stays mapped until uplink_unmap. */
+int uplink_map(int fd, struct uplink_block **out) MUST_CHECK;
+void uplink_unmap(struct uplink_block *block);
+
 #endif

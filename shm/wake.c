@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 static bool concerned(const struct wake_set *set, const struct worker_block *block);
-static void ring_bell(int fd);
 
 void wake_set_clear(struct wake_set *set) {
     memset(set, 0, sizeof(*set));
@@ -33,10 +32,28 @@ unsigned wake_sleepers(const struct wake_set *set, struct worker_block *const *b
         /* wake_sleepers:C: one bell for one sleep, however many batches come meanwhile. */
         if (exchange_full(&blocks[i]->sleeping, 0) == 0)
             continue;
-        ring_bell(wake_fd[i]);
+        wake_bell(wake_fd[i]);
         woken++;
     }
     return woken;
+}
+
+bool wake_worker(struct worker_block *block, int wake_fd) {
+    /* wake_worker:A pairs with wake_prepare_sleep:B: the answers were stored before, the flag is read after. */
+    fence_full();
+    if (!load_acquire(&block->sleeping) || exchange_full(&block->sleeping, 0) == 0)
+        return false;
+    wake_bell(wake_fd);
+    return true;
+}
+
+/* EAGAIN means that the counter is full, so the eventfd is readable already: nothing is lost. */
+void wake_bell(int fd) {
+    const uint64_t one = 1;
+    ssize_t put;
+    do {
+        put = write(fd, &one, sizeof(one));
+    } while (put < 0 && errno == EINTR);
 }
 
 bool wake_prepare_sleep(struct worker_block *block, const shm_u64 *published, uint64_t cursor) {
@@ -68,13 +85,4 @@ static bool concerned(const struct wake_set *set, const struct worker_block *blo
         if (set->buckets[i] & load_relaxed(&block->interest[i]))
             return true;
     return false;
-}
-
-/* EAGAIN means that the counter is full, so the eventfd is readable already: nothing is lost. */
-static void ring_bell(int fd) {
-    const uint64_t one = 1;
-    ssize_t put;
-    do {
-        put = write(fd, &one, sizeof(one));
-    } while (put < 0 && errno == EINTR);
 }

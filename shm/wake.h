@@ -26,6 +26,12 @@ void wake_set_add(struct wake_set *set, uint64_t hash);
 unsigned wake_sleepers(const struct wake_set *set, struct worker_block *const *blocks,
                        const int *wake_fd, unsigned count);
 
+/* Ingest, after answers of the uplink: wakes that one worker, if it sleeps. */
+bool wake_worker(struct worker_block *block, int wake_fd);
+
+/* Rings the bell of a sleeper: its eventfd becomes readable. */
+void wake_bell(int fd);
+
 /* Worker: about to sleep. False: something was published meanwhile, don't. Call wake_awake() after. */
 bool wake_prepare_sleep(struct worker_block *block, const shm_u64 *published, uint64_t cursor);
 void wake_awake(struct worker_block *block);

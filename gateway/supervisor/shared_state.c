@@ -3,12 +3,15 @@
 #include "common/clock.h"
 #include "common/config_files.h"
 
+#include "shm/uplink.h"
+
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 static int open_segment(struct shared_state *state, uint64_t ring_bytes);
 static int open_host(struct shared_state *state);
+static int open_bell(int *fd);
 static int open_worker(struct shared_state *state, unsigned index);
 static int open_for_readers(struct shared_file *file);
 static void set_all_closed(struct shared_state *state);
@@ -27,6 +30,9 @@ int shared_state_open(uint64_t ring_bytes, unsigned workers, struct shared_state
     }
     if (result == 0) {
         result = config_files_create(&out->worker_config.write_fd, &out->worker_config.read_fd);
+    }
+    if (result == 0) {
+        result = open_bell(&out->uplink_wake_fd);
     }
     for (unsigned i = 0; i < workers && result == 0; i++) {
         result = open_worker(out, i);
@@ -71,6 +77,7 @@ void shared_state_close(struct shared_state *state) {
         limit_table_unmap(&state->limits);
     }
     close_fd(&state->limit_fd);
+    close_fd(&state->uplink_wake_fd);
     close_file(&state->segment_file);
     close_file(&state->host_file);
     close_file(&state->revocation_file);
@@ -82,6 +89,7 @@ void shared_state_close(struct shared_state *state) {
         }
         close_file(&state->worker_file[i]);
         close_fd(&state->wake_fd[i]);
+        close_fd(&state->uplink_fd[i]);
     }
     set_all_closed(state);
 }
@@ -96,6 +104,7 @@ void shared_state_ingest_heritage(const struct shared_state *state, const struct
         /* it takes the sleeping flag back when it wakes a worker */
         out->worker_fd[i] = state->worker_file[i].write_fd;
         out->wake_fd[i] = state->wake_fd[i];
+        out->uplink_fd[i] = state->uplink_fd[i];
     }
 }
 
@@ -111,6 +120,7 @@ void shared_state_worker_heritage(const struct shared_state *state, const struct
     }
     out->worker_fd[index] = state->worker_file[index].write_fd;
     out->wake_fd[index] = state->wake_fd[index];
+    out->uplink_fd[index] = state->uplink_fd[index];
     out->limit_fd = state->limit_fd;
     out->listen_count = listeners_share(listeners, index, state->worker_count, out->listen_fd);
 }
@@ -143,10 +153,11 @@ static void set_all_closed(struct shared_state *state) {
                                    .revocation_file = closed,
                                    .ingest_config = closed,
                                    .worker_config = closed,
+                                   .uplink_wake_fd = -1,
                                    .limit_fd = -1};
     for (unsigned i = 0; i < HERITAGE_MAX_WORKERS; i++) {
         state->worker_file[i] = closed;
-        state->wake_fd[i] = -1;
+        state->wake_fd[i] = state->uplink_fd[i] = -1;
     }
 }
 
@@ -186,6 +197,11 @@ static int open_host(struct shared_state *state) {
     return result;
 }
 
+static int open_bell(int *fd) {
+    *fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    return *fd < 0 ? -errno : 0;
+}
+
 static int open_worker(struct shared_state *state, unsigned index) {
     struct shared_file *file = &state->worker_file[index];
     int result = worker_block_create(&file->write_fd);
@@ -196,8 +212,10 @@ static int open_worker(struct shared_state *state, unsigned index) {
         result = worker_block_map(file->write_fd, true, &state->workers[index]);
     }
     if (result == 0) {
-        state->wake_fd[index] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-        result = state->wake_fd[index] < 0 ? -errno : 0;
+        result = uplink_create(&state->uplink_fd[index]);
+    }
+    if (result == 0) {
+        result = open_bell(&state->wake_fd[index]);
     }
     return result;
 }
@@ -217,8 +235,9 @@ static void heritage_for(const struct shared_state *state, enum heritage_role ro
         .revocation_fd = -1,
         .limit_fd = -1,
         .host_fd = state->host_file.read_fd,
+        .uplink_wake_fd = state->uplink_wake_fd,
     };
     for (unsigned i = 0; i < HERITAGE_MAX_WORKERS; i++) {
-        out->worker_fd[i] = out->wake_fd[i] = out->listen_fd[i] = -1;
+        out->worker_fd[i] = out->wake_fd[i] = out->listen_fd[i] = out->uplink_fd[i] = -1;
     }
 }

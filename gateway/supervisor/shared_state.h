@@ -1,5 +1,5 @@
 /* All shared memory and wake-ups of one host, as the supervisor makes and keeps them: the segment, the host
- * block, one block and one eventfd per worker slot. Nothing of it has a name in the file system, so nothing
+ * block, one block, one uplink queue and one eventfd per worker slot, one eventfd for ingest. Nothing of it has a name in the file system, so nothing
  * stays when the last process is gone. One per supervisor, from start to end; children see the parts that
  * their heritage names. */
 #ifndef MOONX_GATEWAY_SUPERVISOR_SHARED_STATE_H
@@ -29,6 +29,8 @@ struct shared_state {
     struct shared_file worker_config;
     struct shared_file worker_file[HERITAGE_MAX_WORKERS];
     int wake_fd[HERITAGE_MAX_WORKERS];
+    int uplink_fd[HERITAGE_MAX_WORKERS]; /* each written by its worker and by ingest */
+    int uplink_wake_fd;
     int limit_fd; /* all workers write it; -1 without limits */
     unsigned worker_count;
     struct segment segment;

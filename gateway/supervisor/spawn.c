@@ -179,10 +179,12 @@ static void keep_heritage(const struct heritage *heritage, int heritage_fd) {
     keep(heritage->revocation_fd);
     keep(heritage->limit_fd);
     keep(heritage->config_fd);
+    keep(heritage->uplink_wake_fd);
     for (unsigned i = 0; i < HERITAGE_MAX_WORKERS; i++) {
         keep(heritage->worker_fd[i]);
         keep(heritage->wake_fd[i]);
         keep(heritage->listen_fd[i]);
+        keep(heritage->uplink_fd[i]);
     }
 }
 

@@ -37,7 +37,7 @@
 
 struct host {
     const char *program;
-    int segment_fd, host_fd, worker_fd, bell;
+    int segment_fd, host_fd, worker_fd, bell, uplink_bell;
     struct segment segment;
     struct worker_block *worker;
     struct ring_read reader;
@@ -68,7 +68,8 @@ static inline void host_open(struct host *host, const char *program, uint64_t ri
     CHECK(worker_block_create(&host->worker_fd) == 0, "worker block");
     CHECK(worker_block_map(host->worker_fd, true, &host->worker) == 0, "map worker block");
     host->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    CHECK(host->bell >= 0, "eventfd");
+    host->uplink_bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    CHECK(host->bell >= 0 && host->uplink_bell >= 0, "eventfd");
     for (unsigned i = 0; i < ARRAY_LENGTH(host->worker->interest); i++) {
         store_relaxed(&host->worker->interest[i], UINT64_MAX);
     }
@@ -92,9 +93,11 @@ static inline int host_heritage(const struct host *host) {
     int fd = memfd_create("heritage", MFD_ALLOW_SEALING);
     for (unsigned i = 0; i < HERITAGE_MAX_WORKERS; i++) {
         heritage.worker_fd[i] = heritage.wake_fd[i] = heritage.listen_fd[i] = -1;
+        heritage.uplink_fd[i] = -1;
     }
     heritage.worker_fd[0] = host->worker_fd;
     heritage.wake_fd[0] = host->bell;
+    heritage.uplink_wake_fd = host->uplink_bell;
     CHECK(fd >= 0 && write(fd, &heritage, sizeof(heritage)) == sizeof(heritage), "heritage");
     CHECK(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW) == 0, "seal");
     return fd;
@@ -124,6 +127,7 @@ static inline void host_start(struct host *host, char *const *arguments) {
         host_keep(host->host_fd);
         host_keep(host->worker_fd);
         host_keep(host->bell);
+        host_keep(host->uplink_bell);
         dup2(ends[1], STDERR_FILENO);
         execv(host->program, argv);
         _exit(127);
@@ -236,6 +240,7 @@ static inline void host_close(struct host *host) {
     close(host->host_fd);
     close(host->worker_fd);
     close(host->bell);
+    close(host->uplink_bell);
     close(host->log_fd);
 }
 

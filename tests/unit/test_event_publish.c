@@ -34,7 +34,8 @@ static void teardown(void) {
 }
 
 static enum event_fault add(const char *topic, const char *value, int64_t offset) {
-    struct event_source source = {SPAN_LITERAL("t:0"), 0, offset, 1700, false};
+    struct event_source source = {
+        .label = SPAN_LITERAL("t:0"), .offset = offset, .kafka_time_ms = 1700};
 
     return event_publish_add(&publish, fixture_route(topic), &source, span_of(value));
 }

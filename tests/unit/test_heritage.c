@@ -33,8 +33,11 @@ static struct heritage sound_heritage(void) {
     heritage.run_as_gid = (uint32_t)getgid();
     for (int i = 0; i < HERITAGE_MAX_WORKERS; i++) {
         heritage.worker_fd[i] = heritage.wake_fd[i] = heritage.listen_fd[i] = -1;
+        heritage.uplink_fd[i] = -1;
     }
     heritage.segment_fd = dup(some_fd);
+    heritage.uplink_wake_fd = dup(some_fd);
+    heritage.uplink_fd[1] = dup(some_fd);
     heritage.host_fd = dup(some_fd);
     heritage.worker_fd[0] = dup(some_fd);
     heritage.worker_fd[1] = dup(some_fd);

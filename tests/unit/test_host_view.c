@@ -24,7 +24,7 @@ static void inherit(uint32_t role, uint32_t index) {
     heritage.segment_fd = segment_reopen(segment, ingest ? O_RDWR : O_RDONLY);
     heritage.host_fd = segment_reopen(host, O_RDONLY);
     for (uint32_t i = 0; i < HERITAGE_MAX_WORKERS; i++)
-        heritage.worker_fd[i] = -1;
+        heritage.worker_fd[i] = heritage.uplink_fd[i] = -1;
     for (uint32_t i = 0; i < WORKERS; i++) {
         ck_assert_int_eq(worker_block_create(&worker[i]), 0);
         heritage.worker_fd[i] = segment_reopen(worker[i], ingest || i == index ? O_RDWR : O_RDONLY);

@@ -1,0 +1,145 @@
+#include "ingest/uplink_read.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "ingest/event_headers.h"
+#include "shm/wake.h"
+
+#include <stdlib.h>
+
+/* A tag names worker and place, and is never 0. */
+#define TAG(worker, place) (1 + (uintptr_t)(worker)*UPLINK_ENTRIES + (place))
+
+static bool read_one(struct uplink_read *read, uint32_t worker);
+static int hand_over(struct uplink_read *read, uint32_t worker, const struct uplink_taken *taken);
+static void answer(struct uplink_read *read, uint32_t worker, unsigned place, int error,
+                   int32_t partition, int64_t offset);
+static void tell_bad(struct uplink_read *read, uint32_t worker);
+
+int uplink_read_init(struct uplink_read *read, struct kafka_produce *produce,
+                     struct host_view *view, const struct heritage *heritage,
+                     const struct options *options) {
+    *read = (struct uplink_read){.produce = produce,
+                                 .view = view,
+                                 .heritage = heritage,
+                                 .topics = {[UPLINK_EVENTS] = options->kafka_topic_events,
+                                            [UPLINK_CONTROL] = options->kafka_topic_control},
+                                 .stats = &view->segment.ingest->stats};
+    for (uint32_t i = 0; i < view->worker_count; i++) {
+        if (view->uplinks[i] == NULL) {
+            continue;
+        }
+        read->takes[i] = malloc(sizeof(*read->takes[i]));
+        if (read->takes[i] == NULL) {
+            return -ENOMEM; /* ingest ends with this: nothing to free */
+        }
+        uplink_take_init(read->takes[i], view->uplinks[i]);
+    }
+    return 0;
+}
+
+bool uplink_read_turn(struct uplink_read *read) {
+    bool more = false;
+
+    read->blocked = false;
+    for (uint32_t worker = 0; worker < read->view->worker_count; worker++) {
+        unsigned count = 0;
+        while (count < UPLINK_READ_TURN && !read->blocked && read->takes[worker] != NULL &&
+               read_one(read, worker)) {
+            count++;
+        }
+        more |= count == UPLINK_READ_TURN;
+    }
+    uplink_read_tell(read);
+    return more;
+}
+
+void uplink_read_report(struct uplink_read *read, uintptr_t tag, int error, int32_t partition,
+                        int64_t offset) {
+    answer(read, (uint32_t)((tag - 1) / UPLINK_ENTRIES), (unsigned)((tag - 1) % UPLINK_ENTRIES),
+           error, partition, offset);
+}
+
+void uplink_read_tell(struct uplink_read *read) {
+    for (uint32_t i = 0; read->answered != 0 && i < read->view->worker_count; i++) {
+        if ((read->answered >> i & 1) != 0 && read->view->workers[i] != NULL &&
+            wake_worker(read->view->workers[i], read->heritage->wake_fd[i])) {
+            stats_add(read->stats, STAT_WAKES, 1);
+        }
+    }
+    read->answered = 0;
+}
+
+bool uplink_read_sleep(struct uplink_read *read) {
+    for (uint32_t i = 0; i < read->view->worker_count; i++) {
+        if (read->takes[i] != NULL && !uplink_take_sleep(read->takes[i], read->blocked)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* False: nothing taken, for now. */
+static bool read_one(struct uplink_read *read, uint32_t worker) {
+    struct uplink_take *take = read->takes[worker];
+    struct uplink_taken taken;
+    int result;
+
+    switch (uplink_take_peek(take, &taken)) {
+    case UPLINK_NOTHING:
+        return false;
+    case UPLINK_BAD:
+        tell_bad(read, worker);
+        return true;
+    case UPLINK_ENTRY:
+        break;
+    }
+    result = clock_mono_ns() < taken.deadline_ns ? hand_over(read, worker, &taken) : -ETIMEDOUT;
+    if (result == -EAGAIN) {
+        read->blocked = true;
+        return false;
+    }
+    uplink_take_next(take);
+    if (result != 0) {
+        answer(read, worker, taken.place, result, 0, 0);
+    }
+    return true;
+}
+
+static int hand_over(struct uplink_read *read, uint32_t worker, const struct uplink_taken *taken) {
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(4);
+    struct event_headers with = {.has_once = true,
+                                 .sender = taken->sender,
+                                 .expiry_ms = taken->expiry_ms,
+                                 .ephemeral = taken->ephemeral};
+    int result;
+
+    memcpy(with.once, taken->once.bytes, sizeof(with.once));
+    event_headers_write(&with, headers);
+    result = kafka_produce_send(read->produce, read->topics[taken->target], taken->key,
+                                taken->value, headers, TAG(worker, taken->place));
+    if (result == 0) {
+        stats_add(read->stats, STAT_UPLINK_TAKEN, 1);
+    }
+    return result;
+}
+
+static void answer(struct uplink_read *read, uint32_t worker, unsigned place, int error,
+                   int32_t partition, int64_t offset) {
+    struct uplink_answer outcome = {.error = error, .partition = partition, .offset = offset};
+
+    uplink_take_answer(read->takes[worker], place, &outcome);
+    read->answered |= 1ull << worker;
+}
+
+static void tell_bad(struct uplink_read *read, uint32_t worker) {
+    static struct log_rate rate = {.per_second = 1};
+    uint64_t suppressed;
+
+    stats_add(read->stats, STAT_UPLINK_INVALID, 1);
+    read->answered |= 1ull << worker;
+    if (log_rate_allow(&rate, &suppressed)) {
+        log_error("worker %u has handed in what no worker writes: it is broken or taken over",
+                  worker);
+    }
+}
