@@ -8,9 +8,16 @@
 #define TYPE_MAX_BYTES 64
 
 const struct message_row message_table[] = {
-    {"authenticate", true, handle_authenticate}, {"subscribe", false, handle_subscribe},
-    {"unsubscribe", false, handle_unsubscribe},  {"ping", true, handle_ping},
-    {"get_rooms", false, handle_get_rooms},      {NULL, false, NULL},
+    {"authenticate", true, handle_authenticate, false},
+    {"subscribe", false, handle_subscribe, false},
+    {"unsubscribe", false, handle_unsubscribe, false},
+    {"ping", true, handle_ping, false},
+    {"get_rooms", false, handle_get_rooms, false},
+    {"publish", false, handle_publish, true},
+    {"typing", false, handle_typing, true},
+    {"notification", false, handle_notification, true},
+    {"user_action", false, handle_user_action, true},
+    {NULL, false, NULL, false},
 };
 
 /* Stands for `data` where a message has none; nobody writes to it. */
@@ -145,9 +152,10 @@ static void handle(struct worker *worker, struct conn *conn, const struct messag
         .type = row->type,
         .ref = envelope->has_id ? envelope->id : NULL,
         .data = &no_data,
+        .text = envelope->data,
     };
 
-    if (envelope->data.type == JSON_OBJECT) {
+    if (envelope->data.type == JSON_OBJECT && !row->spliced) {
         data = cJSON_ParseWithLength(envelope->data.text.data, envelope->data.text.length);
         if (data == NULL) {
             /* No memory (or, with some versions of cJSON, a number of more than 63 characters). */

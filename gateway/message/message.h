@@ -4,7 +4,7 @@
 #ifndef MOONX_GATEWAY_MESSAGE_MESSAGE_H
 #define MOONX_GATEWAY_MESSAGE_MESSAGE_H
 
-#include "common/base.h"
+#include "common/json.h"
 #include "gateway/worker.h"
 
 #include <cjson/cJSON.h>
@@ -13,8 +13,10 @@
 
 struct message {
     const char *type;
-    const char *ref;   /* the client's id for it, or NULL */
-    const cJSON *data; /* an object, possibly an empty one; never NULL */
+    const char *ref; /* the client's id for it, or NULL */
+    const cJSON
+        *data; /* an object, possibly an empty one; never NULL. Empty in rows that are `spliced` */
+    struct json_value text; /* the same as its own bytes; JSON_NULL when there is none */
 };
 
 typedef void message_handler(struct worker *worker, struct conn *conn,
@@ -24,6 +26,8 @@ struct message_row {
     const char *type;
     bool before_authentication;
     message_handler *handle;
+    bool
+        spliced; /* its handler passes the client's own bytes on: numbers keep their text, no tree is made */
 };
 
 /* Ends with a row whose type is NULL; /debug/handlers will show it. */
@@ -38,6 +42,6 @@ void message_receive(struct worker *worker, struct conn *conn, struct span text)
 int message_field(const struct message *message, const char *name, const cJSON **out) MUST_CHECK;
 
 message_handler handle_authenticate, handle_subscribe, handle_unsubscribe, handle_ping,
-    handle_get_rooms;
+    handle_get_rooms, handle_publish, handle_typing, handle_notification, handle_user_action;
 
 #endif

@@ -1,0 +1,152 @@
+/* `notification` {type, title, message, actionUrl?, userId?}: to the caller's own `notifications:` room, or to another
+ * user's if he may publish there. Answered with `notification_received` {id, processed, timestamp}. */
+#include "gateway/message/publish.h"
+
+#include "common/clock.h"
+#include "common/room_name.h"
+#include "gateway/connection/conn.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ROOM_PREFIX   "notifications:"
+#define URL_MAX_BYTES 2048
+#define DATA_OVERHEAD 128 /* names, quotes and the time */
+
+struct request {
+    struct json_value type, title, message, url; /* url: JSON_NULL when absent */
+    char room[ROOM_NAME_MAX_BYTES];
+    size_t room_length;
+    bool to_another;
+};
+
+static bool read_request(struct span caller, struct json_value object, struct request *out);
+static bool read_text(struct json_value object, const char *name, struct json_value *out);
+static bool read_type(struct json_value object, struct json_value *out);
+static bool read_url(struct json_value object, struct json_value *out);
+static bool read_room(struct span caller, struct json_value object, struct request *out);
+static void send_it(struct worker *worker, struct conn *conn, const struct message *message,
+                    const struct request *request);
+static char *make_data(const struct request *request, int64_t now_ms, size_t *length);
+
+/* What asks another service about it stands between the two: it keeps the message's text, and sends when it has its
+ * answer. */
+void handle_notification(struct worker *worker, struct conn *conn, const struct message *message) {
+    struct request request;
+
+    if (!read_request(conn_user_id(worker, conn), message->text, &request)) {
+        reply_error(worker, conn, ERROR_INVALID_NOTIFICATION_DATA, NULL, message->ref);
+    } else if (!request.to_another ||
+               publish_allowed(worker, conn, message,
+                               (struct span){request.room, request.room_length})) {
+        send_it(worker, conn, message, &request);
+    }
+}
+
+static bool read_request(struct span caller, struct json_value object, struct request *out) {
+    return read_type(object, &out->type) && read_text(object, "title", &out->title) &&
+           read_text(object, "message", &out->message) && read_url(object, &out->url) &&
+           read_room(caller, object, out);
+}
+
+static bool read_text(struct json_value object, const char *name, struct json_value *out) {
+    return json_get(object, name, out) == 1 && out->type == JSON_STRING && out->text.length > 0;
+}
+
+static bool read_type(struct json_value object, struct json_value *out) {
+    static const char *const types[] = {"info", "warning", "error", "success"};
+
+    if (!read_text(object, "type", out)) {
+        return false;
+    }
+    for (unsigned i = 0; i < ARRAY_LENGTH(types); i++) {
+        if (span_is(out->text, types[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool read_url(struct json_value object, struct json_value *out) {
+    int found = json_get(object, "actionUrl", out);
+
+    if (found == 0) {
+        out->type = JSON_NULL;
+    }
+    return found >= 0 && (out->type == JSON_NULL ||
+                          (out->type == JSON_STRING && out->text.length <= URL_MAX_BYTES));
+}
+
+/* A number as user id keeps its text, as in tokens. */
+static bool read_room(struct span caller, struct json_value object, struct request *out) {
+    struct json_value user;
+    int found = json_get(object, "userId", &user);
+    size_t prefix = sizeof(ROOM_PREFIX) - 1;
+    char *id = out->room + prefix;
+    long length = (long)caller.length;
+
+    memcpy(out->room, ROOM_PREFIX, prefix);
+    if (found == 1 && user.type == JSON_STRING) {
+        length = json_unescape(user, id, sizeof(out->room) - prefix);
+    } else if (found == 1 && user.type == JSON_NUMBER &&
+               user.text.length <= sizeof(out->room) - prefix) {
+        length = (long)user.text.length;
+        memcpy(id, user.text.data, user.text.length);
+    } else if (found == 0 || (found == 1 && user.type == JSON_NULL)) {
+        memcpy(id, caller.data, caller.length);
+    } else {
+        return false;
+    }
+    if (length <= 0) {
+        return false;
+    }
+    out->room_length = prefix + (size_t)length;
+    out->to_another = !span_equal(caller, (struct span){id, (size_t)length});
+    return room_name_valid((struct span){out->room, out->room_length});
+}
+
+static void send_it(struct worker *worker, struct conn *conn, const struct message *message,
+                    const struct request *request) {
+    int64_t now_ms = (int64_t)clock_wall_ms();
+    struct publish_event event = {.room = {request->room, request->room_length},
+                                  .type = SPAN_LITERAL("notification"),
+                                  .from = request->to_another};
+    cJSON *answer = cJSON_CreateObject();
+    char *data = make_data(request, now_ms, &event.data.length);
+
+    answer = reply_data(answer,
+                        cJSON_AddTrueToObject(answer, "processed") != NULL &&
+                            cJSON_AddNumberToObject(answer, "timestamp", (double)now_ms) != NULL);
+    if (data == NULL) {
+        cJSON_Delete(answer);
+        reply_error(worker, conn, ERROR_NOTIFICATION_PROCESSING_ERROR, NULL, message->ref);
+        return;
+    }
+    event.data.data = data;
+    publish_send(worker, conn, message, &event,
+                 (struct publish_answer){.type = "notification_received",
+                                         .data = answer,
+                                         .id_name = "id",
+                                         .failure = ERROR_NOTIFICATION_PROCESSING_ERROR});
+    free(data);
+}
+
+static char *make_data(const struct request *request, int64_t now_ms, size_t *length) {
+    bool has_url = request->url.type == JSON_STRING;
+    struct span url = has_url ? request->url.text : SPAN_LITERAL("");
+    size_t size = DATA_OVERHEAD + request->type.text.length + request->title.text.length +
+                  request->message.text.length + url.length;
+    char *data = malloc(size);
+
+    if (data != NULL) {
+        *length = (size_t)snprintf(
+            data, size,
+            "{\"type\":\"" SPAN_FORMAT "\",\"title\":\"" SPAN_FORMAT "\",\"message\":\"" SPAN_FORMAT
+            "\"%s" SPAN_FORMAT "%s,\"timestamp\":%" PRId64 "}",
+            SPAN_ARGS(request->type.text), SPAN_ARGS(request->title.text),
+            SPAN_ARGS(request->message.text), has_url ? ",\"actionUrl\":\"" : "", SPAN_ARGS(url),
+            has_url ? "\"" : "", now_ms);
+    }
+    return data;
+}
