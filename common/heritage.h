@@ -38,7 +38,6 @@ struct heritage {
     int32_t revocation_fd; /* revoked tokens: ingest read-write, workers O_RDONLY */
     int32_t limit_fd;      /* the limits' table, read-write; workers, if limits are on */
     int32_t config_fd;     /* the role's configured files, O_RDONLY (common/config_files.h) */
-    uint32_t reserved;
 };
 
 /* Reads and checks what HERITAGE_ENVIRONMENT names, closes that memfd, removes the variable and marks all

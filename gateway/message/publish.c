@@ -2,7 +2,7 @@
 
 #include "common/clock.h"
 #include "common/room_name.h"
-#include "gateway/access/policy.h"
+#include "gateway/access/policy_ask.h"
 #include "gateway/connection/conn.h"
 
 #include <inttypes.h>
@@ -13,36 +13,46 @@
 
 struct note {
     struct publish_answer answer;
+    struct uplink_message out; /* its spans lead into `text` */
+    struct uplink_once once;
     uint64_t conn_id;
     uint32_t conn_index;
-    bool has_ref;
-    char ref[]; /* the client's id of the message */
+    const char *ref; /* the client's id of the message; NULL: none */
+    char text[];
 };
 
-static int hand_over(struct worker *worker, struct conn *conn, const struct message *message,
-                     const struct publish_event *event, struct note *note);
-static char *make_value(const struct publish_event *event, struct span user, size_t *length);
-static struct note *note_new(const struct conn *conn, const struct message *message,
-                             struct publish_answer answer);
+static struct note *note_new(struct worker *worker, const struct conn *conn,
+                             const struct message *message, const struct publish_event *event,
+                             struct publish_answer *answer);
+static struct note *note_make(struct span user, const struct message *message,
+                              const struct publish_event *event);
+static int mark_once(struct note *note, struct span user, const struct message *message);
 static void note_free(struct note *note);
-static void on_outcome(struct worker *worker, void *context, const struct uplink_outcome *outcome);
-static void answer_now(struct worker *worker, struct conn *conn, struct note *note,
-                       const struct uplink_outcome *outcome);
+static void ask(struct worker *worker, struct conn *conn, struct note *note);
+static policy_ask_answer on_right;
+static void go_on(struct worker *worker, struct conn *conn, struct note *note);
+static void refuse(struct worker *worker, struct conn *conn, struct note *note,
+                   enum error_code code, const char *text);
+static uplink_done on_outcome;
 static cJSON *with_id(cJSON *data, const char *name, const struct uplink_outcome *outcome);
 
 void publish_send(struct worker *worker, struct conn *conn, const struct message *message,
                   const struct publish_event *event, struct publish_answer answer) {
-    struct note *note = note_new(conn, message, answer);
-    int result = note != NULL ? hand_over(worker, conn, message, event, note) : -ENOMEM;
+    struct note *note = note_new(worker, conn, message, event, &answer);
+    enum policy_result result = POLICY_ALLOW;
 
-    if (result == 0) {
+    if (note == NULL) {
+        reply_error(worker, conn, answer.failure, NULL, message->ref);
         return;
     }
-    note_free(note);
-    reply_error(worker, conn,
-                result == -EAGAIN || result == -ENOTCONN ? ERROR_SERVICE_UNAVAILABLE
-                                                         : answer.failure,
-                result == -EMSGSIZE ? "The event is too long" : NULL, message->ref);
+    if (event->by_right) {
+        result = policy_ask_now(worker, conn, POLICY_PUBLISH, event->room);
+    }
+    if (result == POLICY_LATER) {
+        ask(worker, conn, note);
+    } else {
+        on_right(worker, conn, note, result);
+    }
 }
 
 bool publish_room(const struct message *message, char *buffer, struct span *out) {
@@ -57,132 +67,143 @@ bool publish_room(const struct message *message, char *buffer, struct span *out)
     return true;
 }
 
-bool publish_allowed(struct worker *worker, struct conn *conn, const struct message *message,
-                     struct span room) {
-    struct span roles[IDENTITY_ROLES_MAX];
-    struct policy_subject subject = conn_subject(worker, conn, roles);
-    enum policy_result result = policy_may_publish(worker->policy, room, &subject);
-
-    if (result != POLICY_ALLOW) {
-        reply_error(worker, conn,
-                    result == POLICY_DENY ? ERROR_PERMISSION_DENIED : ERROR_UNKNOWN_CHANNEL, NULL,
-                    message->ref);
-    }
-    return result == POLICY_ALLOW;
-}
-
-static int hand_over(struct worker *worker, struct conn *conn, const struct message *message,
-                     const struct publish_event *event, struct note *note) {
+static struct note *note_new(struct worker *worker, const struct conn *conn,
+                             const struct message *message, const struct publish_event *event,
+                             struct publish_answer *answer) {
     struct span user = conn_user_id(worker, conn);
-    struct uplink_once once;
-    bool has_once = message->ref != NULL;
-    size_t length = 0;
-    int result = 0;
-    char *value;
+    struct note *note = note_make(user, message, event);
 
-    if (has_once) {
-        /* What is said counts too: a client that numbers its messages begins at 1 again when it comes back. */
-        const struct span parts[] = {user, span_of(message->ref), event->room, event->type,
-                                     message->text.text};
-        result = uplink_once_of(parts, ARRAY_LENGTH(parts), &once);
+    if (note == NULL || (answer->type != NULL && answer->data == NULL) ||
+        mark_once(note, user, message) != 0) {
+        cJSON_Delete(answer->data);
+        free(note);
+        return NULL;
     }
-    value = result == 0 ? make_value(event, event->from ? user : SPAN_LITERAL(""), &length) : NULL;
-    if (value == NULL) {
-        return -ENOMEM;
+    note->answer = *answer;
+    note->conn_id = conn_id(conn);
+    note->conn_index = conn_index(conn);
+    note->out.sender = event->to_others ? note->conn_id : 0;
+    if (event->lifetime_ms > 0) {
+        note->out.expiry_ms = (int64_t)clock_wall_ms() + event->lifetime_ms;
+        note->out.ephemeral = true;
     }
-    struct uplink_message out = {
-        .target = UPLINK_EVENTS,
-        .key = event->room,
-        .value = {value, length},
-        .sender = event->to_others ? conn_id(conn) : 0,
-        .expiry_ms = event->lifetime_ms > 0 ? (int64_t)clock_wall_ms() + event->lifetime_ms : 0,
-        .ephemeral = event->lifetime_ms > 0,
-        .once = has_once ? &once : NULL,
-    };
-    result = uplink_send(worker, &out, on_outcome, note);
-    free(value);
-    return result;
+    return note;
 }
 
-static void add(char **to, struct span piece) {
-    memcpy(*to, piece.data, piece.length);
-    *to += piece.length;
-}
-
-/* A user id is made of characters that need no escape (access/identity.h). */
-static char *make_value(const struct publish_event *event, struct span user, size_t *length) {
+/* ref, room and value behind one another. A user id is made of characters that need no escape (access/identity.h). */
+static struct note *note_make(struct span user, const struct message *message,
+                              const struct publish_event *event) {
+    const bool has_ref = message->ref != NULL;
+    const struct span ref = span_of(has_ref ? message->ref : "");
     const struct span pieces[] = {
+        {ref.data, ref.length + 1},
+        event->room,
         SPAN_LITERAL("{\"type\":\""),
         event->type,
         SPAN_LITERAL("\",\"room\":\""),
         event->room,
         SPAN_LITERAL("\",\"data\":"),
         event->data,
-        user.length > 0 ? SPAN_LITERAL(",\"from\":\"") : SPAN_LITERAL(""),
-        user,
-        user.length > 0 ? SPAN_LITERAL("\"}") : SPAN_LITERAL("}"),
+        event->from ? SPAN_LITERAL(",\"from\":\"") : SPAN_LITERAL(""),
+        event->from ? user : SPAN_LITERAL(""),
+        event->from ? SPAN_LITERAL("\"}") : SPAN_LITERAL("}"),
     };
-    size_t total = 0;
-    char *value, *to;
+    size_t length = 0, value_at = ref.length + 1 + event->room.length;
+    struct note *note;
 
     for (unsigned i = 0; i < ARRAY_LENGTH(pieces); i++) {
-        total += pieces[i].length;
+        length += pieces[i].length;
     }
-    value = to = malloc(total);
-    for (unsigned i = 0; value != NULL && i < ARRAY_LENGTH(pieces); i++) {
-        add(&to, pieces[i]);
-    }
-    *length = total;
-    return value;
-}
-
-static struct note *note_new(const struct conn *conn, const struct message *message,
-                             struct publish_answer answer) {
-    size_t length = message->ref != NULL ? strlen(message->ref) : 0;
-    struct note *note = malloc(sizeof(*note) + length + 1);
-
-    if (note == NULL || (answer.type != NULL && answer.data == NULL)) {
-        cJSON_Delete(answer.data);
-        free(note);
+    note = calloc(1, sizeof(*note) + length);
+    if (note == NULL) {
         return NULL;
     }
-    *note = (struct note){.answer = answer,
-                          .conn_id = conn_id(conn),
-                          .conn_index = conn_index(conn),
-                          .has_ref = message->ref != NULL};
-    memcpy(note->ref, message->ref != NULL ? message->ref : "", length + 1);
+    length = 0;
+    for (unsigned i = 0; i < ARRAY_LENGTH(pieces); i++) {
+        memcpy(note->text + length, pieces[i].data, pieces[i].length);
+        length += pieces[i].length;
+    }
+    note->ref = has_ref ? note->text : NULL;
+    note->out = (struct uplink_message){
+        .target = UPLINK_EVENTS,
+        .key = {note->text + ref.length + 1, event->room.length},
+        .value = {note->text + value_at, length - value_at},
+    };
     return note;
 }
 
-static void note_free(struct note *note) {
-    if (note != NULL) {
-        cJSON_Delete(note->answer.data);
-        free(note);
+/* What is said counts too: a client that numbers its messages begins at 1 again when it comes back. */
+static int mark_once(struct note *note, struct span user, const struct message *message) {
+    int result;
+
+    if (note->ref == NULL) {
+        return 0;
     }
+    const struct span parts[] = {user, span_of(note->ref), span_of(message->type),
+                                 message->text.text};
+    result = uplink_once_of(parts, ARRAY_LENGTH(parts), &note->once);
+    note->out.once = &note->once;
+    return result;
+}
+
+static void note_free(struct note *note) {
+    cJSON_Delete(note->answer.data);
+    free(note);
+}
+
+static void ask(struct worker *worker, struct conn *conn, struct note *note) {
+    int result = policy_ask_later(worker, conn, POLICY_PUBLISH, note->out.key, on_right, note);
+
+    if (result == -EAGAIN) {
+        on_right(worker, conn, note, POLICY_UNAVAILABLE);
+    } else if (result != 0) {
+        refuse(worker, conn, note, note->answer.failure, NULL);
+    }
+}
+
+static void on_right(struct worker *worker, struct conn *conn, void *context,
+                     enum policy_result result) {
+    struct note *note = context;
+
+    if (conn == NULL) {
+        note_free(note);
+    } else if (result == POLICY_ALLOW) {
+        go_on(worker, conn, note);
+    } else {
+        refuse(worker, conn, note, policy_ask_error(result), NULL);
+    }
+}
+
+static void go_on(struct worker *worker, struct conn *conn, struct note *note) {
+    int result = uplink_send(worker, &note->out, on_outcome, note);
+
+    if (result == -EAGAIN || result == -ENOTCONN) {
+        refuse(worker, conn, note, ERROR_SERVICE_UNAVAILABLE, NULL);
+    } else if (result != 0) {
+        refuse(worker, conn, note, note->answer.failure,
+               result == -EMSGSIZE ? "The event is too long" : NULL);
+    }
+}
+
+static void refuse(struct worker *worker, struct conn *conn, struct note *note,
+                   enum error_code code, const char *text) {
+    reply_error(worker, conn, code, text, note->ref);
+    note_free(note);
 }
 
 static void on_outcome(struct worker *worker, void *context, const struct uplink_outcome *outcome) {
     struct note *note = context;
     struct conn *conn = conn_find(worker, note->conn_index, note->conn_id);
-
-    if (conn != NULL) {
-        answer_now(worker, conn, note, outcome);
-    }
-    note_free(note);
-}
-
-static void answer_now(struct worker *worker, struct conn *conn, struct note *note,
-                       const struct uplink_outcome *outcome) {
-    const char *ref = note->has_ref ? note->ref : NULL;
     cJSON *data = note->answer.data;
 
-    if (outcome->error != 0) {
-        reply_error(worker, conn, note->answer.failure, NULL, ref);
-    } else if (note->answer.type != NULL) {
+    if (conn != NULL && outcome->error != 0) {
+        reply_error(worker, conn, note->answer.failure, NULL, note->ref);
+    } else if (conn != NULL && note->answer.type != NULL) {
         note->answer.data = NULL;
         reply_send(worker, conn, note->answer.type, with_id(data, note->answer.id_name, outcome),
-                   ref);
+                   note->ref);
     }
+    note_free(note);
 }
 
 static cJSON *with_id(cJSON *data, const char *name, const struct uplink_outcome *outcome) {

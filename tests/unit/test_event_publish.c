@@ -96,7 +96,8 @@ START_TEST(the_last_value_of_a_key_is_in_the_table_before_it_is_published) {
 END_TEST
 
 START_TEST(history_is_kept_in_the_ring_and_wakes_nobody) {
-    struct event_source source = {SPAN_LITERAL("t:0"), 0, 4, 1700, true};
+    struct event_source source = {
+        .label = SPAN_LITERAL("t:0"), .offset = 4, .kafka_time_ms = 1700, .history = true};
     const struct record *record;
 
     store_release(&worker->sleeping, 1);

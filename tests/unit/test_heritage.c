@@ -126,6 +126,7 @@ START_TEST(sixty_four_workers_and_listeners_are_the_most) {
 
     for (int i = 0; i < HERITAGE_MAX_WORKERS; i++) {
         heritage.listen_fd[i] = heritage.worker_fd[i] = heritage.wake_fd[i] = some_fd;
+        heritage.uplink_fd[i] = some_fd;
     }
     heritage.worker_count = heritage.listen_count = HERITAGE_MAX_WORKERS;
     heritage.index = HERITAGE_MAX_WORKERS - 1;
