@@ -19,7 +19,7 @@
 #define CONFIG_FILES_SLOT_BYTES (4u << 20)
 #define CONFIG_FILES_MAX_BYTES                                                                     \
     (1u << 20) /* of one file; one byte more is stored, for its reader to object */
-#define CONFIG_FILES_MAX 32u
+#define CONFIG_FILES_MAX 96u
 
 /* *write_fd is the supervisor's, *read_fd (O_RDONLY) for children. */
 int config_files_create(int *write_fd, int *read_fd) MUST_CHECK;

@@ -12,7 +12,7 @@
 
 #define HERITAGE_ENVIRONMENT "MOONX_HERITAGE"
 #define HERITAGE_MAGIC       0x6d6f6f6e68657269ull
-#define HERITAGE_VERSION     4u
+#define HERITAGE_VERSION     5u
 #define HERITAGE_MAX_WORKERS 64
 
 enum heritage_role { HERITAGE_INGEST = 1, HERITAGE_WORKER = 2 };
@@ -38,6 +38,7 @@ struct heritage {
     int32_t revocation_fd; /* revoked tokens: ingest read-write, workers O_RDONLY */
     int32_t limit_fd;      /* the limits' table, read-write; workers, if limits are on */
     int32_t config_fd;     /* the role's configured files, O_RDONLY (common/config_files.h) */
+    int32_t ticket_fd; /* keys of TLS session tickets, O_RDONLY; workers, if there are tickets */
 };
 
 /* Reads and checks what HERITAGE_ENVIRONMENT names, closes that memfd, removes the variable and marks all

@@ -175,6 +175,25 @@
     X(bool, proxy_protocol, "PROXY_PROTOCOL", "", "", "false", NULL,                                      \
       0, 0, "", "connections", workers,                                                                   \
       "Connections from TRUSTED_PROXIES begin with a PROXY header, version 1 or 2, which names the client.") \
+    /* TLS */                                                                                             \
+    X(text, tls_cert_file, "TLS_CERT_FILE", "", "", "", NULL,                                             \
+      0, 16384, "", "TLS", restart,                                                                       \
+      "PEM certificate with its chain; several, separated by commas, are chosen by name, the first for all others. Then only TLS is spoken (wss, https). Renewed files are taken at SIGHUP.") \
+    X(text, tls_key_file, "TLS_KEY_FILE", "", "", "", NULL,                                               \
+      0, 16384, "", "TLS", restart,                                                                       \
+      "PEM private key of each certificate, in the same order; empty: it stands in the certificate's own file.") \
+    X(text, tls_client_ca_file, "TLS_CLIENT_CA_FILE", "", "", "", NULL,                                   \
+      0, 4096, "", "TLS", workers, "PEM certificates of the authorities that client certificates are verified with.") \
+    X(choice, tls_client_cert, "TLS_CLIENT_CERT", "", "", "none", NULL,                                   \
+      0, 0, "none|optional|require", "TLS", workers,                                                      \
+      "Whether clients are asked for a certificate; one that is shown must be good.")                     \
+    X(choice, tls_min_version, "TLS_MIN_VERSION", "", "", "1.2", NULL,                                    \
+      0, 0, "1.2|1.3", "TLS", workers, "Oldest version of TLS that is accepted.")                         \
+    X(int, tls_ticket_rotation, "TLS_TICKET_ROTATION", "", "", "3600000", NULL,                           \
+      0, 86400000, "ms", "TLS", restart,                                                                  \
+      "How long a key of session tickets is used, and accepted once more as long; 0: no tickets.")        \
+    X(bool, tls_ktls, "TLS_KTLS", "", "", "true", NULL,                                                   \
+      0, 0, "", "TLS", workers, "Let the kernel encrypt where it can.")                                   \
     /* limits */                                                                                          \
     X(bool, rate_limit_enabled, "RATE_LIMIT_ENABLED", "RATE_LIMITING_ENABLED", "", "true", "false",       \
       0, 0, "", "limits", restart, "Whether any of the following limits holds.")                          \

@@ -11,6 +11,7 @@
 #include "gateway/message/notice.h"
 #include "gateway/message/room_lease.h"
 #include "gateway/redis/redis.h"
+#include "gateway/tls/tls.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,14 +24,15 @@ struct parts {
     struct middleware *middleware;
     struct ws_inflate *inflate;
     struct redis *redis;
+    struct tls *tls;
 };
 
 /* The options of the last reload; before the first one they are main()'s. One process, one worker. */
 static struct options taken[2];
 static unsigned turn;
 
-static int parts_new(const struct options *options, bool dev, struct parts *parts, char *error,
-                     size_t error_size) {
+static int parts_new(const struct worker *worker, const struct options *options, bool dev,
+                     struct parts *parts, char *error, size_t error_size) {
     int result = auth_new(options, dev, &parts->auth, error, error_size);
     if (result == 0) {
         result = policy_new(options->rooms_file, &parts->policy, error, error_size);
@@ -43,6 +45,9 @@ static int parts_new(const struct options *options, bool dev, struct parts *part
     }
     if (result == 0) {
         result = redis_new(options, &parts->redis, error, error_size);
+    }
+    if (result == 0) {
+        result = tls_new(options, worker->tickets, &parts->tls, error, error_size);
     }
     if (result == 0) {
         auth_keep_claims(parts->auth, policy_claims(parts->policy));
@@ -73,14 +78,26 @@ static void parts_free(const struct parts *parts) {
     middleware_free(parts->middleware);
     ws_inflate_free(parts->inflate);
     redis_free(parts->redis);
+    tls_free(parts->tls); /* sessions that have begun with it keep what they need */
+}
+
+/* One process says it for all. */
+static void warn_of_certificates(const struct worker *worker) {
+    unsigned count = worker->tls != NULL ? tls_certificate_count(worker->tls) : 0;
+    for (unsigned i = 0; i < count && worker->heritage.index == 0; i++) {
+        const char *warning = tls_warning(worker->tls, i);
+        if (warning[0] != '\0') {
+            log_warn("%s", warning);
+        }
+    }
 }
 
 int reload_read(struct worker *worker, const struct options *options, bool dev, char *error,
                 size_t error_size) {
     struct parts fresh = {0};
-    const struct parts old = {worker->auth, worker->policy, worker->admin, worker->middleware,
-                              worker->inflate, worker->redis};
-    int result = parts_new(options, dev, &fresh, error, error_size);
+    const struct parts old = {worker->auth,    worker->policy, worker->admin, worker->middleware,
+                              worker->inflate, worker->redis,  worker->tls};
+    int result = parts_new(worker, options, dev, &fresh, error, error_size);
     if (result == 0 && worker->base != NULL) {
         result = parts_start(worker, options, &fresh);
         if (result != 0) {
@@ -97,8 +114,10 @@ int reload_read(struct worker *worker, const struct options *options, bool dev, 
     worker->middleware = fresh.middleware;
     worker->inflate = fresh.inflate;
     worker->redis = fresh.redis;
+    worker->tls = fresh.tls;
     worker->options = options;
     parts_free(&old); /* who waits for its answers is told, and may ask the new one */
+    warn_of_certificates(worker);
     return 0;
 }
 
@@ -176,7 +195,7 @@ static int take_options(struct worker *worker, bool dev, char *error, size_t err
 }
 
 void reload_in_place(struct worker *worker, bool dev) {
-    char error[512] = "";
+    char error[1024] = "";
     unsigned left = 0;
     if (take_options(worker, dev, error, sizeof error) != 0) {
         log_error("reload refused, the old configuration stays: %s", error);

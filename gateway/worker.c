@@ -22,6 +22,8 @@
 #include "gateway/redis/redis.h"
 #include "gateway/reload.h"
 #include "gateway/uplink.h"
+#include "gateway/tls/tls.h"
+#include "shm/ticket_keys.h"
 #include "shm/wake.h"
 
 #include <event2/event.h>
@@ -167,10 +169,16 @@ static void turn(struct worker *worker) {
     conn_reap(worker);
 }
 
+static int map_tickets(struct worker *worker) {
+    int fd = worker->heritage.ticket_fd;
+    return fd < 0 ? 0 : ticket_keys_map(fd, false, &worker->tickets);
+}
+
 /* Secrets first, then the lesser user, then everything that strangers can reach. */
 static int become_unprivileged(struct worker *worker, bool dev) {
-    char error[512] = "";
-    if (reload_read(worker, worker->options, dev, error, sizeof error) != 0) {
+    char error[1024] = "the keys of TLS tickets that were handed down can't be used";
+    if (map_tickets(worker) != 0 ||
+        reload_read(worker, worker->options, dev, error, sizeof error) != 0) {
         log_error("%s", error);
         return -EINVAL;
     }
@@ -272,6 +280,10 @@ static void tear_down(struct worker *worker) {
     middleware_free(worker->middleware);
     admin_rule_free(worker->admin);
     reload_done();
+    tls_free(worker->tls);
+    if (worker->tickets != NULL) {
+        ticket_keys_unmap(worker->tickets);
+    }
 }
 
 static void name_process(const struct heritage *heritage, const struct options *options) {

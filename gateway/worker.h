@@ -19,6 +19,8 @@ struct policy;
 struct redis;
 struct middleware;
 struct uplink;
+struct ticket_keys;
+struct tls;
 struct ws_inflate;
 struct ws_pool;
 
@@ -35,6 +37,8 @@ struct worker {
     struct middleware *middleware; /* NULL: nothing is configured */
     struct admin_rule *admin;      /* NULL: nobody is an administrator */
     struct redis *redis;           /* NULL: none is configured */
+    struct ticket_keys *tickets;   /* read-only; NULL: no session tickets */
+    struct tls *tls;               /* NULL: plain */
     struct ring_read reader;
     struct conn_table *conns;
     struct fanout *fanout; /* rooms, users, frames, flush schedule */

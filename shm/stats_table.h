@@ -56,6 +56,11 @@
     X(REFUSED_PER_USER, "refused_user_limit_total", counter, worker, "Connections closed because the user has too many") \
     X(MESSAGES_LIMITED, "messages_limited_total", counter, worker, "Messages refused because there were too many in a minute") \
     X(ABUSERS_CLOSED, "abusers_closed_total", counter, worker, "Connections closed because they went on in spite of refusals") \
+    X(TLS_CONNECTIONS, "tls_connections", gauge, worker, "Open client sockets that speak TLS")                \
+    X(TLS_FULL, "tls_handshakes_full_total", counter, worker, "TLS handshakes with a new session")           \
+    X(TLS_RESUMED, "tls_handshakes_resumed_total", counter, worker, "TLS handshakes that resumed a session")  \
+    X(TLS_FAILED, "tls_handshakes_failed_total", counter, worker, "TLS handshakes that failed or did not end in time") \
+    X(TLS_PLAIN, "tls_plain_requests_total", counter, worker, "Plain HTTP requests to a port that speaks TLS") \
     X(HTTP_REQUESTS, "http_requests_total", counter, worker, "HTTP requests answered, upgrades included")    \
     X(HTTP_BAD_REQUESTS, "http_bad_requests_total", counter, worker, "HTTP requests refused by the gate")    \
     X(PROXY_HEADERS_BAD, "proxy_headers_bad_total", counter, worker, "Connections of trusted proxies closed for want of a right PROXY header") \

@@ -100,6 +100,9 @@ void middleware_client(const struct worker *worker, const struct sockaddr *peer,
 /* Whether that peer is one of TRUSTED_PROXIES. */
 bool middleware_trusts(const struct worker *worker, const struct sockaddr *peer);
 
+/* Before a TLS handshake, which costs more than all the rest. False: too many in this second. */
+bool middleware_tls(struct worker *worker) MUST_CHECK;
+
 /* Whether the client may have its handshake; *handshake comes with the request and room for an identity, the rest of it
  * is filled. MIDDLEWARE_REFUSE: *refusal. */
 enum middleware_verdict middleware_handshake(struct worker *worker, struct conn *conn,

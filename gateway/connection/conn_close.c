@@ -4,6 +4,7 @@
 #include "gateway/connection/conn_poll.h"
 #include "gateway/connection/conn_table.h"
 #include "gateway/connection/conn_timers.h"
+#include "gateway/connection/conn_tls.h"
 #include "gateway/delivery/fanout.h"
 
 #include <sys/socket.h>
@@ -83,8 +84,8 @@ void conn_too_slow(struct worker *worker, struct conn *conn) {
     begin_close(worker, conn, CLOSE_TRY_AGAIN_LATER, "Slow consumer", CONN_SLOW_CLOSE_TIMEOUT_MS);
 }
 
-/* Everything is said: shuts the write side and waits for the peer's end. */
-static void linger(struct worker *worker, struct conn *conn) {
+void conn_linger(struct worker *worker, struct conn *conn) {
+    conn_tls_shut(worker, conn);
     conn_set_state(worker, conn, CONN_LINGER);
     conn_timers_set_deadline(worker, conn, CONN_LINGER_TIMEOUT_MS);
     if (shutdown(conn->fd, SHUT_WR) != 0 || conn_poll_wait_readable(worker, conn) != 0) {
@@ -95,7 +96,7 @@ static void linger(struct worker *worker, struct conn *conn) {
 void conn_flushed(struct worker *worker, struct conn *conn) {
     bool closed_both = conn->state == CONN_CLOSING && (conn->flags & CONN_CLOSE_RECEIVED);
     if (closed_both || conn->state == CONN_REPLYING) {
-        linger(worker, conn);
+        conn_linger(worker, conn);
     }
 }
 
@@ -104,6 +105,6 @@ void conn_peer_closed(struct worker *worker, struct conn *conn, unsigned code) {
     if (conn->state == CONN_PENDING || conn->state == CONN_LIVE) {
         begin_close(worker, conn, code, "", CONN_CLOSE_TIMEOUT_MS);
     } else if (conn->state == CONN_CLOSING && outq_empty(&conn->queue)) {
-        linger(worker, conn);
+        conn_linger(worker, conn);
     }
 }

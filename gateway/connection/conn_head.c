@@ -6,15 +6,20 @@
 #include "gateway/connection/conn_judge.h"
 #include "gateway/connection/conn_proxy.h"
 #include "gateway/connection/conn_table.h"
+#include "gateway/connection/conn_tls.h"
 #include "gateway/connection/ws_extension.h"
 #include "gateway/http/server.h"
 
 #include <sys/socket.h>
 
-#define HEAD_READ_BYTES 4096u
+#define HEAD_READ_BYTES 4096u /* of a plain connection */
 
 void conn_head_timeout(struct worker *worker, struct conn *conn) {
     conn_answer_error(worker, conn, 408, "The request did not come in time", "");
+}
+
+void conn_head_plain(struct worker *worker, struct conn *conn) {
+    conn_answer_error(worker, conn, 400, "This port speaks TLS: use wss:// or https://", "");
 }
 
 /* The checks come first: whoever is refused costs no signature. */
@@ -112,9 +117,9 @@ static void feed(struct worker *worker, struct conn *conn, const unsigned char *
 }
 
 void conn_head_readable(struct worker *worker, struct conn *conn) {
-    unsigned char data[HEAD_READ_BYTES];
-    ssize_t got = recv(conn->fd, data, sizeof data, MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+    unsigned char data[TLS_RECORD_BYTES];
+    ssize_t got = conn_recv(worker, conn, data, HEAD_READ_BYTES);
+    if (got == -EAGAIN) {
         return;
     }
     if (got <= 0) {

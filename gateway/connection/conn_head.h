@@ -10,5 +10,7 @@ struct conn;
 void conn_head_readable(struct worker *worker, struct conn *conn);
 /* The head has not come in time: 408. */
 void conn_head_timeout(struct worker *worker, struct conn *conn);
+/* Plain HTTP where TLS is spoken: 400, in plain text, since that is what it understands. */
+void conn_head_plain(struct worker *worker, struct conn *conn);
 
 #endif

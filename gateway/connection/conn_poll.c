@@ -4,6 +4,7 @@
 #include "gateway/connection/conn_proxy.h"
 #include "gateway/connection/conn_read.h"
 #include "gateway/connection/conn_table.h"
+#include "gateway/connection/conn_tls.h"
 #include "gateway/delivery/conn_flush.h"
 
 #include <event2/event.h>
@@ -47,6 +48,7 @@ static void nothing(struct worker *worker, struct conn *conn) {
 static void (*const on_readable[CONN_STATE_COUNT])(struct worker *, struct conn *) = {
     [CONN_FREE] = nothing,
     [CONN_PROXY] = conn_proxy_readable,
+    [CONN_TLS] = conn_tls_readable,
     [CONN_HEAD] = conn_head_readable,
     [CONN_JUDGING] = conn_kill, /* polled for its end alone */
     [CONN_PENDING] = conn_readable,
@@ -68,7 +70,7 @@ static void handle(struct worker *worker, struct conn *conn, uint32_t events) {
     } else if ((events & (EPOLLERR | EPOLLHUP)) || (blocked && (events & EPOLLRDHUP))) {
         conn_kill(worker, conn);
     } else if (blocked && (events & EPOLLOUT)) {
-        conn_flush_unblocked(worker, conn);
+        (conn->state == CONN_TLS ? conn_tls_writable : conn_flush_unblocked)(worker, conn);
     } else if (events & (EPOLLIN | EPOLLRDHUP)) {
         on_readable[conn->state](worker, conn);
     }
@@ -79,6 +81,7 @@ static void on_ready(evutil_socket_t fd, short what, void *context) {
     (void)what;
     struct worker *worker = context;
     struct epoll_event events[POLL_MAX_EVENTS];
+    conn_tls_begin_turn(worker);
     int count = epoll_wait(fd, events, POLL_MAX_EVENTS, 0);
     for (int i = 0; i < count; i++) {
         handle(worker, conn_at(worker, events[i].data.u32), events[i].events);

@@ -97,7 +97,7 @@ void conn_proxy_readable(struct worker *worker, struct conn *conn) {
     } else if (recv(conn->fd, data, consumed, MSG_DONTWAIT) != (ssize_t)consumed) {
         conn_kill(worker, conn); /* these bytes were there: the socket is broken */
     } else if (result == PROXY_HEADER_DONE) {
-        conn_set_state(worker, conn, CONN_HEAD);
+        conn_set_state(worker, conn, conn_first_state(worker));
     }
 }
 

@@ -3,6 +3,7 @@
 #include "gateway/connection/conn_poll.h"
 #include "gateway/connection/conn_table.h"
 #include "gateway/connection/conn_timers.h"
+#include "gateway/connection/conn_tls.h"
 #include "gateway/connection/ws_events.h"
 #include "gateway/connection/ws_pool.h"
 
@@ -18,8 +19,8 @@ static unsigned char buffer[READ_BYTES_IN_FRAME]; /* one worker, one thread, no 
 
 /* Bytes read, or 0 when there are none now; the end or an error kills the connection (-1). */
 static ssize_t receive(struct worker *worker, struct conn *conn, size_t most) {
-    ssize_t got = recv(conn->fd, buffer, most, MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+    ssize_t got = conn_recv(worker, conn, buffer, most);
+    if (got == -EAGAIN) {
         return 0;
     }
     if (got <= 0) {
@@ -58,6 +59,7 @@ void conn_readable(struct worker *worker, struct conn *conn) {
     ws_events_feed(worker, conn, buffer, (size_t)got);
 }
 
+/* Of TLS the bytes as they come: nobody will decrypt them. */
 void conn_read_discard(struct worker *worker, struct conn *conn) {
     ssize_t got = recv(conn->fd, buffer, sizeof buffer, MSG_DONTWAIT);
     if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR))) {

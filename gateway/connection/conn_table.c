@@ -5,6 +5,7 @@
 #include "gateway/connection/conn_poll.h"
 #include "gateway/connection/conn_proxy.h"
 #include "gateway/connection/conn_timers.h"
+#include "gateway/connection/conn_tls.h"
 #include "gateway/connection/ws_pool.h"
 #include "gateway/delivery/fanout.h"
 #include "gateway/http/head_gate.h"
@@ -61,6 +62,7 @@ void conn_table_free(struct worker *worker, struct conn_table *table) {
     }
     conn_reap(worker);
     conn_poll_done(worker);
+    conn_tls_done(&table->tls);
     role_set_done(&table->roles);
     conn_marks_done(&table->marks);
     slab_done(&table->slab);
@@ -71,6 +73,7 @@ void conn_table_free(struct worker *worker, struct conn_table *table) {
 enum { COUNT_SOCKET = 1, COUNT_WEBSOCKET = 2, COUNT_LIVE = 4, COUNT_PENDING = 8 };
 static const uint8_t counted[CONN_STATE_COUNT] = {
     [CONN_PROXY] = COUNT_SOCKET,
+    [CONN_TLS] = COUNT_SOCKET,
     [CONN_HEAD] = COUNT_SOCKET,
     [CONN_JUDGING] = COUNT_SOCKET | COUNT_PENDING,
     [CONN_PENDING] = COUNT_SOCKET | COUNT_WEBSOCKET | COUNT_PENDING,
@@ -109,21 +112,31 @@ struct conn *conn_new(struct worker *worker, int fd) {
     conn->self = index;
     conn->fd = fd;
     conn->id = table->id_base + ++table->id_counter;
-    struct head_gate *gate;
-    if (head_gate_new(&gate) != 0) {
+    if (worker->tls != NULL) {
+        conn_set_state(worker, conn, CONN_TLS);
+    } else if (conn_begin_head(worker, conn) != 0) {
         close(fd);
         slab_give(&table->slab, index);
         return NULL;
     }
-    conn->input = gate;
-    conn->flags = CONN_INPUT_IS_HEAD;
-    conn_set_state(worker, conn, CONN_HEAD);
     conn_timers_set_deadline(worker, conn, CONN_HEAD_TIMEOUT_MS);
     if (conn_poll_add(worker, conn) != 0) {
         conn_kill(worker, conn);
         return NULL;
     }
     return conn;
+}
+
+int conn_begin_head(struct worker *worker, struct conn *conn) {
+    struct head_gate *gate;
+    int error = head_gate_new(&gate);
+    if (error != 0) {
+        return error;
+    }
+    conn->input = gate;
+    conn->flags |= CONN_INPUT_IS_HEAD;
+    conn_set_state(worker, conn, CONN_HEAD);
+    return 0;
 }
 
 void conn_kill(struct worker *worker, struct conn *conn) {
@@ -152,6 +165,7 @@ static void bury(struct worker *worker, struct conn *conn) {
     } else {
         ws_pool_give(worker, conn);
     }
+    conn_tls_free(worker, conn);
     close(conn->fd);
     conn_set_state(worker, conn, CONN_FREE);
     slab_give(&worker->conns->slab, conn->self);

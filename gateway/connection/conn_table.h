@@ -2,8 +2,9 @@
  * anything that is not lent for a moment: what an idle connection costs is the product's promise.
  *
  *   state      on which lists, by which timer it ends            legal next states
- *   FREE       none                                               PROXY, HEAD
- *   PROXY      wheel: 10 s after accept, absolute                 HEAD, DEAD
+ *   FREE       none                                               PROXY, TLS, HEAD
+ *   PROXY      wheel: 10 s after accept, absolute                 TLS, HEAD, DEAD
+ *   TLS        wheel: 10 s after accept, absolute; the handshake  HEAD, REPLYING, LINGER, DEAD
  *   HEAD       wheel: 10 s after accept, absolute                 JUDGING, PENDING, REPLYING,
  *                                                                 DEAD
  *   JUDGING    wheel: a check's deadline; the handshake waits for PENDING, REPLYING, DEAD
@@ -32,6 +33,7 @@
 enum conn_state {
     CONN_FREE,
     CONN_PROXY,
+    CONN_TLS,
     CONN_HEAD,
     CONN_JUDGING,
     CONN_PENDING,
@@ -53,6 +55,7 @@ enum conn_flag {
     CONN_INPUT_IS_HEAD = 1u << 6, /* `input` is a struct head_gate, else a struct ws_input */
     CONN_DEFLATE = 1u << 7,       /* permessage-deflate was negotiated */
     CONN_PROXIED = 1u << 8,       /* conn_proxy.h keeps what its proxy said */
+    CONN_SECURE = 1u << 9,        /* has a TLS session (conn_tls.h) */
 };
 
 struct conn {
@@ -86,8 +89,18 @@ struct conn {
 };
 static_assert(sizeof(struct conn) <= 128, "an idle connection must stay small");
 
+struct conn_tls_entry;
+
+/* The TLS sessions (conn_tls.h). */
+struct conn_tls_table {
+    struct conn_tls_entry *entries; /* by connection index; NULL without TLS */
+    uint32_t capacity;
+    uint64_t turn_ns; /* spent on handshakes since conn_tls_begin_turn() */
+};
+
 struct conn_table {
     struct slab slab;
+    struct conn_tls_table tls;
     struct role_set roles;
     struct conn_marks marks;
     uint64_t id_base; /* random: ids are unique over workers and hosts */
@@ -95,7 +108,7 @@ struct conn_table {
     uint32_t dead_first;
     unsigned auto_room_count;
     struct conn_proxied *proxied; /* conn_proxy.h; few at a time */
-    int epoll_fd; /* client sockets, nested in libevent's base */
+    int epoll_fd;                 /* client sockets, nested in libevent's base */
     struct event *epoll_event;
 };
 
@@ -109,9 +122,16 @@ static inline struct conn *conn_at(const struct worker *worker, uint32_t index) 
 /* The options have changed: what the table has worked out from them. */
 void conn_table_reloaded(struct worker *worker);
 
-/* Takes the descriptor over: HEAD with its deadline. NULL (descriptor closed) when memory is out. */
+/* Takes the descriptor over: TLS or HEAD with its deadline. NULL (descriptor closed) when memory is out. */
 struct conn *conn_new(struct worker *worker, int fd);
 
+/* HEAD, under the deadline that runs already. -ENOMEM. */
+int conn_begin_head(struct worker *worker, struct conn *conn) MUST_CHECK;
+
+/* Where a connection begins once it is known whose it is; its HEAD needs conn_begin_head(). */
+static inline enum conn_state conn_first_state(const struct worker *worker) {
+    return worker->tls != NULL ? CONN_TLS : CONN_HEAD;
+}
 /* The one place that changes a state; keeps the gauges. */
 void conn_set_state(struct worker *worker, struct conn *conn, enum conn_state state);
 /* DEAD at once, without Close: resources go at conn_reap(). Safe at any moment, also twice. */
@@ -126,6 +146,8 @@ int conn_queue_frame(struct worker *worker, struct conn *conn, uint8_t opcode,
 int conn_queue_bytes(struct worker *worker, struct conn *conn, struct span bytes) MUST_CHECK;
 /* Everything queued is out: goes on with closing, if that was what it waited for. */
 void conn_flushed(struct worker *worker, struct conn *conn);
+/* Everything is said: shuts the write side and waits for the peer's end. */
+void conn_linger(struct worker *worker, struct conn *conn);
 /* The queue is full or cannot grow: drops what has not been begun, closes with 1013. */
 void conn_too_slow(struct worker *worker, struct conn *conn);
 /* The peer's Close has come, or a protocol error: answers with `code` (0: an empty Close). */

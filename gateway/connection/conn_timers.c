@@ -103,10 +103,11 @@ static void message_too_slow(struct worker *worker, struct conn *conn) {
 }
 
 static void (*const on_deadline[CONN_STATE_COUNT])(struct worker *, struct conn *) = {
-    [CONN_PROXY] = conn_proxy_timeout,   [CONN_HEAD] = conn_head_timeout,
-    [CONN_JUDGING] = conn_judge_timeout, [CONN_PENDING] = pending_ended,
-    [CONN_LIVE] = message_too_slow,      [CONN_CLOSING] = conn_kill,
-    [CONN_REPLYING] = conn_kill,         [CONN_LINGER] = conn_kill,
+    [CONN_PROXY] = conn_proxy_timeout, [CONN_TLS] = conn_kill,
+    [CONN_HEAD] = conn_head_timeout,   [CONN_JUDGING] = conn_judge_timeout,
+    [CONN_PENDING] = pending_ended,    [CONN_LIVE] = message_too_slow,
+    [CONN_CLOSING] = conn_kill,        [CONN_REPLYING] = conn_kill,
+    [CONN_LINGER] = conn_kill,
 };
 
 static void send_ping(struct worker *worker, struct conn *conn) {

@@ -3,10 +3,14 @@
 #include "gateway/connection/conn_poll.h"
 #include "gateway/connection/conn_table.h"
 #include "gateway/connection/conn_timers.h"
+#include "gateway/connection/conn_tls.h"
 #include "gateway/delivery/fanout.h"
 
 /* One write's most: what a socket can take at once anyway; the rest goes next turn. */
 #define FLUSH_MAX_BYTES (1u << 20)
+/* TLS is encrypted here: so many records of one connection a turn, some 20 us each. */
+#define TLS_MAX_RECORDS 4u
+#define TLS_MAX_PIECES  64u /* gathered into a record */
 
 int conn_flush_check(const char *choice) {
     struct flush_backend *backend;
@@ -96,13 +100,51 @@ static void handle_result(struct worker *worker, struct conn *conn, const struct
     }
 }
 
+/* TLS: the same queue, record by record. */
+static void flush_tls(struct worker *worker, struct conn *conn) {
+    struct fanout *fanout = worker->fanout;
+    for (unsigned i = 0; i < TLS_MAX_RECORDS; i++) {
+        struct iovec pieces[TLS_MAX_PIECES];
+        bool blocked;
+        unsigned count = outq_gather(&fanout->queues, &conn->queue, pieces, TLS_MAX_PIECES);
+        ssize_t taken = conn_tls_write(worker, conn, pieces, count, &blocked);
+        stats_add(worker->stats, STAT_FLUSHES, 1);
+        if (taken < 0) {
+            conn_kill(worker, conn);
+            return;
+        }
+        stats_add(worker->stats, STAT_BYTES_OUT, (uint64_t)taken);
+        outq_consume(&fanout->queues, &conn->queue, (size_t)taken);
+        if (blocked) {
+            block(worker, conn);
+            return;
+        }
+        if (outq_empty(&conn->queue)) {
+            conn_flushed(worker, conn);
+            return;
+        }
+    }
+    flush_schedule_add(&fanout->schedule, conn, false);
+}
+
+/* Something for the socket is there. */
+static bool has_output(const struct worker *worker, const struct conn *conn) {
+    return conn->state != CONN_DEAD &&
+           (!outq_empty(&conn->queue) || conn_tls_pending(worker, conn));
+}
+
 bool conn_flush_slice(struct worker *worker) {
     struct fanout *fanout = worker->fanout;
     struct conn *slice[FLUSH_SLICE];
     struct flush_item items[FLUSH_SLICE];
     unsigned taken = flush_schedule_take(&fanout->schedule, slice), count = 0;
     for (unsigned i = 0; i < taken; i++) {
-        if (slice[i]->state != CONN_DEAD && !outq_empty(&slice[i]->queue)) {
+        if (!has_output(worker, slice[i])) {
+            continue;
+        }
+        if (slice[i]->flags & CONN_SECURE) {
+            flush_tls(worker, slice[i]);
+        } else {
             slice[count] = slice[i];
             fill_item(fanout, slice[i], &items[count++]);
         }
@@ -119,8 +161,12 @@ bool conn_flush_slice(struct worker *worker) {
 
 void conn_flush_now(struct worker *worker, struct conn *conn) {
     struct fanout *fanout = worker->fanout;
-    while (!(conn->flags & CONN_BLOCKED) && conn->state != CONN_DEAD && !outq_empty(&conn->queue)) {
+    while (!(conn->flags & CONN_BLOCKED) && has_output(worker, conn)) {
         struct flush_item item;
+        if (conn->flags & CONN_SECURE) {
+            flush_tls(worker, conn);
+            continue;
+        }
         fill_item(fanout, conn, &item);
         fanout->backend_calls->send(fanout->backend, &item, 1);
         stats_add(worker->stats, STAT_FLUSHES, 1);

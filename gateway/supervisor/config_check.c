@@ -9,6 +9,7 @@
 #include "gateway/redis/redis.h"
 #include "gateway/supervisor/listeners.h"
 #include "gateway/supervisor/run_as.h"
+#include "gateway/tls/tls.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,6 +77,13 @@ static int check_redis(const struct options *options, char *error, size_t size) 
     return result;
 }
 
+static int check_tls(const struct options *options, char *error, size_t size) {
+    struct tls *tls = NULL;
+    int result = tls_new(options, NULL, &tls, error, size);
+    tls_free(tls);
+    return result;
+}
+
 static int check_flush(const struct options *options, char *error, size_t size) {
     int result = conn_flush_check(options->flush_backend);
     if (result < 0) {
@@ -116,6 +124,9 @@ static int check_here(const struct options *options, bool dev, char *error, size
     }
     if (result == 0) {
         result = check_flush(options, error, size);
+    }
+    if (result == 0) {
+        result = check_tls(options, error, size);
     }
     if (result == 0) {
         result = run_as_find(options, &run_as, error, size);

@@ -2,6 +2,7 @@
 
 #include "common/config_files.h"
 #include "common/option_row.h"
+#include "common/path_list.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,12 @@
 
 #define SUFFIX "_FILE"
 
+#define LIST_BYTES 16385 /* an option's longest list, with its NUL */
+#define LISTS      2     /* options that name several files */
+
 struct sources {
+    char lists[LISTS][LIST_BYTES]; /* of these, cut into the paths that list[] points to */
+    unsigned lists_used;
     struct config_files_source list[CONFIG_FILES_MAX];
     unsigned count;
 };
@@ -45,13 +51,33 @@ static void add(struct sources *sources, const char *path, struct span text) {
     }
 }
 
+static bool names_several(enum option_row_index row) {
+    return row == OPTION_ROW_tls_cert_file || row == OPTION_ROW_tls_key_file;
+}
+
+/* More than there is room for: the check has refused that already. */
+static void add_list(struct sources *sources, const char *list) {
+    const char *paths[CONFIG_FILES_MAX];
+    assert(sources->lists_used < LISTS);
+    char *text = sources->lists[sources->lists_used++];
+    snprintf(text, LIST_BYTES, "%s", list);
+    int count = path_list_split(text, paths, CONFIG_FILES_MAX - sources->count);
+    for (int i = 0; i < count; i++) {
+        add(sources, paths[i], (struct span){NULL, 0});
+    }
+}
+
 static void collect(const struct options *options, enum option_reader reader, struct sources *out) {
     for (unsigned i = 0; i < OPTION_ROW_COUNT; i++) {
         const struct option_row *row = &option_rows[i];
         if (names_a_file(row) && reader_of((enum option_row_index)i) == reader) {
             option_text path;
             memcpy(&path, (const char *)options + row->offset, sizeof(path));
-            add(out, path, (struct span){NULL, 0});
+            if (names_several((enum option_row_index)i)) {
+                add_list(out, path);
+            } else {
+                add(out, path, (struct span){NULL, 0});
+            }
         }
     }
 }
@@ -76,9 +102,10 @@ int configured_files_read(const struct options *options, const struct option_fil
 /* As config_files_store(). */
 static int store(const struct role *role, const struct options *options,
                  const struct option_file *held, char *error, size_t error_size) {
-    struct sources sources = {.count = 0};
+    struct sources sources;
     char *text = NULL;
     size_t length = 0;
+    sources.count = sources.lists_used = 0;
     int result = option_file_merge(held, options->file, role->reader, &text, &length);
     if (result < 0) {
         snprintf(error, error_size, "CONFIG_FILE: %s", strerror(-result));

@@ -112,10 +112,11 @@ void dev_print_banner(FILE *out, const struct options *options, const char *prog
     char host[80];
     char url[128];
     local_host(options->websocket_service_host, host);
-    snprintf(url, sizeof(url), "ws://%s:%lld/ws", host, options->websocket_service_port);
+    const char *s = options->tls_cert_file[0] != '\0' ? "s" : "";
+    snprintf(url, sizeof(url), "ws%s://%s:%lld/ws", s, host, options->websocket_service_port);
     fprintf(out, "\nMoonX Gateway runs in development mode. Ctrl-C stops it.\n\n");
     fprintf(out, "  WebSocket %s\n", url);
-    fprintf(out, "  health    http://%s:%lld/health\n", host, options->websocket_service_port);
+    fprintf(out, "  health    http%s://%s:%lld/health\n", s, host, options->websocket_service_port);
     print_broker(out, options, broker);
     if (token[0] != '\0') {
         print_client(out, program, url, token);

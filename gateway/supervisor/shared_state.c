@@ -15,6 +15,7 @@ static int open_bell(int *fd);
 static int open_worker(struct shared_state *state, unsigned index);
 static int open_for_readers(struct shared_file *file);
 static void set_all_closed(struct shared_state *state);
+static int open_for_readers(struct shared_file *file);
 static void heritage_for(const struct shared_state *state, enum heritage_role role, unsigned index,
                          const struct run_as_user *user, struct heritage *out);
 
@@ -54,6 +55,28 @@ int shared_state_add_limits(struct shared_state *state, uint64_t clients) {
     return result;
 }
 
+int shared_state_add_tickets(struct shared_state *state, uint64_t now_ms, uint64_t period_ms) {
+    int result = ticket_keys_create(&state->ticket_file.write_fd);
+    if (result == 0) {
+        result = open_for_readers(&state->ticket_file);
+    }
+    if (result == 0) {
+        result = ticket_keys_map(state->ticket_file.write_fd, true, &state->tickets);
+    }
+    return result != 0 ? result : shared_state_rotate_tickets(state, now_ms, period_ms);
+}
+
+int shared_state_rotate_tickets(struct shared_state *state, uint64_t now_ms, uint64_t period_ms) {
+    if (state->tickets == NULL || now_ms < state->tickets_due_ms) {
+        return 0;
+    }
+    int result = ticket_keys_rotate(state->tickets);
+    if (result == 0) {
+        state->tickets_due_ms = now_ms + period_ms;
+    }
+    return result;
+}
+
 static void close_fd(int *fd) {
     if (*fd >= 0) {
         close(*fd);
@@ -76,8 +99,12 @@ void shared_state_close(struct shared_state *state) {
     if (state->limits.header) {
         limit_table_unmap(&state->limits);
     }
+    if (state->tickets) {
+        ticket_keys_unmap(state->tickets);
+    }
     close_fd(&state->limit_fd);
     close_fd(&state->uplink_wake_fd);
+    close_file(&state->ticket_file);
     close_file(&state->segment_file);
     close_file(&state->host_file);
     close_file(&state->revocation_file);
@@ -122,6 +149,7 @@ void shared_state_worker_heritage(const struct shared_state *state, const struct
     out->wake_fd[index] = state->wake_fd[index];
     out->uplink_fd[index] = state->uplink_fd[index];
     out->limit_fd = state->limit_fd;
+    out->ticket_fd = state->ticket_file.read_fd;
     out->listen_count = listeners_share(listeners, index, state->worker_count, out->listen_fd);
 }
 
@@ -154,6 +182,7 @@ static void set_all_closed(struct shared_state *state) {
                                    .ingest_config = closed,
                                    .worker_config = closed,
                                    .uplink_wake_fd = -1,
+                                   .ticket_file = closed,
                                    .limit_fd = -1};
     for (unsigned i = 0; i < HERITAGE_MAX_WORKERS; i++) {
         state->worker_file[i] = closed;
@@ -234,6 +263,7 @@ static void heritage_for(const struct shared_state *state, enum heritage_role ro
         .segment_fd = -1,
         .revocation_fd = -1,
         .limit_fd = -1,
+        .ticket_fd = -1,
         .host_fd = state->host_file.read_fd,
         .uplink_wake_fd = state->uplink_wake_fd,
     };

@@ -12,6 +12,7 @@
 #include "shm/limit_table.h"
 #include "shm/revocations.h"
 #include "shm/segment.h"
+#include "shm/ticket_keys.h"
 #include "shm/worker_block.h"
 
 /* Two descriptors each: one for the writer, one opened O_RDONLY for everybody else. */
@@ -27,6 +28,7 @@ struct shared_state {
     struct shared_file
         ingest_config; /* configured files, by who may see them (common/config_files.h) */
     struct shared_file worker_config;
+    struct shared_file ticket_file; /* closed without TLS */
     struct shared_file worker_file[HERITAGE_MAX_WORKERS];
     int wake_fd[HERITAGE_MAX_WORKERS];
     int uplink_fd[HERITAGE_MAX_WORKERS]; /* each written by its worker and by ingest */
@@ -36,7 +38,9 @@ struct shared_state {
     struct segment segment;
     struct host_block *host;
     struct worker_block *workers[HERITAGE_MAX_WORKERS];
-    struct limit_table limits; /* header NULL without */
+    struct limit_table limits;   /* header NULL without */
+    struct ticket_keys *tickets; /* NULL without */
+    uint64_t tickets_due_ms;     /* monotonic time of their next key */
 };
 
 /* Makes and maps everything. All of it stays the supervisor's user's, mode 0600: as root, a child that has
@@ -47,6 +51,12 @@ int shared_state_open(uint64_t ring_bytes, unsigned workers, struct shared_state
 int shared_state_add_revocations(struct shared_state *state, uint64_t most) MUST_CHECK;
 /* The table of limits, for so many clients. After shared_state_open(), before any worker starts. */
 int shared_state_add_limits(struct shared_state *state, uint64_t clients) MUST_CHECK;
+/* The keys of TLS session tickets, with the first key. When limits are added. */
+int shared_state_add_tickets(struct shared_state *state, uint64_t now_ms,
+                             uint64_t period_ms) MUST_CHECK;
+/* A new key when a period is over; nothing without tickets. -EIO: no randomness, tried again when called again. */
+int shared_state_rotate_tickets(struct shared_state *state, uint64_t now_ms,
+                                uint64_t period_ms) MUST_CHECK;
 void shared_state_close(struct shared_state *state);
 
 /* What that child inherits. */

@@ -1,5 +1,6 @@
 #include "gateway/supervisor/start.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "gateway/supervisor/config_check.h"
 #include "gateway/supervisor/configured_files.h"
@@ -106,6 +107,22 @@ static int open_listeners(struct start *start, char *error, size_t size) {
     return 0;
 }
 
+/* Keys only: this process knows no TLS. */
+static int open_tickets(struct start *start, char *error, size_t size) {
+    const struct options *options = start->options;
+    if (options->tls_cert_file[0] == '\0' || options->tls_ticket_rotation == 0) {
+        return 0;
+    }
+    int result = shared_state_add_tickets(&start->state, clock_mono_ms(),
+                                          (uint64_t)options->tls_ticket_rotation);
+    if (result < 0) {
+        snprintf(error, size, "can't make keys for TLS tickets: %s; see TLS_TICKET_ROTATION",
+                 strerror(-result));
+        return STATUS_FAILED;
+    }
+    return 0;
+}
+
 static int open_state(struct start *start, char *error, size_t size) {
     const struct options *options = start->options;
     start->state_open = true;
@@ -131,7 +148,7 @@ static int open_state(struct start *start, char *error, size_t size) {
                  strerror(-result));
         return STATUS_FAILED;
     }
-    return 0;
+    return open_tickets(start, error, size);
 }
 
 /* The demo token comes from a child, because this process loads no secret. */

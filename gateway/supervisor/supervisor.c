@@ -212,6 +212,15 @@ static void take_wishes(struct supervisor *supervisor, uint64_t now_ms) {
     }
 }
 
+static void rotate_tickets(struct supervisor *supervisor, uint64_t now_ms) {
+    static struct log_rate rate = {.per_second = 1};
+    uint64_t suppressed, period_ms = (uint64_t)supervisor->start->options->tls_ticket_rotation;
+    int result = shared_state_rotate_tickets(&supervisor->start->state, now_ms, period_ms);
+    if (result < 0 && log_rate_allow(&rate, &suppressed)) {
+        log_error("no new key for TLS tickets: %s; the old one stays", strerror(-result));
+    }
+}
+
 static void turn(struct supervisor *supervisor) {
     struct pollfd wait = {.fd = supervisor->signal_fd, .events = POLLIN};
     unsigned allowed_ms = wait_ms(supervisor, clock_mono_ms());
@@ -228,6 +237,7 @@ static void turn(struct supervisor *supervisor) {
     children_tick(&supervisor->children, now_ms);
     advance(supervisor, now_ms);
     feed_watchdog(supervisor, now_ms);
+    rotate_tickets(supervisor, now_ms);
 }
 
 static void loop(struct supervisor *supervisor) {

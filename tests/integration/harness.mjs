@@ -106,8 +106,9 @@ class Gateway {
 
     constructor(port, args, env) {
         this.port = port;
-        this.url = `ws://127.0.0.1:${port}/ws`;
-        this.http = `http://127.0.0.1:${port}`;
+        const s = env.TLS_CERT_FILE ? 's' : '';
+        this.url = `ws${s}://127.0.0.1:${port}/ws`;
+        this.http = `http${s}://127.0.0.1:${port}`;
         this.logFile = join(this.#dir, 'log');
         // --pdeathsig: a test that is killed leaves no gateway behind.
         this.#child = spawn('setpriv', ['--pdeathsig', 'TERM', program('moonx-gateway'), ...args],
@@ -244,7 +245,7 @@ class Gateway {
     }
 }
 
-// `ready: false` resolves as soon as HTTP is answered. `dev` starts with --dev. `port`: that of one that was stopped.
+// `ready: false` resolves as soon as HTTP is answered, 'unasked' at once. `dev` starts with --dev. `port`: that of one that was stopped.
 export async function startGateway({ kafka, workers = 1, flush = 'auto', env = {}, args = [], dev = false, ready = true, port = 0 } = {}) {
     port ||= await freePort();
     const devDirectory = dev ? mkdtempSync(join(tmpdir(), 'moonx-dev-')) : null;
@@ -264,7 +265,8 @@ export async function startGateway({ kafka, workers = 1, flush = 'auto', env = {
     gateway.devDirectory = devDirectory;
     if (dev)
         process.once('exit', () => rmSync(devDirectory, { recursive: true, force: true }));
-    await (ready ? gateway.started() : gateway.started('/ready', 503));
+    if (ready !== 'unasked')
+        await (ready ? gateway.started() : gateway.started('/ready', 503));
     return gateway;
 }
 

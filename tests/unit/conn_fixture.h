@@ -50,7 +50,7 @@ static inline void set_up(void) {
 static inline void tear_down(void) {
     conn_table_free(&worker, worker.conns);
     static const enum stat_id gauges[] = {STAT_SOCKETS, STAT_CONNECTIONS, STAT_AUTHENTICATED,
-                                          STAT_PENDING_AUTH};
+                                          STAT_PENDING_AUTH, STAT_TLS_CONNECTIONS};
     for (unsigned i = 0; i < ARRAY_LENGTH(gauges); i++) {
         ck_assert_uint_eq(stats_get(worker.stats, gauges[i]), 0);
     }

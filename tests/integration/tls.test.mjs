@@ -1,0 +1,277 @@
+// wss and https on the one port: versions, names, tickets that every worker takes, client certificates, broken records, and
+// that events arrive as they do without TLS.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { connect as tlsConnect } from 'node:tls';
+import { Producer, startKafka } from '../kafka/kafka.mjs';
+import { Authority } from './certificates.mjs';
+import { connectClient, signedIn, startGateway, until, within } from './harness.mjs';
+
+// Only for the harness' own questions (/ready, /metrics); every client below verifies what it is shown.
+process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
+process.removeAllListeners('warning');
+
+const ROTATION_MS = 2_000;
+let folder, authority, first, second, stranger, client, kafka, producer, gateway;
+
+before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'moonx-tls-'));
+    authority = new Authority(folder);
+    first = authority.issue('first', { names: ['first.example', 'both.example'] });
+    second = authority.issue('second', { names: ['second.example', '*.second.example', 'both.example'],
+        key: ['-newkey', 'rsa:2048', '-nodes'] });
+    client = authority.issue('client', { usage: 'clientAuth' });
+    stranger = new Authority(folder, 'stranger').issue('other', { usage: 'clientAuth' });
+    kafka = await startKafka();
+    await kafka.createTopic('price.updates', 1);
+    producer = new Producer(kafka.bootstrap);
+    gateway = await startGateway({
+        kafka: kafka.bootstrap,
+        workers: 2,
+        env: { ...certificates(), TLS_TICKET_ROTATION: String(ROTATION_MS), WS_DEFLATE: 'true', WS_MAX_QUEUE_BYTES: String(16 << 20) },
+    });
+});
+
+after(async () => {
+    await gateway?.stop();
+    await producer?.stop();
+    await kafka?.stop();
+    rmSync(folder, { recursive: true, force: true });
+});
+
+const certificates = () => ({ TLS_CERT_FILE: `${first.cert}, ${second.cert}`, TLS_KEY_FILE: `${first.key}, ${second.key}` });
+const trusting = (more = {}) => ({ ca: authority.text, servername: 'first.example', rejectUnauthorized: true, ...more });
+
+// What `openssl s_client` says when it connects, sends `input` and ends.
+function sClient(args, { port = gateway.port, input = '' } = {}) {
+    return within('s_client', 10_000, new Promise(resolve => {
+        const child = execFile('openssl', ['s_client', '-connect', `127.0.0.1:${port}`, '-CAfile', authority.file, ...args],
+            (error, stdout, stderr) => resolve({ code: error?.code ?? 0, text: stdout + stderr }));
+        child.stdin.end(input);
+    }));
+}
+
+// One TLS connection: resolves with the socket, and with its first ticket as `session`.
+function tlsSocket(options = {}, port = gateway.port) {
+    const socket = tlsConnect({ port, host: '127.0.0.1', ...trusting(options) });
+    const ticket = new Promise(resolve => socket.once('session', resolve));
+    return within('TLS', 10_000, new Promise((resolve, reject) => {
+        socket.once('secureConnect', () => resolve(Object.assign(socket, { ticket }))).once('error', reject);
+    }));
+}
+
+// The answer to a request over it, to the server's end.
+async function request(socket, path = '/health') {
+    const chunks = [];
+    socket.on('data', chunk => chunks.push(chunk));
+    const ended = new Promise((resolve, reject) => socket.once('end', resolve).once('error', reject));
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: first.example\r\n\r\n`);
+    await within('answer', 10_000, ended);
+    socket.destroy();
+    return Buffer.concat(chunks).toString();
+}
+
+test('TLS 1.2 and 1.3 with forward secrecy, 1.1 refused', async () => {
+    const old = await sClient(['-tls1_1', '-cipher', 'ALL:@SECLEVEL=0']);
+    assert.notEqual(old.code, 0);
+    assert.match(old.text, /alert protocol version/);
+    assert.match((await sClient(['-tls1_2', '-servername', 'first.example'])).text, /New, TLSv1.2, Cipher is ECDHE-ECDSA-AES128-GCM/);
+    assert.match((await sClient(['-tls1_3', '-servername', 'first.example'])).text, /New, TLSv1.3, Cipher is TLS_AES_128_GCM_SHA256/);
+    for (const cipher of ['AES128-GCM-SHA256', 'ECDHE-RSA-AES128-SHA', 'DHE-RSA-AES128-GCM-SHA256'])
+        assert.match((await sClient(['-tls1_2', '-cipher', cipher, '-servername', 'second.example'])).text, /handshake failure/);
+    assert.match((await sClient(['-tls1_3', '-groups', 'X25519'])).text, /Temp Key: X25519/);
+    assert.match((await sClient(['-tls1_3', '-groups', 'secp521r1'])).text, /handshake failure/);
+});
+
+test('the server name chooses the certificate: its own name, a wildcard, else the first', async () => {
+    const shown = async name => (await sClient(name ? ['-servername', name] : ['-noservername'])).text.match(/subject=CN = (\S+)/)[1];
+    assert.equal(await shown('first.example'), 'first.example');
+    assert.equal(await shown('SECOND.example'), 'second.example');
+    assert.equal(await shown('a.second.example'), 'second.example');
+    assert.equal(await shown('a.b.second.example'), 'first.example');
+    assert.equal(await shown('both.example'), 'first.example');
+    assert.equal(await shown('unknown.example'), 'first.example');
+    assert.equal(await shown(null), 'first.example');
+});
+
+test('http/1.1 is chosen by ALPN; who wants only something else is told so', async () => {
+    const socket = await tlsSocket({ ALPNProtocols: ['h2', 'http/1.1'] });
+    assert.equal(socket.alpnProtocol, 'http/1.1');
+    assert.match(await request(socket), /^HTTP\/1\.1 200 /);
+    await assert.rejects(tlsSocket({ ALPNProtocols: ['h2'] }), /no application protocol/);
+});
+
+test('renegotiation is refused', async () => {
+    const { text } = await sClient(['-tls1_2', '-servername', 'first.example'], { input: 'R\n' });
+    assert.match(text, /no renegotiation/);
+});
+
+test('plain HTTP is told in plain text what is spoken here, and counted', async () => {
+    const before = await gateway.metric('tls_plain_requests_total');
+    const socket = connect(gateway.port, '127.0.0.1');
+    const text = await within('answer', 10_000, new Promise(resolve => {
+        let got = '';
+        socket.setEncoding('utf8').on('data', data => (got += data)).on('end', () => resolve(got));
+        socket.write('GET /health HTTP/1.1\r\nHost: x\r\n\r\n');
+    }));
+    socket.destroy();
+    assert.match(text, /^HTTP\/1\.1 400 [\s\S]*This port speaks TLS/);
+    assert.equal(await gateway.metric('tls_plain_requests_total'), before + 1);
+});
+
+test('events of every size arrive whole and in order, deflated or not', async () => {
+    const plain = await signedIn(gateway, { user: 'plain' }, trusting({ perMessageDeflate: false }));
+    const deflated = await signedIn(gateway, { user: 'deflated' }, trusting({ perMessageDeflate: true, servername: 'x.second.example' }));
+    assert.equal(deflated.ws.extensions, 'permessage-deflate');
+    const sizes = [1, 100, 16_000, 16_384, 16_385, 40_000, 262_144];
+    const sent = [];
+    for (let i = 0; i < 70; i++)
+        sent.push(producer.send('price.updates', { token: 'ETH', price: '1', i, pad: 'x'.repeat(sizes[i % sizes.length]) }));
+    const ids = (await Promise.all(sent)).map(({ id }) => id);
+    for (const each of [plain, deflated]) {
+        await each.next(({ id }) => id === ids.at(-1));
+        const events = each.all('price_update');
+        assert.deepEqual(events.map(({ id }) => id), ids);
+        assert.ok(events.every(({ data }, i) => data.i === i && data.pad.length === sizes[i % sizes.length]));
+        await each.close(1000);
+    }
+});
+
+test('messages in fragments, of one record or of many, are read', async () => {
+    const each = await signedIn(gateway, {}, trusting({ perMessageDeflate: false }));
+    const text = JSON.stringify({ id: 'f', type: 'ping', data: { pad: 'y'.repeat(60_000) } });
+    each.ws.send(text.slice(0, 30_000), { fin: false });
+    each.ws.send(text.slice(30_000), { fin: true });
+    assert.equal((await each.next(({ ref }) => ref === 'f')).type, 'pong');
+    const many = [];
+    for (let i = 0; i < 300; i++)
+        many.push(each.request('ping', {}));
+    await Promise.all(many);
+    await each.close();
+});
+
+test('a client that stops reading loses nothing, and others get theirs meanwhile', async () => {
+    const slow = await signedIn(gateway, { user: 'slow' }, trusting({ perMessageDeflate: false }));
+    const quick = await signedIn(gateway, { user: 'quick' }, trusting({ perMessageDeflate: false }));
+    slow.ws.pause();
+    const blocked = await gateway.metric('flushes_blocked_total');
+    const ids = [];
+    for (let i = 0; i < 400 && (ids.length < 60 || await gateway.metric('flushes_blocked_total') === blocked); i++)
+        ids.push((await producer.send('price.updates', { token: 'ETH', price: '1', i, pad: 'z'.repeat(100_000) })).id);
+    assert.ok(await gateway.metric('flushes_blocked_total') > blocked);
+    await quick.next(({ id }) => id === ids.at(-1));
+    slow.ws.resume();
+    await slow.next(({ id }) => id === ids.at(-1));
+    for (const each of [slow, quick]) {
+        assert.deepEqual(each.all('price_update').map(({ id }) => id), ids);
+        await each.close();
+    }
+});
+
+test('a ticket is good on every worker, and a worker that was killed is missed by nobody', async () => {
+    const start = await tlsSocket();
+    const [session] = await Promise.all([start.ticket, request(start)]);
+    const resumedBy = async () => Object.entries(await gateway.metrics())
+        .filter(([name, value]) => name.startsWith('tls_handshakes_resumed_total') && value > 0).length;
+    await until('both workers have resumed it', async () => {
+        const socket = await tlsSocket({ session });
+        await request(socket);
+        return await resumedBy() === 2;
+    });
+    const watching = await signedIn(gateway, {}, trusting());
+    await gateway.kill('worker');
+    await until('resumed after a kill', async () => {
+        const again = await tlsSocket().catch(() => null);
+        again?.destroy();
+        return again !== null;
+    });
+    watching.ws.terminate();
+});
+
+test('the key of tickets changes; the one before is good for one period more, then no longer', async () => {
+    const start = await tlsSocket();
+    const [session] = await Promise.all([start.ticket, request(start)]);
+    const from = Date.now();
+    let goodUntil = from;
+    await until('the ticket has become too old', async () => {
+        const socket = await tlsSocket({ session });
+        const resumed = socket.isSessionReused();
+        socket.destroy();
+        if (resumed)
+            goodUntil = Date.now();
+        return !resumed;
+    }, 10 * ROTATION_MS);
+    assert.ok(goodUntil - from >= ROTATION_MS - 100, `only for ${goodUntil - from} ms`);
+    assert.ok(Date.now() - from <= 2 * ROTATION_MS + 3_000, `for ${Date.now() - from} ms`);
+});
+
+test('broken, truncated and foreign records end their own connection and nothing else', async () => {
+    const other = await signedIn(gateway, {}, trusting());
+    const hello = Buffer.from('16030100050100000103', 'hex');
+    const broken = [
+        Buffer.from([0x16]), hello, Buffer.from('16030100010203', 'hex'), Buffer.from('1603ffffff', 'hex'),
+        Buffer.concat([hello.subarray(0, 5), Buffer.alloc(2000, 0xff)]), Buffer.from('8080010301', 'hex'),
+        Buffer.alloc(70_000, 0x16), Buffer.from('SSH-2.0-x\r\n'), Buffer.from([0]),
+    ];
+    const before = await gateway.metric('tls_handshakes_failed_total');
+    await Promise.all(broken.map(bytes => within('end', 10_000, new Promise(resolve => {
+        const socket = connect(gateway.port, '127.0.0.1', () => socket.end(bytes));
+        socket.on('error', () => {}).on('close', resolve).resume();
+    }))));
+    await until('all are counted', async () => await gateway.metric('tls_handshakes_failed_total') === before + broken.length - 1);
+    // within an open session: a record that is not what it was
+    const raw = connect(gateway.port, '127.0.0.1');
+    const broke = await within('end', 10_000, new Promise((resolve, reject) => {
+        const secure = tlsConnect({ socket: raw, ...trusting() }, () => raw.write(Buffer.from('1703030020' + 'ab'.repeat(32), 'hex')));
+        secure.on('error', resolve).on('close', resolve);
+        setTimeout(reject, 9_000, new Error('still open')).unref();
+    }));
+    assert.ok(broke !== undefined);
+    assert.equal((await other.settled()).type, 'pong');
+    await other.close();
+});
+
+test('a client certificate can be asked for, or demanded; one by a stranger is refused', async () => {
+    const shown = { cert: client.text, key: client.keyText };
+    const foreign = { cert: stranger.text, key: stranger.keyText };
+    for (const mode of ['optional', 'require']) {
+        const own = await startGateway({
+            kafka: kafka.bootstrap,
+            env: { TLS_CERT_FILE: first.cert, TLS_KEY_FILE: first.key, TLS_CLIENT_CA_FILE: authority.file, TLS_CLIENT_CERT: mode },
+            ready: 'unasked',
+        });
+        try {
+            const asks = async options => {
+                try {
+                    return await request(await tlsSocket(options, own.port), '/ready');
+                } catch (error) {
+                    return String(error);
+                }
+            };
+            await until('it answers', async () => /^HTTP\/1\.1 200/.test(await asks(shown)));
+            assert.match(await asks(foreign), /unknown ca|bad certificate/i);
+            assert.match(await asks({}), mode === 'require' ? /certificate required/ : /^HTTP\/1\.1 200/);
+        } finally {
+            await own.stop();
+        }
+    }
+});
+
+test('a key in the certificate\'s own file needs no TLS_KEY_FILE', async () => {
+    const combined = join(folder, 'combined.pem');
+    writeFileSync(combined, readFileSync(first.cert) + readFileSync(authority.file) + readFileSync(first.key));
+    const own = await startGateway({ kafka: kafka.bootstrap, env: { TLS_CERT_FILE: combined, TLS_MIN_VERSION: '1.3' } });
+    try {
+        assert.match((await sClient(['-tls1_2'], { port: own.port })).text, /alert protocol version/);
+        const each = await connectClient(own, trusting());
+        await each.next('auth_required');
+        await each.close();
+    } finally {
+        await own.stop();
+    }
+});
