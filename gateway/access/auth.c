@@ -10,14 +10,15 @@
 
 struct auth {
     struct auth_jwt jwt;
-    struct jwks_url *published;   /* NULL: none configured */
-    struct auth_service *service; /* NULL: none configured */
-    struct auth_rooms *rooms;     /* where there is a service */
-    struct http_tls *tls;         /* NULL: nobody is asked by https */
-    char warning[160];            /* "" for none */
+    struct jwks_url *published[ISSUER_LIST_MAX]; /* of jwt.issuers; NULL: from a file */
+    struct auth_service *service;                /* NULL: none configured */
+    struct auth_rooms *rooms;                    /* where there is a service */
+    struct http_tls *tls;                        /* NULL: nobody is asked by https */
+    char warning[160];                           /* "" for none */
 };
 
-static int read_authorities(const struct options *options, struct http_tls **out, char *error,
+static int publish(struct auth *auth, uint64_t refresh_ms, char *error, size_t error_size);
+static int read_authorities(const struct options *options, struct auth *auth, char *error,
                             size_t error_size);
 
 int auth_new(const struct options *options, bool dev, struct auth **out, char *error,
@@ -31,14 +32,14 @@ int auth_new(const struct options *options, bool dev, struct auth **out, char *e
     }
     result = jwt_config_read(options, dev, &auth->jwt, auth->warning, sizeof(auth->warning), error,
                              error_size);
-    if (result == 0) {
-        result = jwks_url_new(options, &auth->jwt, &auth->published, error, error_size);
-    }
-    if (result == 0 && (auth->jwt.keys != NULL || auth->published != NULL)) {
+    if (result == 0 && auth->jwt.issuer_count > 0) {
         result = auth_cache_new(&auth->jwt.cache);
         if (result != 0) {
             (void)snprintf(error, error_size, "Not enough memory");
         }
+    }
+    if (result == 0 && jwt_config_is_set(options->jwt_jwks_url)) {
+        result = publish(auth, (uint64_t)options->jwt_jwks_refresh, error, error_size);
     }
     if (result == 0) {
         result = auth_service_new(options, &auth->service, error, error_size);
@@ -49,7 +50,7 @@ int auth_new(const struct options *options, bool dev, struct auth **out, char *e
                      : auth_rooms_new(options, auth->service, &auth->rooms, error, error_size);
     }
     if (result == 0) {
-        result = read_authorities(options, &auth->tls, error, error_size);
+        result = read_authorities(options, auth, error, error_size);
     }
     if (result != 0) {
         auth_free(auth);
@@ -59,22 +60,34 @@ int auth_new(const struct options *options, bool dev, struct auth **out, char *e
     return 0;
 }
 
-static int read_authorities(const struct options *options, struct http_tls **out, char *error,
-                            size_t error_size) {
-    const char *const urls[] = {options->jwt_jwks_url, options->auth_service_url};
-    bool https = false;
+static int publish(struct auth *auth, uint64_t refresh_ms, char *error, size_t error_size) {
+    int result = 0;
 
-    for (size_t i = 0; i < ARRAY_LENGTH(urls); i++) {
-        https = https || (urls[i] != NULL && http_url_is_https(urls[i]));
+    for (unsigned i = 0; i < auth->jwt.issuer_count && result == 0; i++) {
+        result = jwks_url_new(&auth->jwt.issuers[i], auth->jwt.cache, refresh_ms,
+                              &auth->published[i], error, error_size);
     }
-    return https ? http_tls_new("HTTP_CLIENT_CA_FILE", options->http_client_ca_file, out, error,
-                                error_size)
+    return result;
+}
+
+static int read_authorities(const struct options *options, struct auth *auth, char *error,
+                            size_t error_size) {
+    bool https = auth->service != NULL && http_url_is_https(options->auth_service_url);
+
+    for (unsigned i = 0; i < auth->jwt.issuer_count; i++) {
+        https =
+            https || (auth->published[i] != NULL && http_url_is_https(auth->jwt.issuers[i].place));
+    }
+    return https ? http_tls_new("HTTP_CLIENT_CA_FILE", options->http_client_ca_file, &auth->tls,
+                                error, error_size)
                  : 0;
 }
 
 void auth_free(struct auth *auth) {
     if (auth != NULL) {
-        jwks_url_free(auth->published);
+        for (unsigned i = 0; i < ISSUER_LIST_MAX; i++) {
+            jwks_url_free(auth->published[i]);
+        }
         auth_jwt_done(&auth->jwt);
         auth_rooms_free(auth->rooms);
         auth_service_free(auth->service);
@@ -98,12 +111,18 @@ const char *auth_warning(const struct auth *auth) {
     return auth->warning[0] == '\0' ? NULL : auth->warning;
 }
 
+static bool key_is_fetched(const struct auth *auth, struct span token) {
+    int issuer = auth->jwt.issuer_count > 0 ? auth_jwt_lacks_key(&auth->jwt, token) : -1;
+
+    return issuer >= 0 && auth->published[issuer] != NULL &&
+           jwks_url_wanted(auth->published[issuer]);
+}
+
 int auth_verify(const struct auth *auth, struct span token, int64_t now_wall_ms,
                 struct identity *out, enum error_code *code) {
     int result = auth_jwt_verify(&auth->jwt, token, now_wall_ms, out, code);
 
-    if (result != 0 && auth->published != NULL && *code == ERROR_INVALID_TOKEN &&
-        auth_jwt_lacks_key(&auth->jwt, token) && jwks_url_wanted(auth->published)) {
+    if (result != 0 && *code == ERROR_INVALID_TOKEN && key_is_fetched(auth, token)) {
         *code = ERROR_AUTH_UNAVAILABLE;
         return -EACCES;
     }
@@ -120,8 +139,12 @@ int auth_verify(const struct auth *auth, struct span token, int64_t now_wall_ms,
 }
 
 int auth_start(struct auth *auth, struct event_base *base, struct stats *stats) {
-    int error = auth->published == NULL ? 0 : jwks_url_start(auth->published, base, auth->tls);
+    int error = 0;
 
+    for (unsigned i = 0; i < ISSUER_LIST_MAX && error == 0; i++) {
+        error =
+            auth->published[i] == NULL ? 0 : jwks_url_start(auth->published[i], base, auth->tls);
+    }
     if (error == 0 && auth->service != NULL) {
         error = auth_service_start(auth->service, base, auth->tls, stats);
         error = error != 0 ? error : auth_rooms_start(auth->rooms, base, auth->tls, stats);
@@ -130,8 +153,10 @@ int auth_start(struct auth *auth, struct event_base *base, struct stats *stats) 
 }
 
 void auth_stop(struct auth *auth) {
-    if (auth->published != NULL) {
-        jwks_url_stop(auth->published);
+    for (unsigned i = 0; i < ISSUER_LIST_MAX; i++) {
+        if (auth->published[i] != NULL) {
+            jwks_url_stop(auth->published[i]);
+        }
     }
     if (auth->service != NULL) {
         auth_rooms_stop(auth->rooms);

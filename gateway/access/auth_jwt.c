@@ -24,7 +24,8 @@ struct segments {
 /* What of a token's header counts. */
 struct header {
     enum jwt_algorithm algorithm;
-    struct span kid; /* in id[]; data NULL: none, or nobody asks for it */
+    struct span kid;     /* in id[]; data NULL: none */
+    bool kid_unreadable; /* no text, or longer than any key's */
     char id[JWT_KEY_ID_MAX];
 };
 
@@ -33,12 +34,15 @@ static int verify_fully(const struct auth_jwt *jwt, const struct segments *segme
                         enum error_code *code);
 static bool split(struct span token, struct segments *out);
 static bool read_header(const struct auth_jwt *jwt, struct span segment, struct header *out);
-static bool read_kid(struct json_value object, struct header *out);
-static bool signature_good(const struct auth_jwt *jwt, const struct header *header,
-                           const struct segments *segments);
+static void read_kid(struct json_value object, struct header *out);
+static const struct jwt_issuer *issuer_of(const struct auth_jwt *jwt,
+                                          const struct segments *segments);
+static const struct jwt_key *find_key(const struct jwt_issuer *issuer, const struct header *header);
+static bool signature_good(const struct auth_jwt *jwt, const struct jwt_issuer *issuer,
+                           const struct header *header, const struct segments *segments);
 static bool hmac_good(const struct jwt_hmac *hmac, enum jwt_algorithm algorithm,
                       const struct segments *segments);
-static bool public_key_good(const struct jwt_key_set *keys, const struct header *header,
+static bool public_key_good(const struct jwt_key *key, const struct header *header,
                             const struct segments *segments);
 static bool decode_object(struct span segment, unsigned char *bytes, size_t size,
                           unsigned most_members, struct json_value *out);
@@ -49,7 +53,11 @@ static bool append_segment(char *token, size_t *used, const char *bytes, size_t 
 
 void auth_jwt_done(struct auth_jwt *jwt) {
     jwt_hmac_free(jwt->hmac);
-    jwt_key_set_free(jwt->keys);
+    for (unsigned i = 0; i < jwt->issuer_count; i++) {
+        free(jwt->issuers[i].name);
+        free(jwt->issuers[i].place);
+        jwt_key_set_free(jwt->issuers[i].keys);
+    }
     auth_cache_free(jwt->cache);
 }
 
@@ -78,15 +86,17 @@ int auth_jwt_verify(const struct auth_jwt *jwt, struct span token, int64_t now_w
     return result;
 }
 
-bool auth_jwt_lacks_key(const struct auth_jwt *jwt, struct span token) {
+int auth_jwt_lacks_key(const struct auth_jwt *jwt, struct span token) {
+    const struct jwt_issuer *issuer;
     struct segments segments;
     struct header header;
 
-    if (!split(token, &segments) || !read_header(jwt, segments.header, &header)) {
-        return false;
+    if (!split(token, &segments) || !read_header(jwt, segments.header, &header) ||
+        header.algorithm < JWT_HMAC_COUNT) {
+        return -1;
     }
-    return header.algorithm >= JWT_HMAC_COUNT &&
-           (jwt->keys == NULL || jwt_key_set_find(jwt->keys, header.kid, header.algorithm) == NULL);
+    issuer = issuer_of(jwt, &segments);
+    return issuer == NULL || find_key(issuer, &header) != NULL ? -1 : (int)(issuer - jwt->issuers);
 }
 
 void auth_jwt_peek(struct span token, int64_t *expires_ms, struct identity_marks *marks) {
@@ -139,14 +149,41 @@ static int verify_fully(const struct auth_jwt *jwt, const struct segments *segme
                         const struct header *header, int64_t now_wall_ms, struct identity *out,
                         enum error_code *code) {
     unsigned char bytes[DECODED_MAX_BYTES];
+    const struct jwt_issuer *issuer =
+        header->algorithm < JWT_HMAC_COUNT ? NULL : issuer_of(jwt, segments);
+    struct jwt_rules rules = jwt->rules;
     struct json_value claims;
 
-    if (!signature_good(jwt, header, segments) ||
+    if (!signature_good(jwt, issuer, header, segments) ||
         !decode_object(segments->claims, bytes, sizeof(bytes), CLAIMS_MEMBERS, &claims)) {
         *code = ERROR_INVALID_TOKEN;
         return -EACCES;
     }
-    return jwt_claims_read(claims, &jwt->rules, now_wall_ms, out, code);
+    if (issuer != NULL && issuer->name[0] != '\0') {
+        rules.issuer = issuer->name; /* said again, of claims that are vouched for now */
+    }
+    return jwt_claims_read(claims, &rules, now_wall_ms, out, code);
+}
+
+/* Whose keys are to be tried. Nothing vouches for the claims yet: `iss` only chooses among what is configured. */
+static const struct jwt_issuer *issuer_of(const struct auth_jwt *jwt,
+                                          const struct segments *segments) {
+    unsigned char bytes[DECODED_MAX_BYTES];
+    struct json_value claims;
+
+    if (jwt->issuer_count == 1 && jwt->issuers[0].name[0] == '\0') {
+        return &jwt->issuers[0];
+    }
+    if (jwt->issuer_count == 0 ||
+        !decode_object(segments->claims, bytes, sizeof(bytes), CLAIMS_MEMBERS, &claims)) {
+        return NULL;
+    }
+    for (unsigned i = 0; i < jwt->issuer_count; i++) {
+        if (jwt_claims_issuer_is(claims, jwt->issuers[i].name)) {
+            return &jwt->issuers[i];
+        }
+    }
+    return NULL;
 }
 
 /* Three segments, none of them empty. */
@@ -188,32 +225,34 @@ static bool read_header(const struct auth_jwt *jwt, struct span segment, struct 
         return false;
     }
     out->algorithm = (enum jwt_algorithm)algorithm;
-    out->kid = (struct span){NULL, 0};
-    return algorithm < JWT_HMAC_COUNT || jwt->keys == NULL || !jwt_key_set_by_id(jwt->keys) ||
-           read_kid(object, out);
-}
-
-static bool read_kid(struct json_value object, struct header *out) {
-    struct json_value value;
-    long length;
-
-    if (json_get(object, "kid", &value) == 0) {
-        return true;
-    }
-    length = json_unescape(value, out->id, sizeof(out->id));
-    if (length < 0) {
-        return false; /* no text, or longer than any key's */
-    }
-    out->kid = (struct span){out->id, (size_t)length};
+    read_kid(object, out);
     return true;
 }
 
-static bool signature_good(const struct auth_jwt *jwt, const struct header *header,
-                           const struct segments *segments) {
+static void read_kid(struct json_value object, struct header *out) {
+    struct json_value value;
+    int found = json_get(object, "kid", &value);
+    long length = found == 1 ? json_unescape(value, out->id, sizeof(out->id)) : -1;
+
+    out->kid = (struct span){length < 0 ? NULL : out->id, length < 0 ? 0 : (size_t)length};
+    out->kid_unreadable = found != 0 && length < 0;
+}
+
+/* NULL: there is none. */
+static const struct jwt_key *find_key(const struct jwt_issuer *issuer,
+                                      const struct header *header) {
+    if (issuer->keys == NULL || (header->kid_unreadable && jwt_key_set_by_id(issuer->keys))) {
+        return NULL;
+    }
+    return jwt_key_set_find(issuer->keys, header->kid, header->algorithm);
+}
+
+static bool signature_good(const struct auth_jwt *jwt, const struct jwt_issuer *issuer,
+                           const struct header *header, const struct segments *segments) {
     if (header->algorithm < JWT_HMAC_COUNT) {
         return jwt->hmac != NULL && hmac_good(jwt->hmac, header->algorithm, segments);
     }
-    return jwt->keys != NULL && public_key_good(jwt->keys, header, segments);
+    return issuer != NULL && public_key_good(find_key(issuer, header), header, segments);
 }
 
 static bool hmac_good(const struct jwt_hmac *hmac, enum jwt_algorithm algorithm,
@@ -226,11 +265,10 @@ static bool hmac_good(const struct jwt_hmac *hmac, enum jwt_algorithm algorithm,
            CRYPTO_memcmp(given, expected, length) == 0;
 }
 
-static bool public_key_good(const struct jwt_key_set *keys, const struct header *header,
+static bool public_key_good(const struct jwt_key *key, const struct header *header,
                             const struct segments *segments) {
     unsigned char given[JWT_KEY_SIGNATURE_MAX_BYTES];
     long length = base64url_decode(segments->signature, given, sizeof(given));
-    const struct jwt_key *key = jwt_key_set_find(keys, header->kid, header->algorithm);
 
     return length > 0 && key != NULL &&
            jwt_key_verify(key, header->algorithm, segments->signed_text,
@@ -275,8 +313,10 @@ static bool add_claims(cJSON *claims, const struct auth_jwt *jwt, const struct i
     if (done && identity->email[0] != '\0') {
         done = cJSON_AddStringToObject(claims, "email", identity->email) != NULL;
     }
-    if (done && jwt->rules.issuer[0] != '\0') {
-        done = cJSON_AddStringToObject(claims, "iss", jwt->rules.issuer) != NULL;
+    if (done && jwt->rules.issuer[0] != '\0') { /* the first of those that are accepted */
+        char *issuer = strndup(jwt->rules.issuer, strcspn(jwt->rules.issuer, ","));
+        done = issuer != NULL && cJSON_AddStringToObject(claims, "iss", issuer) != NULL;
+        free(issuer);
     }
     if (done && jwt->rules.audience[0] != '\0') {
         done = cJSON_AddStringToObject(claims, "aud", jwt->rules.audience) != NULL;

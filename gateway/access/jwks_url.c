@@ -16,7 +16,8 @@
 struct jwks_url {
     const char *url;
     uint64_t refresh_ms;
-    struct auth_jwt *jwt;
+    struct jwt_issuer *issuer;
+    struct auth_cache *cache;
     struct http_client *client; /* NULL: not started */
     struct event *timer;
     uint64_t began_ms; /* the last fetch */
@@ -31,16 +32,13 @@ static int take_keys(struct jwks_url *source, const struct http_answer *answer, 
                      size_t why_size);
 static void set_timer(struct jwks_url *source, uint64_t in_ms);
 
-int jwks_url_new(const struct options *options, struct auth_jwt *jwt, struct jwks_url **out,
-                 char *error, size_t error_size) {
-    const char *url = options->jwt_jwks_url, *why = "";
+int jwks_url_new(struct jwt_issuer *issuer, struct auth_cache *cache, uint64_t refresh_ms,
+                 struct jwks_url **out, char *error, size_t error_size) {
+    const char *why = "";
     struct jwks_url *source;
 
-    if (url == NULL || url[0] == '\0') {
-        return 0;
-    }
-    if (http_url_check(url, &why) != 0) {
-        (void)snprintf(error, error_size, "JWT_JWKS_URL: \"%s\" %s", url, why);
+    if (http_url_check(issuer->place, &why) != 0) {
+        (void)snprintf(error, error_size, "JWT_JWKS_URL: \"%s\" %s", issuer->place, why);
         return -EINVAL;
     }
     source = calloc(1, sizeof(*source));
@@ -48,9 +46,10 @@ int jwks_url_new(const struct options *options, struct auth_jwt *jwt, struct jwk
         (void)snprintf(error, error_size, "Not enough memory");
         return -ENOMEM;
     }
-    source->url = url;
-    source->refresh_ms = (uint64_t)options->jwt_jwks_refresh;
-    source->jwt = jwt;
+    source->url = issuer->place;
+    source->refresh_ms = refresh_ms;
+    source->issuer = issuer;
+    source->cache = cache;
     *out = source;
     return 0;
 }
@@ -121,7 +120,7 @@ static void on_answer(void *context, const struct http_answer *answer) {
     good = take_keys(source, answer, why, sizeof(why)) == 0;
     if (!good && !source->failed) {
         log_warn("JWT_JWKS_URL: \"%s\": %s; %s", source->url, why,
-                 source->jwt->keys != NULL ? "the old keys stay" : "there are no keys yet");
+                 source->issuer->keys != NULL ? "the old keys stay" : "there are no keys yet");
     } else if (good && source->failed) {
         log_info("JWT_JWKS_URL: \"%s\" gives keys again", source->url);
     }
@@ -146,9 +145,9 @@ static int take_keys(struct jwks_url *source, const struct http_answer *answer, 
     if (error != 0) {
         return error;
     }
-    jwt_key_set_free(source->jwt->keys);
-    source->jwt->keys = keys;
-    auth_cache_clear(source->jwt->cache); /* a key that is gone vouches for nobody any more */
+    jwt_key_set_free(source->issuer->keys);
+    source->issuer->keys = keys;
+    auth_cache_clear(source->cache); /* a key that is gone vouches for nobody any more */
     return 0;
 }
 

@@ -1,19 +1,19 @@
 /* Keys that an issuer publishes at an address (JWT_JWKS_URL): fetched at start, on a timer, and for a token whose
  * key is not there, though not more often than every few seconds. When a fetch fails the old keys stay. A worker's
- * own; part of `struct auth`, whose keys it replaces. */
+ * own, one for each issuer; part of `struct auth`, whose keys it replaces. */
 #ifndef MOONX_GATEWAY_ACCESS_JWKS_URL_H
 #define MOONX_GATEWAY_ACCESS_JWKS_URL_H
 
-#include "common/option.h"
 #include "gateway/access/auth_jwt.h"
 
 struct event_base;
 struct http_tls;
 struct jwks_url;
 
-/* *out stays NULL when none is configured. `error` has one line that names the option. */
-int jwks_url_new(const struct options *options, struct auth_jwt *jwt, struct jwks_url **out,
-                 char *error, size_t error_size) MUST_CHECK;
+/* For an issuer whose place is an address; the cache is cleared when the keys change. Both outlive it. `error` has one
+ * line that names the option. */
+int jwks_url_new(struct jwt_issuer *issuer, struct auth_cache *cache, uint64_t refresh_ms,
+                 struct jwks_url **out, char *error, size_t error_size) MUST_CHECK;
 void jwks_url_free(struct jwks_url *source);
 /* Begins to fetch on this loop; jwks_url_stop() before the loop goes. -ENOMEM. */
 int jwks_url_start(struct jwks_url *source, struct event_base *base,

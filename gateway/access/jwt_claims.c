@@ -5,6 +5,7 @@
 /* The latest moment that a JavaScript Date can hold, so `expiresAt` stays a date for every client. */
 #define LATEST_S 8640000000000.0
 
+#define CLAIM_TEXT_MAX          1024 /* of an issuer or an audience */
 #define LONGEST_PERSONAL_PREFIX "notifications:"
 
 struct reading {
@@ -82,6 +83,12 @@ int jwt_claims_read_user(struct json_value user, int64_t expires_ms,
     return 0;
 }
 
+bool jwt_claims_issuer_is(struct json_value claims, const char *issuer) {
+    struct json_value value;
+
+    return json_get(claims, "iss", &value) == 1 && text_is(value, issuer);
+}
+
 int jwt_claims_expiry(struct json_value claims, int64_t *out_ms) {
     struct json_value value;
 
@@ -104,12 +111,26 @@ static bool take_steps(struct reading *reading, size_t first) {
 }
 
 static bool check_issuer(struct reading *reading) {
+    const char *list = reading->rules->issuer;
     struct json_value value;
+    char text[CLAIM_TEXT_MAX + 1];
 
-    if (reading->rules->issuer[0] == '\0') {
+    if (list[0] == '\0') {
         return true;
     }
-    return find(reading, "iss", &value) && text_is(value, reading->rules->issuer);
+    if (!find(reading, "iss", &value) || !copy_text(value, text, sizeof(text))) {
+        return false;
+    }
+    for (const char *at = list;; at++) {
+        size_t length = strcspn(at, ",");
+        if (span_is((struct span){at, length}, text)) {
+            return true;
+        }
+        at += length;
+        if (*at == '\0') {
+            return false;
+        }
+    }
 }
 
 static bool check_audience(struct reading *reading) {
@@ -245,7 +266,7 @@ static bool copy_text(struct json_value value, char *buffer, size_t size) {
 }
 
 static bool text_is(struct json_value value, const char *expected) {
-    char text[1025]; /* the longest JWT_ISSUER or JWT_AUDIENCE */
+    char text[CLAIM_TEXT_MAX + 1];
 
     return copy_text(value, text, sizeof(text)) && strcmp(text, expected) == 0;
 }

@@ -8,7 +8,7 @@
 #include "gateway/access/identity.h"
 
 struct jwt_rules {
-    const char *issuer;   /* "" : not checked */
+    const char *issuer;   /* one of these, separated by commas; "" : not checked */
     const char *audience; /* "" : not checked */
     int64_t leeway_ms;
     const struct room_claim_names *room_claims; /* NULL: none are kept */
@@ -26,6 +26,8 @@ int jwt_claims_read_user(struct json_value user, int64_t expires_ms,
 /* What a token can be named by when it is revoked: `iat`, `sid`, `jti`; what is missing, too long or of a wrong kind is
  * left out. */
 void jwt_claims_marks(struct json_value claims, struct identity_marks *out);
+/* Whether `iss` is this one. */
+bool jwt_claims_issuer_is(struct json_value claims, const char *issuer);
 /* `exp` alone, past or future. -EINVAL when there is none. */
 int jwt_claims_expiry(struct json_value claims, int64_t *out_ms) MUST_CHECK;
 

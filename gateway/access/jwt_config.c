@@ -20,7 +20,11 @@ static int read_secret(struct reading *reading, bool dev);
 static int load_secret(struct reading *reading, bool dev, struct secret **out);
 static int secret_of_text(struct reading *reading, struct secret **out);
 static int secret_of_dev(struct reading *reading, struct secret **out);
+struct source;
 static int read_keys(struct reading *reading);
+static int read_issuers(struct reading *reading, const struct source *source, const char *text);
+static int load_keys(struct reading *reading, const struct source *source,
+                     struct jwt_issuer *issuer);
 static int load_file(struct reading *reading, const char *option, const char *path,
                      struct secret **out);
 static int read_algorithms(struct reading *reading);
@@ -109,31 +113,83 @@ static int secret_of_dev(struct reading *reading, struct secret **out) {
     return load_file(reading, "DEV_DIRECTORY", path, out);
 }
 
+/* The options that public keys come from, of which one may be set. */
+static const struct source {
+    const char *option;
+    int (*parse)(struct span text, struct jwt_key_set **out, char *why, size_t why_size);
+} sources[] = {
+    {"JWT_PUBLIC_KEY_FILE", jwt_key_set_from_pem},
+    {"JWT_JWKS_FILE", jwt_key_set_from_jwks},
+    {"JWT_JWKS_URL", NULL}, /* fetched later: jwks_url.h */
+};
+
 static int read_keys(struct reading *reading) {
     const struct options *options = reading->options;
-    bool pem = jwt_config_is_set(options->jwt_public_key_file);
-    bool jwks = jwt_config_is_set(options->jwt_jwks_file);
-    const char *option = pem ? "JWT_PUBLIC_KEY_FILE" : "JWT_JWKS_FILE";
-    const char *path = pem ? options->jwt_public_key_file : options->jwt_jwks_file;
+    const char *const texts[] = {options->jwt_public_key_file, options->jwt_jwks_file,
+                                 options->jwt_jwks_url};
+    int chosen = -1;
+
+    for (int i = 0; i < (int)ARRAY_LENGTH(sources); i++) {
+        if (!jwt_config_is_set(texts[i])) {
+            continue;
+        }
+        if (chosen >= 0) {
+            return refuse(reading, -EINVAL,
+                          "%s: \"%s\": %s is set as well; set only one of the two",
+                          sources[chosen].option, texts[chosen], sources[i].option);
+        }
+        chosen = i;
+    }
+    return chosen < 0 ? 0 : read_issuers(reading, &sources[chosen], texts[chosen]);
+}
+
+static int read_issuers(struct reading *reading, const struct source *source, const char *text) {
+    struct issuer_place places[ISSUER_LIST_MAX] = {{.place = span_of(text)}};
+    const char *why = "";
+    bool listed = source->parse != jwt_key_set_from_pem;
+    int count = listed ? issuer_list_read(text, places, &why) : 1, result = 0;
+
+    if (count < 0) {
+        return refuse(reading, count, "%s: \"%s\" %s", source->option, text, why);
+    }
+    for (int i = 0; i < count && result == 0; i++) {
+        struct jwt_issuer *issuer = &reading->jwt->issuers[reading->jwt->issuer_count++];
+        issuer->name = strndup(places[i].issuer.length > 0 ? places[i].issuer.data : "",
+                               places[i].issuer.length);
+        issuer->place = strndup(places[i].place.data, places[i].place.length);
+        if (issuer->name == NULL || issuer->place == NULL) {
+            return refuse(reading, -ENOMEM, "%s: Not enough memory", source->option);
+        }
+        result = source->parse == NULL ? 0 : load_keys(reading, source, issuer);
+    }
+    return result;
+}
+
+static int load_keys(struct reading *reading, const struct source *source,
+                     struct jwt_issuer *issuer) {
     struct secret *text = NULL;
     char why[160] = "";
-    int result;
+    int result = load_file(reading, source->option, issuer->place, &text);
 
-    if (!pem && !jwks) {
-        return 0;
-    }
-    if ((pem && jwks) || jwt_config_is_set(options->jwt_jwks_url)) {
-        return refuse(reading, -EINVAL, "%s: \"%s\": %s is set as well; set only one of the two",
-                      option, path, pem && jwks ? "JWT_JWKS_FILE" : "JWT_JWKS_URL");
-    }
-    result = load_file(reading, option, path, &text);
     if (result != 0) {
         return result;
     }
-    result = (pem ? jwt_key_set_from_pem : jwt_key_set_from_jwks)(
-        secret_bytes(text), &reading->jwt->keys, why, sizeof(why));
+    result = source->parse(secret_bytes(text), &issuer->keys, why, sizeof(why));
     secret_free(text);
-    return result == 0 ? 0 : refuse(reading, result, "%s: \"%s\": %s", option, path, why);
+    return result == 0
+               ? 0
+               : refuse(reading, result, "%s: \"%s\": %s", source->option, issuer->place, why);
+}
+
+/* What one of the keys that are there already can verify. */
+static unsigned key_algorithms(const struct auth_jwt *jwt) {
+    unsigned algorithms = 0;
+
+    for (unsigned i = 0; i < jwt->issuer_count; i++) {
+        algorithms |=
+            jwt->issuers[i].keys != NULL ? jwt_key_set_algorithms(jwt->issuers[i].keys) : 0;
+    }
+    return algorithms;
 }
 
 static int load_file(struct reading *reading, const char *option, const char *path,
@@ -158,8 +214,8 @@ static int read_algorithms(struct reading *reading) {
     /* What is published may be of any kind; each key verifies what it is for. */
     bool url = jwt_config_is_set(reading->options->jwt_jwks_url);
     unsigned published = url ? JWT_ALGORITHMS_ALL & ~JWT_ALGORITHMS_HMAC : 0;
-    unsigned available = published | (jwt->hmac != NULL ? JWT_ALGORITHMS_HMAC : 0) |
-                         (jwt->keys != NULL ? jwt_key_set_algorithms(jwt->keys) : 0);
+    unsigned available =
+        published | (jwt->hmac != NULL ? JWT_ALGORITHMS_HMAC : 0) | key_algorithms(jwt);
     int result = 0;
 
     jwt->minted = JWT_HMAC_COUNT;
@@ -232,9 +288,7 @@ static void default_algorithms(struct auth_jwt *jwt) {
         jwt->minted = JWT_HS256;
         jwt->accepted = JWT_ALGORITHM_BIT(JWT_HS256);
     }
-    if (jwt->keys != NULL) {
-        jwt->accepted |= jwt_key_set_algorithms(jwt->keys);
-    }
+    jwt->accepted |= key_algorithms(jwt);
 }
 
 static void warn_of_short_secret(const struct reading *reading, char *warning, size_t size) {

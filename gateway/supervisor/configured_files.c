@@ -1,6 +1,7 @@
 #include "gateway/supervisor/configured_files.h"
 
 #include "common/config_files.h"
+#include "common/issuer_list.h"
 #include "common/option_row.h"
 #include "common/path_list.h"
 
@@ -18,6 +19,7 @@ struct sources {
     unsigned lists_used;
     struct config_files_source list[CONFIG_FILES_MAX];
     unsigned count;
+    char key_sets[ISSUER_LIST_MAX][4200];
 };
 
 /* One role's files, and where they are kept for it. */
@@ -67,6 +69,18 @@ static void add_list(struct sources *sources, const char *list) {
     }
 }
 
+/* The one option that may name several; what is wrong with it --check-config tells. */
+static void add_key_sets(struct sources *sources, const char *list) {
+    struct issuer_place places[ISSUER_LIST_MAX];
+    const char *why;
+    int count = issuer_list_read(list, places, &why);
+    for (int i = 0; i < count && sources->count < CONFIG_FILES_MAX; i++) {
+        struct span place = places[i].place;
+        snprintf(sources->key_sets[i], sizeof(sources->key_sets[i]), SPAN_FORMAT, SPAN_ARGS(place));
+        add(sources, sources->key_sets[i], (struct span){NULL, 0});
+    }
+}
+
 static void collect(const struct options *options, enum option_reader reader, struct sources *out) {
     for (unsigned i = 0; i < OPTION_ROW_COUNT; i++) {
         const struct option_row *row = &option_rows[i];
@@ -75,6 +89,8 @@ static void collect(const struct options *options, enum option_reader reader, st
             memcpy(&path, (const char *)options + row->offset, sizeof(path));
             if (names_several((enum option_row_index)i)) {
                 add_list(out, path);
+            } else if (i == OPTION_ROW_jwt_jwks_file) {
+                add_key_sets(out, path);
             } else {
                 add(out, path, (struct span){NULL, 0});
             }
