@@ -22,6 +22,7 @@ static void setup(void) {
     options = (struct options){.dev_directory = folder,
                                .websocket_service_host = "0.0.0.0",
                                .websocket_service_port = 3008,
+                               .tls_cert_file = "",
                                .kafka_topic_prices = "price.updates"};
 }
 
