@@ -64,6 +64,7 @@ static int parts_start(const struct worker *worker, const struct options *option
     }
     if (result == 0 && parts->redis != NULL) {
         result = redis_start(parts->redis, worker->base, worker->stats);
+        result = result != 0 ? result : middleware_share(parts->middleware, parts->redis);
     }
     if (result == 0 && worker->inflate != NULL) {
         result = ws_inflate_new((size_t)options->ws_max_message_bytes, &parts->inflate);

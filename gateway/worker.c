@@ -225,6 +225,7 @@ static int build_parts(struct worker *worker) {
     error = error != 0 ? error : auth_start(worker->auth, worker->base, worker->stats);
     if (error == 0 && worker->redis != NULL) {
         error = redis_start(worker->redis, worker->base, worker->stats);
+        error = error != 0 ? error : middleware_share(worker->middleware, worker->redis);
     }
     if (error != 0) {
         return error;
@@ -264,6 +265,7 @@ static void tear_down(struct worker *worker) {
     if (worker->fanout != NULL && worker->conns != NULL) {
         conn_table_free(worker, worker->conns);
     }
+    middleware_free(worker->middleware); /* its timer belongs to the loop */
     fanout_free(worker->fanout);
     ws_pool_free(worker->ws_pool);
     ws_inflate_free(worker->inflate);
@@ -277,7 +279,6 @@ static void tear_down(struct worker *worker) {
     }
     auth_free(worker->auth);
     policy_free(worker->policy);
-    middleware_free(worker->middleware);
     admin_rule_free(worker->admin);
     reload_done();
     tls_free(worker->tls);

@@ -81,8 +81,10 @@ static bool claim(const struct limit_table *table, uint32_t index, uint64_t key,
         return false;
     if (!replace_full(&table->entries[index].key, &before, key))
         return false;
-    if (before == 0 || idle(table, index, now_ns))
+    if (before == 0 || idle(table, index, now_ns)) {
+        store_relaxed(&table->entries[index].owed_ns, 0);
         return true;
+    }
     /* somebody came for the old key in between: give it back (unless it went on to a third) */
     uint64_t mine = key;
     (void)replace_full(&table->entries[index].key, &mine, before);
@@ -161,27 +163,63 @@ uint64_t limit_table_count(const struct limit_table *table, uint32_t index) {
     return sum;
 }
 
-static uint64_t take(shm_u64 *full_ns, const struct limit_rate *rate, uint64_t now_ns) {
-    uint64_t slack_ns = rate->interval_ns * (rate->burst - 1);
+static uint64_t take(shm_u64 *full_ns, const struct limit_rate *rate, uint64_t count,
+                     uint64_t now_ns) {
+    uint64_t taken = count < rate->burst ? count : rate->burst;
+    uint64_t slack_ns = rate->interval_ns * (rate->burst - taken);
     uint64_t full = load_full(full_ns);
     uint64_t next;
     do {
         uint64_t from = full > now_ns ? full : now_ns;
         if (from - now_ns > slack_ns)
             return from - now_ns - slack_ns;
-        next = from + rate->interval_ns;
+        next = from + rate->interval_ns * taken;
     } while (!replace_full(full_ns, &full, next));
     return 0;
 }
 
 uint64_t limit_table_take(const struct limit_table *table, uint32_t index,
                           const struct limit_rate *rate, uint64_t now_ns) {
-    return index == 0 ? 0 : take(&table->entries[index].full_ns, rate, now_ns);
+    return limit_table_take_some(table, index, rate, 1, now_ns);
+}
+
+uint64_t limit_table_take_some(const struct limit_table *table, uint32_t index,
+                               const struct limit_rate *rate, uint64_t count, uint64_t now_ns) {
+    return index == 0 ? 0 : take(&table->entries[index].full_ns, rate, count, now_ns);
 }
 
 uint64_t limit_table_take_host(const struct limit_table *table, const struct limit_rate *rate,
                                uint64_t now_ns) {
-    return take(&table->header->host_full_ns, rate, now_ns);
+    return take(&table->header->host_full_ns, rate, 1, now_ns);
+}
+
+uint64_t limit_table_key(const struct limit_table *table, uint32_t index) {
+    return load_full(&table->entries[index].key);
+}
+
+void limit_table_owe(const struct limit_table *table, uint32_t index, uint64_t cost_ns) {
+    if (cost_ns != 0)
+        add_full(&table->entries[index].owed_ns, cost_ns);
+}
+
+uint64_t limit_table_take_owed(const struct limit_table *table, uint32_t index, uint64_t key,
+                               uint64_t now_ns) {
+    struct limit_entry *entry = &table->entries[index];
+    if (load_full(&entry->key) != key)
+        return 0;
+    uint64_t owed = exchange_full(&entry->owed_ns, 0);
+    uint64_t full = load_full(&entry->full_ns);
+    uint64_t lacks = full > now_ns ? full - now_ns : 0;
+    return owed < lacks ? owed : lacks;
+}
+
+/* A token taken between the two reads counts twice or not at all until the next settlement. */
+void limit_table_settle(const struct limit_table *table, uint32_t index, uint64_t key,
+                        uint64_t lack_ns, uint64_t now_ns) {
+    struct limit_entry *entry = &table->entries[index];
+    uint64_t full = load_full(&entry->full_ns);
+    if (load_full(&entry->key) == key)
+        (void)replace_full(&entry->full_ns, &full, now_ns + lack_ns + load_full(&entry->owed_ns));
 }
 
 void limit_table_clear_worker(const struct limit_table *table, uint32_t worker) {

@@ -3,14 +3,15 @@
  * gateway runs. It knows keys (keyed 64-bit hashes, see room_name_hash), not what they stand for.
  *
  *   header     magic, version, sizes; one bucket for the whole host
- *   entries    slots x { key, full_ns }: a set of 16 ways, the key's own bits choose the set
+ *   entries    slots x { key, full_ns, owed_ns }: a set of 16 ways, the key's own bits choose the set
  *   counts     workers x slots x u32, each worker's block on pages of its own
  *
  * No lock, so nothing that a killed worker could hold; every word is one atomic. Two kinds of figures:
  *
  * - A token bucket is one word, the time at which it will be full again (the virtual scheduling form of the
  *   generic cell rate algorithm, ITU-T I.371): taking a token moves it one interval on, by compare-and-swap.
- *   It refills evenly without anybody refilling it, and a killed worker leaves it right.
+ *   It refills evenly without anybody refilling it, and a killed worker leaves it right. Beside it stands what has
+ *   been taken and not yet been told to other hosts; what they say moves the bucket (limit_table_settle).
  * - A count of connections is kept by each worker in a block of its own; a key's count is the sum. So the
  *   supervisor takes back all that a dead worker held by zeroing its block. Entering adds first and sums then:
  *   never more than allowed are let in. When two workers reach for the last place in the same few nanoseconds,
@@ -25,7 +26,7 @@
 #include "shm/order.h"
 
 #define LIMIT_TABLE_MAGIC   0x6d6f6f6e6c696d69ull
-#define LIMIT_TABLE_VERSION 1u
+#define LIMIT_TABLE_VERSION 2u
 #define LIMIT_TABLE_WAYS    16u
 
 /* Padded on purpose: every handshake writes the last word. */
@@ -41,6 +42,7 @@ struct limit_header { // NOLINT(clang-analyzer-optin.performance.Padding)
 struct limit_entry {
     shm_u64 key;     /* 0: never used */
     shm_u64 full_ns; /* monotonic time at which its bucket is full; past: it is */
+    shm_u64 owed_ns; /* taken since limit_table_take_owed(), where somebody counts it */
 };
 
 /* A process's own view. */
@@ -58,7 +60,7 @@ struct limit_rate {
 };
 
 /* Room for `keys` busy keys, with as much again to spare, within 4096 and 2^21. Pages cost memory once they are
- * touched: 16 bytes a slot, 4 more for each worker that counts there. */
+ * touched: 24 bytes a slot, 4 more for each worker that counts there. */
 int limit_table_create(uint64_t keys, uint32_t workers, int *fd) MUST_CHECK;
 /* -EPROTO when it is not ours, of another version or of other sizes than it says. */
 int limit_table_map(int fd, struct limit_table *out) MUST_CHECK;
@@ -80,7 +82,24 @@ uint64_t limit_table_count(const struct limit_table *table, uint32_t index);
 /* Takes one token. 0: taken (also with index 0); else nothing is taken, and there is one in so many ns. */
 uint64_t limit_table_take(const struct limit_table *table, uint32_t index,
                           const struct limit_rate *rate, uint64_t now_ns) MUST_CHECK;
-/* The same from the one bucket of the whole host. */
+/* Takes `count` tokens, or a whole bucket where that is less; all or nothing. */
+uint64_t limit_table_take_some(const struct limit_table *table, uint32_t index,
+                               const struct limit_rate *rate, uint64_t count,
+                               uint64_t now_ns) MUST_CHECK;
+
+/* For who shares a bucket with other hosts (index not 0). Who has the entry: */
+uint64_t limit_table_key(const struct limit_table *table, uint32_t index);
+/* So much has been taken from it that the others don't know of. */
+void limit_table_owe(const struct limit_table *table, uint32_t index, uint64_t cost_ns);
+/* What they don't know of, which is the caller's to tell them now: never more than the bucket still lacks, since the rest
+ * has been refilled meanwhile. 0 when the entry is another's by now. */
+uint64_t limit_table_take_owed(const struct limit_table *table, uint32_t index, uint64_t key,
+                               uint64_t now_ns) MUST_CHECK;
+/* The bucket lacks lack_ns on all hosts together, and what has been taken here since. Nothing when the entry is another's. */
+void limit_table_settle(const struct limit_table *table, uint32_t index, uint64_t key,
+                        uint64_t lack_ns, uint64_t now_ns);
+
+/* limit_table_take() from the one bucket of the whole host. */
 uint64_t limit_table_take_host(const struct limit_table *table, const struct limit_rate *rate,
                                uint64_t now_ns) MUST_CHECK;
 

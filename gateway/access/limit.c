@@ -9,7 +9,7 @@
 #define SECOND_NS 1000000000ull
 
 /* What a key stands for; types of messages follow. */
-enum key_kind { KEY_ADDRESS, KEY_USER, KEY_FIRST_TYPE };
+enum key_kind { KEY_ADDRESS, KEY_USER, KEY_BYTES, KEY_FIRST_TYPE };
 
 static const struct address mapped_net = {{[10] = 0xff, [11] = 0xff}};
 
@@ -29,6 +29,10 @@ int limit_new(const struct options *options, struct limit **out, char *error, si
     limit->per_user = (uint64_t)options->rate_limit_max_connections_per_user;
     if (handshakes > 0) {
         limit->handshakes = (struct limit_rate){handshakes, SECOND_NS / handshakes};
+    }
+    if (options->rate_limit_max_bytes_per_minute > 0) {
+        uint64_t bytes = (uint64_t)options->rate_limit_max_bytes_per_minute;
+        limit->bytes = (struct limit_rate){bytes, MINUTE_NS / bytes};
     }
     result = parse_messages(options->rate_limit_max_messages_per_minute, limit, error, error_size);
     if (result != 0) {
@@ -55,8 +59,16 @@ int limit_attach(struct limit *limit, int fd, uint32_t worker, const struct siph
     return result;
 }
 
+int limit_share(struct limit *limit, struct redis *redis) {
+    return redis_limit_new(redis, &limit->table, &limit->shared);
+}
+
 void limit_free(struct limit *limit) {
-    if (limit != NULL && limit->table.header != NULL) {
+    if (limit == NULL) {
+        return;
+    }
+    redis_limit_free(limit->shared);
+    if (limit->table.header != NULL) {
         limit_table_unmap(&limit->table);
     }
     free(limit);
@@ -103,21 +115,65 @@ unsigned limit_handshake(const struct limit *limit) {
     return seconds_of(limit_table_take_host(&limit->table, &limit->handshakes, clock_mono_ns()));
 }
 
-/* The type's bucket first: a message that is refused for its type costs nothing of the others'. */
+/* One of a user's buckets, and how Redis calls it. */
+struct bucket {
+    uint32_t index;
+    struct span kind;
+    const struct limit_rate *rate;
+};
+
+/* Also who is refused is told: on other hosts or in Redis his bucket may have been filled again. */
+static uint64_t take(const struct limit *limit, const struct bucket *bucket, uint64_t count,
+                     struct span user_id, uint64_t now_ns) {
+    uint64_t wait_ns =
+        limit_table_take_some(&limit->table, bucket->index, bucket->rate, count, now_ns);
+
+    if (limit->shared != NULL && bucket->index != 0) {
+        uint64_t taken = count < bucket->rate->burst ? count : bucket->rate->burst;
+        redis_limit_touch(limit->shared, bucket->index,
+                          wait_ns == 0 ? taken * bucket->rate->interval_ns : 0, bucket->kind,
+                          user_id);
+    }
+    return wait_ns;
+}
+
+static uint64_t take_type(const struct limit *limit, unsigned type, struct span user_id,
+                          uint64_t now_ns) {
+    char kind[LIMIT_TYPE_BYTES + 8];
+    uint64_t key = key_of(limit, KEY_FIRST_TYPE + type, user_id);
+
+    (void)snprintf(kind, sizeof(kind), "type:%s", limit->types[type].name);
+    return take(limit,
+                &(struct bucket){limit_table_find(&limit->table, key, now_ns), span_of(kind),
+                                 &limit->types[type].rate},
+                1, user_id, now_ns);
+}
+
+static uint64_t take_bytes(const struct limit *limit, size_t bytes, struct span user_id,
+                           uint64_t now_ns) {
+    uint32_t index = limit_table_find(&limit->table, key_of(limit, KEY_BYTES, user_id), now_ns);
+
+    return take(limit, &(struct bucket){index, SPAN_LITERAL("bytes"), &limit->bytes}, bytes,
+                user_id, now_ns);
+}
+
+/* The type's bucket first, then that of bytes: a message that is refused for these costs nothing of the others'. */
 unsigned limit_message(const struct limit *limit, uint32_t user, struct span user_id,
-                       const char *type) {
+                       const char *type, size_t bytes) {
+    const struct bucket messages = {user, SPAN_LITERAL("messages"), &limit->messages};
     uint64_t now_ns = clock_mono_ns();
     uint64_t wait_ns = 0;
 
     for (unsigned i = 0; i < limit->type_count && wait_ns == 0; i++) {
         if (strcmp(limit->types[i].name, type) == 0) {
-            uint64_t key = key_of(limit, KEY_FIRST_TYPE + i, user_id);
-            uint32_t index = limit_table_find(&limit->table, key, now_ns);
-            wait_ns = limit_table_take(&limit->table, index, &limit->types[i].rate, now_ns);
+            wait_ns = take_type(limit, i, user_id, now_ns);
         }
     }
+    if (wait_ns == 0 && limit->bytes.burst != 0) {
+        wait_ns = take_bytes(limit, bytes, user_id, now_ns);
+    }
     if (wait_ns == 0 && limit->messages.burst != 0) {
-        wait_ns = limit_table_take(&limit->table, user, &limit->messages, now_ns);
+        wait_ns = take(limit, &messages, 1, user_id, now_ns);
     }
     return seconds_of(wait_ns);
 }

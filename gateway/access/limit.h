@@ -5,13 +5,15 @@
  * An IPv6 client counts by its /64, which is what one customer gets: every address in it is as easily had as one.
  *
  * RATE_LIMIT_MAX_MESSAGES_PER_MINUTE is a number, a list `type=n,...`, or both: `120,subscribe=30`. A type's limit
- * stands beside the one for all types. Each is a bucket of that size that refills evenly in a minute. */
+ * stands beside the one for all types. Each is a bucket of that size that refills evenly in a minute, and so is
+ * RATE_LIMIT_MAX_BYTES_PER_MINUTE. With Redis these buckets are shared with other hosts (redis/redis_limit.h). */
 #ifndef MOONX_GATEWAY_ACCESS_LIMIT_H
 #define MOONX_GATEWAY_ACCESS_LIMIT_H
 
 #include "common/option.h"
 #include "common/siphash.h"
 #include "gateway/access/address.h"
+#include "gateway/redis/redis_limit.h"
 #include "shm/limit_table.h"
 
 #define LIMIT_TYPES_MAX      32
@@ -30,6 +32,8 @@ struct limit {
     uint64_t per_address, per_user; /* connections; 0: any number */
     struct limit_rate handshakes;   /* burst 0: none */
     struct limit_rate messages;     /* burst 0: none for all types together */
+    struct limit_rate bytes;        /* burst 0: none */
+    struct redis_limit *shared;     /* NULL: this host alone */
     unsigned type_count;
     struct limit_type types[LIMIT_TYPES_MAX];
 };
@@ -40,6 +44,8 @@ int limit_new(const struct options *options, struct limit **out, char *error,
 /* The host's table; hash_key is the host's too, so that all workers mean the same key. -errno of the mapping. */
 int limit_attach(struct limit *limit, int fd, uint32_t worker,
                  const struct siphash_key *hash_key) MUST_CHECK;
+/* Shares the buckets of users with other hosts; `redis` has a loop and outlives it. -ENOMEM. */
+int limit_share(struct limit *limit, struct redis *redis) MUST_CHECK;
 void limit_free(struct limit *limit);
 
 /* One connection more; false when there are enough. *index is for limit_leave(), once. */
@@ -52,6 +58,6 @@ void limit_leave(const struct limit *limit, uint32_t index);
 unsigned limit_handshake(const struct limit *limit) MUST_CHECK;
 /* `user`: what limit_enter_user() gave. `type` "" : of no known type. */
 unsigned limit_message(const struct limit *limit, uint32_t user, struct span user_id,
-                       const char *type) MUST_CHECK;
+                       const char *type, size_t bytes) MUST_CHECK;
 
 #endif

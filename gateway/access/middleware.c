@@ -1,5 +1,7 @@
 #include "gateway/access/middleware.h"
 
+#include "gateway/message/message.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -46,6 +48,20 @@ int middleware_new(const struct options *options, struct middleware **out, char 
     return 0;
 }
 
+/* A limit of a type that nobody can send is a typing error. */
+static int check_types(const struct limit *limit, char *error, size_t error_size) {
+    for (unsigned i = 0; i < limit->type_count; i++) {
+        if (message_row_of(limit->types[i].name) == NULL) {
+            snprintf(error, error_size,
+                     "RATE_LIMIT_MAX_MESSAGES_PER_MINUTE: \"%s\" is no type of message that "
+                     "clients send, such as subscribe or ping",
+                     limit->types[i].name);
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
 static int read_options(const struct options *options, struct middleware *middleware, char *error,
                         size_t error_size) {
     const struct {
@@ -69,6 +85,7 @@ static int read_options(const struct options *options, struct middleware *middle
     }
     if (result == 0 && options->rate_limit_enabled) {
         result = limit_new(options, &middleware->limit, error, error_size);
+        result = result != 0 ? result : check_types(middleware->limit, error, error_size);
     }
     return result;
 }
@@ -126,6 +143,12 @@ int middleware_attach(const struct worker *worker, struct middleware *middleware
                                         &worker->view.segment.header->hash_key);
 }
 
+int middleware_share(struct middleware *middleware, struct redis *redis) {
+    struct limit *limit = middleware->limit;
+
+    return limit == NULL ? 0 : limit_share(limit, redis);
+}
+
 bool middleware_identity(struct worker *worker, struct conn *conn, struct span user_id) {
     for (const struct middleware_identity_row *row = middleware_identity_table; row->check != NULL;
          row++) {
@@ -137,10 +160,14 @@ bool middleware_identity(struct worker *worker, struct conn *conn, struct span u
     return true;
 }
 
-bool middleware_message(struct worker *worker, struct conn *conn, const char *type,
+bool middleware_message(struct worker *worker, struct conn *conn, const char *type, size_t bytes,
                         const char *ref) {
-    const struct middleware_message message = {
-        .worker = worker, .conn = conn, .rules = rules_of(worker), .type = type, .ref = ref};
+    const struct middleware_message message = {.worker = worker,
+                                               .conn = conn,
+                                               .rules = rules_of(worker),
+                                               .type = type,
+                                               .bytes = bytes,
+                                               .ref = ref};
 
     for (const struct middleware_message_row *row = middleware_message_table; row->check != NULL;
          row++) {

@@ -69,6 +69,7 @@ struct middleware_message {
     struct conn *conn;
     const struct middleware *rules;
     const char *type; /* "" : of no known type, or no message at all */
+    size_t bytes;     /* of its text */
     const char *ref;
 };
 
@@ -119,13 +120,16 @@ struct middleware_refusal middleware_token_refusal(enum error_code code);
 /* Once the worker has its heritage: the host's table of limits, which limits need. -EPROTO without one. */
 int middleware_attach(const struct worker *worker, struct middleware *middleware) MUST_CHECK;
 
+/* Shares the limits of users with other hosts, once Redis has the worker's loop. -ENOMEM. */
+int middleware_share(struct middleware *middleware, struct redis *redis) MUST_CHECK;
+
 /* The chain between the other two, when a token has made the connection this user's. False: it is not to be. */
 bool middleware_identity(struct worker *worker, struct conn *conn, struct span user_id) MUST_CHECK;
 /* The connection is gone: it counts for nobody any more. */
 void middleware_leave(struct worker *worker, struct conn *conn);
 
 /* Each message's chain, before anything is done about it. False: the client has been told. */
-bool middleware_message(struct worker *worker, struct conn *conn, const char *type,
+bool middleware_message(struct worker *worker, struct conn *conn, const char *type, size_t bytes,
                         const char *ref) MUST_CHECK;
 
 /* The checks. */

@@ -34,7 +34,6 @@ static bool read_envelope(struct json_value object, struct envelope *out);
 static bool read_id(struct json_value object, struct envelope *out);
 static bool read_type(struct json_value object, struct envelope *out);
 static bool read_data(struct json_value object, struct envelope *out);
-static const struct message_row *find_row(const char *type);
 static void handle(struct worker *worker, struct conn *conn, const struct message_row *row,
                    const struct envelope *envelope);
 
@@ -48,9 +47,9 @@ void message_receive(struct worker *worker, struct conn *conn, struct span text)
     bool is_message = is_json && read_envelope(object, &envelope);
 
     ref = envelope.has_id ? envelope.id : NULL;
-    row = find_row(envelope.type);
+    row = message_row_of(envelope.type);
     /* Before anything is said about it: rubbish counts like any other message. */
-    if (!middleware_message(worker, conn, row != NULL ? row->type : "", ref)) {
+    if (!middleware_message(worker, conn, row != NULL ? row->type : "", text.length, ref)) {
         return;
     }
     if (!is_message) {
@@ -136,7 +135,7 @@ static bool read_data(struct json_value object, struct envelope *out) {
     return found >= 0 && (out->data.type == JSON_OBJECT || out->data.type == JSON_NULL);
 }
 
-static const struct message_row *find_row(const char *type) {
+const struct message_row *message_row_of(const char *type) {
     for (const struct message_row *row = message_table; row->type != NULL; row++) {
         if (strcmp(row->type, type) == 0) {
             return row;

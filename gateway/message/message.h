@@ -33,6 +33,9 @@ struct message_row {
 /* Ends with a row whose type is NULL; /debug/handlers will show it. */
 extern const struct message_row message_table[];
 
+/* NULL: no such type. */
+const struct message_row *message_row_of(const char *type);
+
 /* A whole text message of valid UTF-8, at most ws_max_message_bytes long. Anything wrong is answered with
  * its error code; the connection is not closed for it. */
 void message_receive(struct worker *worker, struct conn *conn, struct span text);

@@ -140,6 +140,10 @@ bool redis_is_up(const struct redis *redis) {
     return redis->state == UP;
 }
 
+struct event_base *redis_loop(const struct redis *redis) {
+    return redis->base;
+}
+
 const char *redis_prefix(const struct redis *redis) {
     return redis->prefix;
 }

@@ -44,6 +44,8 @@ void redis_free(struct redis *redis);
 int redis_start(struct redis *redis, struct event_base *base, struct stats *stats) MUST_CHECK;
 
 bool redis_is_up(const struct redis *redis);
+/* NULL before redis_start(). */
+struct event_base *redis_loop(const struct redis *redis);
 /* What each key begins with. */
 const char *redis_prefix(const struct redis *redis);
 /* One command. -EAGAIN: Redis is not up, or too much waits for it; -ENOMEM. */

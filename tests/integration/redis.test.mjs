@@ -7,7 +7,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { root, signedIn, startGateway, until } from './harness.mjs';
+import { root, SECRET, signedIn, startGateway, until } from './harness.mjs';
 import { startRedis } from './redis_server.mjs';
 
 const start = (env, more) => startGateway({ dev: true, ...more, env: { REDIS_TIMEOUT: '300', ...env } });
@@ -93,6 +93,111 @@ describe('a gateway with Redis', () => {
     });
 });
 
+describe('limits over two gateways', () => {
+    let redis;
+    const gateways = [];
+    const limits = { RATE_LIMIT_ENABLED: 'true', JWT_SECRET: SECRET };
+    const config = join(mkdtempSync(join(tmpdir(), 'moonx-redis-')), 'config');
+    const say = async (client, times, type = 'ping', data = {}) => {
+        let accepted = 0;
+        for (let i = 0; i < times; i++)
+            accepted += (await client.request(type, data)).type !== 'error';
+        return accepted;
+    };
+    const use = (...kind) => redis.command('GET', `moonx:ws:ratelimit:${kind.join(':')}`);
+    const everywhere = user => Promise.all(gateways.map(gateway => signedIn(gateway, { user })));
+
+    before(async () => {
+        redis = await startRedis();
+        writeFileSync(config, 'REDIS_TIMEOUT=300\n');
+        for (let i = 0; i < 2; i++) {
+            gateways.push(await startGateway({ dev: true, workers: 2, env: { ...limits, CONFIG_FILE: config, REDIS_URL: redis.url,
+                RATE_LIMIT_MAX_MESSAGES_PER_MINUTE: '40,subscribe=5', RATE_LIMIT_MAX_BYTES_PER_MINUTE: '60000' } }));
+            await redisIs(gateways[i], true);
+        }
+    });
+    after(async () => {
+        await Promise.all(gateways.map(gateway => gateway.stop()));
+        await redis?.stop();
+    });
+
+    test('what a user has used on one counts on the other, and less than a command a message is sent for it', async () => {
+        const [here, there] = await everywhere('ann');
+        const calls = async () => Number((await redis.command('INFO', 'commandstats')).match(/cmdstat_eval:calls=(\d+)/)?.[1] ?? 0);
+        const before = await calls();
+        assert.equal(await say(here, 39), 39);
+        await until('Redis to know', async () => await use('messages', 'ann'));
+        const accepted = await until('the other gateway to refuse', async () => {
+            const answer = await there.request('ping', {});
+            return answer.type === 'error' && answer;
+        });
+        assert.equal(accepted.data.code, 'RATE_LIMIT_EXCEEDED');
+        const pongs = there.all('pong').length;
+        assert.ok(pongs <= 30, `${pongs} more were accepted there`);
+        assert.ok(await calls() - before < 39, 'batched');
+        assert.ok(await redis.command('PTTL', 'moonx:ws:ratelimit:messages:ann') > 30_000);
+        await Promise.all([here.close(), there.close()]);
+    });
+
+    test('types and bytes are shared as well', async () => {
+        const [here, there] = await everywhere('bob');
+        assert.equal(await say(here, 6, 'subscribe', { channel: 'prices' }), 5);
+        await until('Redis to know', () => use('type', 'subscribe', 'bob'));
+        await there.request('subscribe', { channel: 'prices' }); // the first here may pass; it makes this host ask
+        await until('the other gateway to refuse', async () => (await say(there, 1, 'subscribe', { channel: 'prices' })) === 0);
+        const [carl, carlThere] = await everywhere('carl');
+        const big = { pad: 'x'.repeat(29_000) };
+        assert.equal(await say(carl, 3, 'ping', big), 2);
+        await until('Redis to know', () => use('bytes', 'carl'));
+        await carlThere.request('ping', big);
+        await until('the other gateway to refuse', async () => (await say(carlThere, 1, 'ping', big)) === 0);
+        await Promise.all([here, there, carl, carlThere].map(client => client.close()));
+    });
+
+    test('deleting the keys resets the limit on the gateway that has counted, too', async () => {
+        const [here] = await everywhere('dora');
+        await say(here, 41);
+        assert.equal(await say(here, 1), 0);
+        await until('Redis to know', () => use('messages', 'dora'));
+        await redis.command('DEL', 'moonx:ws:ratelimit:messages:dora');
+        await until('messages to pass again', async () => (await say(here, 1)) === 1, 1_000);
+        assert.ok(await say(here, 20) >= 19);
+        await here.close();
+    });
+
+    test('Redis stopped, a host holds its limit by itself; a value that is no number counts as none', async () => {
+        const [here] = await everywhere('emil');
+        await redis.command('SET', 'moonx:ws:ratelimit:messages:emil', 'rubbish');
+        redis.signal('SIGSTOP');
+        try {
+            await redisIs(gateways[0], false);
+            const begin = performance.now();
+            const accepted = await say(here, 45);
+            assert.ok(accepted >= 40 && accepted <= 42, `${accepted} accepted`);
+            assert.ok(performance.now() - begin < 2_000);
+        } finally {
+            redis.signal('SIGCONT');
+        }
+        await redisIs(gateways[0], true);
+        await until('a number', async () => {
+            await say(here, 1);
+            return /^\d+$/.test(await use('messages', 'emil'));
+        });
+        await here.close();
+    });
+
+    test('SIGHUP connects anew and goes on sharing', async () => {
+        writeFileSync(config, 'REDIS_TIMEOUT=400\n');
+        gateways[0].signal('SIGHUP');
+        await gateways[0].printed(/worker-0 +reloaded.*[^]*worker-1 +reloaded|worker-1 +reloaded.*[^]*worker-0 +reloaded/);
+        await redisIs(gateways[0], true);
+        const [here, there] = await everywhere('fay');
+        await say(here, 39);
+        await until('the other gateway to refuse', async () => (await say(there, 1)) === 0);
+        await Promise.all([here.close(), there.close()]);
+    });
+});
+
 describe('the way to Redis', () => {
     test('a password, by URL, variable, file or not at all; it is in no log', async () => {
         const redis = await startRedis({ args: ['--requirepass', 'open sesame:%/'] });
@@ -173,6 +278,8 @@ describe('the way to Redis', () => {
             [{ REDIS_URL: 'redis://x', REDIS_HOST: 'y' }, /set beside REDIS_HOST/],
             [{ REDIS_URL: 'redis://:geheim@x', REDIS_PASSWORD: 'geheim' }, /the password is given twice/],
             [{ REDIS_HOST: 'x', REDIS_PASSWORD_FILE: '/nowhere' }, /REDIS_PASSWORD_FILE: .*No such file/],
+            [{ RATE_LIMIT_ENABLED: 'true', RATE_LIMIT_MAX_MESSAGES_PER_MINUTE: '120,sbscribe=3' },
+                /RATE_LIMIT_MAX_MESSAGES_PER_MINUTE: "sbscribe" is no type of message/],
             [{}, /--redis: a secret can't be a flag/, ['--redis', 'redis://:geheim@127.0.0.1']],
         ];
         for (const [env, line, args = []] of wrong) {

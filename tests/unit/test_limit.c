@@ -113,7 +113,7 @@ START_TEST(handshakes_are_counted_for_the_whole_host) {
 END_TEST
 
 static unsigned say(unsigned worker, uint32_t user, const char *type) {
-    return limit_message(limits[worker], user, SPAN_LITERAL("ann"), type);
+    return limit_message(limits[worker], user, SPAN_LITERAL("ann"), type, 10);
 }
 
 START_TEST(a_user_says_so_much_in_a_minute_wherever_he_is_connected) {
@@ -133,6 +133,19 @@ START_TEST(a_user_says_so_much_in_a_minute_wherever_he_is_connected) {
 }
 END_TEST
 
+START_TEST(bytes_are_limited_beside_messages) {
+    const struct limit_rate ten_a_second = {.burst = 600, .interval_ns = 100000000};
+    uint32_t user;
+
+    limits[0]->bytes = ten_a_second;
+    ck_assert(limit_enter_user(limits[0], SPAN_LITERAL("ann"), &user));
+    ck_assert_uint_eq(limit_message(limits[0], user, SPAN_LITERAL("ann"), "ping", 590), 0);
+    ck_assert_uint_eq(limit_message(limits[0], user, SPAN_LITERAL("ann"), "ping", 60), 5);
+    ck_assert_uint_eq(limit_message(limits[0], user, SPAN_LITERAL("ann"), "ping", 10), 0);
+    ck_assert_uint_eq(limit_message(limits[0], user, SPAN_LITERAL("bob"), "ping", 600), 0);
+}
+END_TEST
+
 START_TEST(a_type_has_a_limit_beside_that_of_all) {
     uint32_t user;
 
@@ -144,7 +157,7 @@ START_TEST(a_type_has_a_limit_beside_that_of_all) {
         ck_assert_uint_eq(say(0, user, "ping"), 0);
     }
     ck_assert_uint_eq(say(0, user, "ping"), 10);
-    ck_assert_uint_eq(limit_message(limits[0], 0, SPAN_LITERAL("bob"), "subscribe"), 0);
+    ck_assert_uint_eq(limit_message(limits[0], 0, SPAN_LITERAL("bob"), "subscribe", 10), 0);
 }
 END_TEST
 
@@ -237,6 +250,7 @@ int main(void) {
     tcase_add_test(tests, zero_is_any_number);
     tcase_add_test(tests, handshakes_are_counted_for_the_whole_host);
     tcase_add_test(tests, a_user_says_so_much_in_a_minute_wherever_he_is_connected);
+    tcase_add_test(tests, bytes_are_limited_beside_messages);
     tcase_add_test(tests, a_type_has_a_limit_beside_that_of_all);
     tcase_add_loop_test(tests, the_list_of_message_limits_is_read_strictly, 0,
                         (int)ARRAY_LENGTH(lists));

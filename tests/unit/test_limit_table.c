@@ -139,6 +139,52 @@ START_TEST(an_idle_entry_goes_to_the_next_newcomer_a_busy_one_stays) {
 }
 END_TEST
 
+START_TEST(what_is_owed_is_told_once_and_never_more_than_the_bucket_lacks) {
+    const struct limit_rate rate = {.burst = 10, .interval_ns = SECOND};
+    uint64_t key = mate(5, 1);
+    uint32_t index = limit_table_find(&table, key, NOW);
+
+    ck_assert_uint_eq(limit_table_key(&table, index), key);
+    ck_assert_uint_eq(limit_table_take_some(&table, index, &rate, 4, NOW), 0);
+    limit_table_owe(&table, index, 4 * SECOND);
+    ck_assert_uint_eq(limit_table_take_owed(&table, index, key, NOW), 4 * SECOND);
+    ck_assert_uint_eq(limit_table_take_owed(&table, index, key, NOW), 0);
+    limit_table_owe(&table, index, 4 * SECOND);
+    ck_assert_uint_eq(limit_table_take_owed(&table, index, key + 1, NOW), 0);
+    ck_assert_uint_eq(limit_table_take_owed(&table, index, key, NOW + 3 * SECOND), SECOND);
+    limit_table_owe(&table, index, 4 * SECOND);
+    ck_assert_uint_eq(limit_table_take_owed(&table, index, key, NOW + 9 * SECOND), 0);
+}
+END_TEST
+
+START_TEST(what_other_hosts_say_replaces_the_bucket_but_for_what_was_taken_since) {
+    const struct limit_rate rate = {.burst = 10, .interval_ns = SECOND};
+    uint64_t key = mate(5, 1);
+    uint32_t index = limit_table_find(&table, key, NOW);
+
+    limit_table_settle(&table, index, key, 10 * SECOND, NOW); /* the others have used it up */
+    ck_assert_uint_eq(limit_table_take(&table, index, &rate, NOW), SECOND);
+    limit_table_settle(&table, index, key, 30 * SECOND, NOW); /* and more than that */
+    ck_assert_uint_eq(limit_table_take(&table, index, &rate, NOW), 21 * SECOND);
+    limit_table_settle(&table, index, key + 1, 0, NOW); /* about somebody who has gone */
+    ck_assert_uint_eq(limit_table_take(&table, index, &rate, NOW), 21 * SECOND);
+    limit_table_owe(&table, index, 3 * SECOND);
+    limit_table_settle(&table, index, key, 0, NOW); /* the key was deleted */
+    ck_assert_uint_eq(limit_table_take_some(&table, index, &rate, 8, NOW), SECOND);
+    ck_assert_uint_eq(limit_table_take_some(&table, index, &rate, 7, NOW), 0);
+}
+END_TEST
+
+START_TEST(more_than_a_bucket_takes_a_whole_one) {
+    const struct limit_rate rate = {.burst = 10, .interval_ns = SECOND};
+    uint32_t index = limit_table_find(&table, mate(5, 1), NOW);
+
+    ck_assert_uint_eq(limit_table_take_some(&table, index, &rate, UINT64_MAX, NOW), 0);
+    ck_assert_uint_eq(limit_table_take_some(&table, index, &rate, 11, NOW + SECOND), 9 * SECOND);
+    ck_assert_uint_eq(limit_table_take(&table, index, &rate, NOW + SECOND), 0);
+}
+END_TEST
+
 START_TEST(a_set_full_of_busy_ones_refuses_nobody) {
     const struct limit_rate one = {.burst = 1, .interval_ns = SECOND};
     uint32_t index;
@@ -309,6 +355,9 @@ int main(void) {
     tcase_add_test(tests, what_a_dead_worker_held_is_given_back_and_nothing_else);
     tcase_add_test(tests, an_idle_entry_goes_to_the_next_newcomer_a_busy_one_stays);
     tcase_add_test(tests, a_set_full_of_busy_ones_refuses_nobody);
+    tcase_add_test(tests, what_is_owed_is_told_once_and_never_more_than_the_bucket_lacks);
+    tcase_add_test(tests, what_other_hosts_say_replaces_the_bucket_but_for_what_was_taken_since);
+    tcase_add_test(tests, more_than_a_bucket_takes_a_whole_one);
     tcase_add_test(tests, a_region_that_is_not_a_table_is_refused);
     tcase_add_test(tests, a_table_grows_with_its_clients_within_bounds);
     tcase_add_test(tests, never_too_many_are_in_and_a_kill_at_any_moment_leaves_nothing_behind);

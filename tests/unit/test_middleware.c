@@ -169,12 +169,12 @@ START_TEST(who_has_not_authenticated_has_few_messages_in_all) {
     unsigned passed = 0;
 
     conn.state = CONN_HEAD; /* nothing is sent to it */
-    while (middleware_message(&worker, &conn, "ping", NULL)) {
+    while (middleware_message(&worker, &conn, "ping", 10, NULL)) {
         passed++;
     }
     ck_assert_uint_eq(passed, 30);
     for (int i = 0; i < 100; i++) {
-        ck_assert(!middleware_message(&worker, &conn, "", NULL));
+        ck_assert(!middleware_message(&worker, &conn, "", 10, NULL));
     }
     ck_assert_uint_eq(stats_get(&stats, STAT_MESSAGES_LIMITED), 101);
     ck_assert_uint_eq(stats_get(&stats, STAT_ABUSERS_CLOSED), 1);
@@ -188,7 +188,7 @@ START_TEST(nothing_configured_refuses_nothing_but_a_full_host) {
     for (int i = 0; i < 100; i++) {
         ck_assert_uint_eq(status_of("192.0.2.66", EVIL), 101);
         ck_assert(middleware_identity(&worker, &conn, SPAN_LITERAL("ann")));
-        ck_assert(middleware_message(&worker, &conn, "ping", NULL));
+        ck_assert(middleware_message(&worker, &conn, "ping", 10, NULL));
     }
     options.ws_max_connections = 0;
     ck_assert_uint_eq(status_of("192.0.2.66", EVIL), 503);
