@@ -1,5 +1,6 @@
 #include "common/http_client.h"
 
+#include "common/clock.h"
 #include "common/http_tls.h"
 #include "common/http_url.h"
 
@@ -21,8 +22,10 @@ struct call {
     struct slot *slot; /* NULL: queued */
     http_client_done *done;
     void *context;
-    bool reused; /* sent on a connection that had served before */
-    bool ended;  /* status and answer stand */
+    uint64_t added_ms;
+    bool unasked; /* its time ran out in the queue */
+    bool reused;  /* sent on a connection that had served before */
+    bool ended;   /* status and answer stand */
     int status;
     const char *fault; /* NULL: nothing special */
     char *answer;
@@ -140,10 +143,18 @@ int http_client_post(struct http_client *client, struct span body, http_client_d
     return add_call(client, EVHTTP_REQ_POST, body, done, context);
 }
 
+/* So long after it was made. */
+static int set_deadline(struct call *call, uint32_t after_ms) {
+    uint64_t spent_ms = clock_mono_ms() - call->added_ms;
+    uint64_t left_ms = spent_ms < after_ms ? after_ms - spent_ms : 0;
+    const struct timeval left = {.tv_sec = (time_t)(left_ms / 1000),
+                                 .tv_usec = (suseconds_t)(left_ms % 1000 * 1000)};
+
+    return evtimer_add(call->deadline, &left);
+}
+
 static int add_call(struct http_client *client, enum evhttp_cmd_type method, struct span body,
                     http_client_done *done, void *context) {
-    const struct timeval timeout = {.tv_sec = client->timeout_ms / 1000,
-                                    .tv_usec = client->timeout_ms % 1000 * 1000};
     struct call *call;
 
     if (client->queued == HTTP_CLIENT_QUEUE) {
@@ -159,8 +170,9 @@ static int add_call(struct http_client *client, enum evhttp_cmd_type method, str
     call->client = client;
     call->done = done;
     call->context = context;
+    call->added_ms = clock_mono_ms();
     call->deadline = evtimer_new(client->base, on_deadline, call);
-    if (call->deadline == NULL || evtimer_add(call->deadline, &timeout) != 0) {
+    if (call->deadline == NULL || set_deadline(call, client->timeout_ms / 4 * 3) != 0) {
         if (call->deadline != NULL) {
             event_free(call->deadline);
         }
@@ -203,7 +215,7 @@ static void start_next(struct http_client *client) {
 static void start(struct slot *slot, struct call *call) {
     slot->call = call;
     call->slot = slot;
-    if (!send_call(slot)) {
+    if (set_deadline(call, slot->client->timeout_ms) != 0 || !send_call(slot)) {
         call->ended = true; /* without an answer */
         event_active(slot->settle, 0, 0);
     }
@@ -357,7 +369,8 @@ static void on_deadline(evutil_socket_t fd, short what, void *context) {
         slot->call = NULL;
     }
     if (!call->ended) {
-        call->fault = "no answer in time";
+        call->fault = slot == NULL ? "too many wait for it" : "no answer in time";
+        call->unasked = slot == NULL;
     }
     finish(call, true);
     start_next(client);
@@ -367,6 +380,7 @@ static void finish(struct call *call, bool told) {
     const struct http_answer answer = {
         .status = call->status,
         .fault = call->fault != NULL ? call->fault : "no answer",
+        .unasked = call->unasked,
         .body = {call->answer == NULL ? "" : call->answer, call->answer_length}};
 
     event_free(call->deadline);

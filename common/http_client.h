@@ -1,7 +1,8 @@
 /* Calls to one service over http or https, by libevent's client: a few connections that are kept open, a bounded queue
- * behind them, for each call one absolute deadline (queueing, the name's resolution and a drip of bytes counted), a
- * bound on the answer's size, and one retry when a kept connection turns out to have been closed. Names are resolved
- * by libevent's own resolver: nothing here blocks. Owned by one process and its loop. */
+ * behind them, for each call one absolute deadline (queueing, the name's resolution and a drip of bytes counted; three
+ * quarters of it at most in the queue, so that what is sent at last has time for its answer), a bound on the answer's
+ * size, and one retry when a kept connection turns out to have been closed. Names are resolved by libevent's own
+ * resolver: nothing here blocks. Owned by one process and its loop. */
 #ifndef MOONX_COMMON_HTTP_CLIENT_H
 #define MOONX_COMMON_HTTP_CLIENT_H
 
@@ -19,6 +20,7 @@ struct http_answer {
     int status; /* 0: none came (refused, timeout, too long, garbage, a bad certificate) */
     struct span body;
     const char *fault; /* status 0: why, a few static words for the log; never NULL */
+    bool unasked; /* status 0: its time ran out in the queue; it says nothing about the service */
 };
 
 /* Called once for each call, from the loop, never from within http_client_post(). `answer` NULL: the client is

@@ -253,7 +253,7 @@ static struct pending *begin(struct auth_rooms *rooms, const struct auth_rooms_q
         stats_add(rooms->stats, STAT_ROOM_QUESTIONS, 1);
         return pending;
     }
-    auth_service_report(rooms->service, "no memory, or too many wait for it");
+    auth_service_unasked(rooms->service);
     if (pending != NULL && pending->hh.tbl != NULL) {
         HASH_DEL(rooms->pending, pending);
     }
@@ -282,6 +282,10 @@ static enum policy_result judge(struct pending *pending, const struct http_answe
     unsigned ttl_s = 0;
     bool allowed = false;
 
+    if (answer->unasked) {
+        auth_service_unasked(rooms->service);
+        return POLICY_UNAVAILABLE;
+    }
     if (answer->status != 200 || auth_rooms_read(answer->body, &allowed, &ttl_s) != 0) {
         auth_service_report(rooms->service, answer->status == 0
                                                 ? answer->fault

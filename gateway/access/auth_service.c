@@ -127,7 +127,7 @@ int auth_service_ask(struct auth_service *service, struct span token, auth_answe
     }
     question = calloc(1, sizeof(*question));
     if (question == NULL) {
-        auth_service_report(service, OWN_FAULT); /* the probe that it may have been is over */
+        auth_service_unasked(service);
         return -ENOMEM;
     }
     question->service = service;
@@ -138,7 +138,7 @@ int auth_service_ask(struct auth_service *service, struct span token, auth_answe
     stats_add(service->stats, STAT_AUTH_SERVICE_CALLS, 1);
     error = post(service, token, question);
     if (error != 0) {
-        auth_service_report(service, OWN_FAULT);
+        auth_service_unasked(service);
         free(question);
     }
     return error;
@@ -215,6 +215,10 @@ static bool judge(const struct question *question, const struct http_answer *ans
         *code = ERROR_INVALID_TOKEN;
         result = -EACCES;
     }
+    if (answer->unasked) {
+        auth_service_unasked(question->service);
+        return false;
+    }
     auth_service_report(question->service, result == -EPROTO ? fault_of(answer) : NULL);
     if (result == 0 && now_ms - question->service->leeway_ms >= expires_ms) {
         *code = ERROR_TOKEN_EXPIRED;
@@ -252,6 +256,14 @@ void auth_service_report(struct auth_service *service, const char *fault) {
     } else if (before == BREAKER_CLOSED) {
         log_warn("The auth service at %s is of no use (%s); it is asked again from time to time",
                  service->url, fault);
+    }
+}
+
+void auth_service_unasked(struct auth_service *service) {
+    if (service->breaker.state == BREAKER_HALF_OPEN) {
+        auth_service_report(service, OWN_FAULT);
+    } else {
+        stats_add(service->stats, STAT_AUTH_SERVICE_ERRORS, 1);
     }
 }
 

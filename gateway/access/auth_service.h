@@ -46,6 +46,9 @@ int auth_service_ask(struct auth_service *service, struct span token, auth_answe
  * it must be reported. `fault` NULL: it has answered as it should. */
 bool auth_service_allows(struct auth_service *service) MUST_CHECK;
 void auth_service_report(struct auth_service *service, const char *fault);
+/* Instead of it, when the question has never been put: too many wait, or no memory. That says nothing about the service;
+ * thousands who come back at once shall not have it taken for dead. Only a probe is over then. */
+void auth_service_unasked(struct auth_service *service);
 
 /* What an answer with status 200 means, for a token that ends at expires_ms. 0; -EACCES with *code: refused;
  * -EPROTO: it is none of the service's. Pure. */

@@ -17,6 +17,7 @@ const behaviours = {
     doubled: (request, response) => response.end('{"user":{"id":"eve","isActive":false,"isActive":true}}'),
     huge: (request, response) => response.end(`{"user":{"id":"eve"},"pad":"${'x'.repeat(300_000)}"}`),
     hang: () => {},
+    busy: (request, response, token) => setTimeout(() => response.end(JSON.stringify({ user: { id: token.split('-')[1], isActive: true } })), 100),
     cut: request => request.socket.destroy(),
     slow: (request, response) => {
         response.writeHead(200, { 'Content-Length': 10_000 });
@@ -254,6 +255,28 @@ test('clients that have gone before the answer harm nobody', async () => {
     await until('their connections are gone', async () => (await gateway.health()).metrics.activeConnections === 0);
     assert.equal(await tries(good('kate')), 'auth_success');
     assert.deepEqual(gateway.pids().workers, workers);
+});
+
+test('more at once than it can do in time: all come in, none is asked about twice, and it does not count as down', async () => {
+    await recovered();
+    const clients = await Promise.all(Array.from({ length: 400 }, () => connectClient(gateway)));
+    await Promise.all(clients.map(client => client.next('auth_required')));
+    const before = service.calls.length;
+    let later = 0;
+    await Promise.all(clients.map(async (client, i) => {
+        for (;;) {
+            const { type, data } = await client.request('authenticate', { token: `busy-user${i}` });
+            if (type === 'auth_success')
+                return;
+            assert.equal(data.code, 'AUTH_UNAVAILABLE');
+            later++;
+            await new Promise(resolve => setTimeout(resolve, 100)); // as a client waits before it asks again
+        }
+    }));
+    assert.ok(later > 0, 'there was more than it could do in time');
+    assert.equal(service.calls.length - before, 400);
+    assert.equal((await gateway.health()).services.auth, true);
+    await Promise.all(clients.map(client => client.close()));
 });
 
 test('a service that is down is left alone, shown by /health, and used again when it is back', async () => {
