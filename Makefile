@@ -187,6 +187,11 @@ bench: ## measures everything in tests/bench/RESULTS.md: about 10 minutes
 bench: all $(HELPERS)
 	tests/bench/run $(BENCH_ARGS)
 
+.PHONY: storm
+storm: ## 10,000 connections through 20 reloads, 20,000 that come back at once: about two minutes
+storm: all $(HELPERS)
+	tests/storm/run $(STORM_ARGS)
+
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 30
 .PHONY: fuzz

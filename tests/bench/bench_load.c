@@ -2,9 +2,9 @@
  * user of its own, then counts deliveries and their latency.
  *
  *   bench_load --port P --secret-file FILE [--connections N] [--processes K] [--in-flight C]
- *              [--first-user U] [--nice N]
+ *              [--first-user U] [--nice N] [--expires SECONDS-SINCE-1970]
  *
- * Says {"ready":N,"failed":F,"seconds":S} when all are told their rooms (or failed), then obeys its standard
+ * Says {"ready":N,"failed":F,"retries":R,"seconds":S} when all are told their rooms (or failed), then obeys its standard
  * input, one word a line, one line of JSON or one word back:
  *   mark     counting starts anew             report   what came since the last mark
  * At the end of the input it stops its processes and ends. */
@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #define READY_TIMEOUT_MS 120000u
 
@@ -25,7 +26,10 @@ static bool wait_ready(const struct load_settings *settings, const struct load_s
 static void obey(const struct load_settings *settings, struct load_share *share, const pid_t *pids);
 
 int main(int argc, char **argv) {
-    struct load_settings settings = {.connections = 1000, .processes = 1, .in_flight = 128};
+    struct load_settings settings = {.connections = 1000,
+                                     .processes = 1,
+                                     .in_flight = 128,
+                                     .expires_s = (long long)time(NULL) + 3600};
     pid_t pids[LOAD_MAX_PROCESSES];
     if (parse(argc, argv, &settings) != 0) {
         fprintf(stderr, "bench_load: wrong usage, see the head of bench_load.c\n");
@@ -70,6 +74,7 @@ static int parse(int argc, char **argv, struct load_settings *out) {
                                           {"in-flight", required_argument, NULL, 'c'},
                                           {"first-user", required_argument, NULL, 'u'},
                                           {"nice", required_argument, NULL, 'i'},
+                                          {"expires", required_argument, NULL, 'e'},
                                           {NULL, 0, NULL, 0}};
     int option;
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -95,6 +100,9 @@ static int parse(int argc, char **argv, struct load_settings *out) {
             break;
         case 'i':
             out->nice = value;
+            break;
+        case 'e':
+            out->expires_s = atoll(optarg);
             break;
         default:
             return -EINVAL;
@@ -150,8 +158,9 @@ static bool wait_ready(const struct load_settings *settings, const struct load_s
         spent = clock_mono_ms() - start;
     } while (counts.ready + counts.failed + counts.closed < settings->connections &&
              spent < READY_TIMEOUT_MS);
-    printf("{\"ready\":%llu,\"failed\":%llu,\"seconds\":%.3f}\n", (unsigned long long)counts.ready,
-           (unsigned long long)counts.failed, (double)spent / 1000.0);
+    printf("{\"ready\":%llu,\"failed\":%llu,\"retries\":%llu,\"seconds\":%.3f}\n",
+           (unsigned long long)counts.ready, (unsigned long long)counts.failed,
+           (unsigned long long)counts.retries, (double)spent / 1000.0);
     fflush(stdout);
     return counts.ready > 0;
 }

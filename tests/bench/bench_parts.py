@@ -4,6 +4,7 @@ import secrets
 import statistics
 import time
 
+import bench_handshakes
 from bench_tools import Gateway, Kafka, Load, Program, Skip, cpu_s, producer, pss_bytes, settle
 
 BACKENDS = ("io_uring", "sendmsg")
@@ -61,6 +62,11 @@ class Bench:
 
     def load(self, port, connections, **more):
         return Load(self.given, self.folder, port, connections, **more).wait()
+
+    def handshake(self, result):
+        bench_handshakes.run(self, result)
+
+    medians = staticmethod(medians)
 
     # Events of 300 bytes for everyone: CPU of the worker for a delivery, and latency.
 

@@ -58,6 +58,14 @@ def private(found):
     print("expected: p99 under 5 ms inside the flood")
 
 
+def handshake(found):
+    print("CPU of the worker, us a handshake; x: of accepting, reading the head and writing the 101")
+    row("", "us", "x", "a second")
+    for name, one in found.items():
+        row(name, f"{one['cpu_us']:.1f}", f"{one['ratio']:.2f}", f"{one['per_s']:.0f}")
+    print("expected: with HS256 at most 2.0\n")
+
+
 def show(result):
     machine = result["machine"]
     print(f"\n{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}, commit "
@@ -68,6 +76,8 @@ def show(result):
         if part in result:
             print_part(result[part])
     print()
+    if "handshake" in result:
+        handshake(result["handshake"])
     if "memory" in result:
         row("User bytes an idle connection", f"{result['memory']['bytes_per_connection']:.0f}",
             "(expected: at most 600)")

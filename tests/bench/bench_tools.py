@@ -229,11 +229,11 @@ class Gateway:
 class Load(Program):
     """A load generator whose connections are all ready."""
 
-    def __init__(self, given, folder, port, connections, first_user=0, processes=1, nice=0):
+    def __init__(self, given, folder, port, connections, first_user=0, processes=1, nice=0, more=()):
         self.connections = connections
         super().__init__(os.path.join(given.helpers, "bench_load"), "--port", port, "--secret-file",
                          os.path.join(folder, "secret"), "--connections", connections, "--first-user",
-                         first_user, "--processes", processes, "--nice", nice)
+                         first_user, "--processes", processes, "--nice", nice, *more)
         self.ready = None
 
     def wait(self):

@@ -22,6 +22,7 @@
 #define LOAD_READ_BYTES   (256 * 1024)
 #define LOAD_SOURCES      16 /* 127.0.0.10 and up: 28,000 ephemeral ports each */
 #define LOAD_EPOLL_EVENTS 512
+#define LOAD_RETRY_MS     1000u              /* as AUTH_UNAVAILABLE asks: later */
 #define LOAD_MASK_KEY     "\x37\x9a\x11\xc4" /* fixed: nothing on loopback needs to be protected */
 
 enum load_state { LOAD_CONNECTING, LOAD_SHAKING, LOAD_AUTHENTICATING, LOAD_READY, LOAD_GONE };
@@ -29,7 +30,8 @@ enum load_state { LOAD_CONNECTING, LOAD_SHAKING, LOAD_AUTHENTICATING, LOAD_READY
 struct load_connection {
     int fd;
     uint32_t state;
-    char *carry; /* the beginning of a frame whose end has not come yet */
+    uint64_t retry_ms; /* when it authenticates again */
+    char *carry;       /* the beginning of a frame whose end has not come yet */
     size_t carry_length;
 };
 
@@ -46,6 +48,9 @@ struct load_process {
     char request[1024];
     size_t request_length;
     char *buffer;
+    /* Those whom the gateway has told to come again, the earliest first: a ring of `count`. */
+    struct load_connection **retries;
+    unsigned retry_first, retry_count;
 };
 
 static void load_gone(struct load_process *process, struct load_connection *connection) {
@@ -135,8 +140,37 @@ static int load_connected(struct load_process *process, struct load_connection *
     return sent == (ssize_t)process->request_length ? 0 : -EIO;
 }
 
+static void load_retry_later(struct load_process *process, struct load_connection *connection) {
+    unsigned at = (process->retry_first + process->retry_count++) % process->count;
+    connection->retry_ms = clock_mono_ms() + LOAD_RETRY_MS;
+    process->retries[at] = connection;
+    process->child->counts.retries++;
+}
+
+/* How long until the next one is due; -1: there is none. */
+static int load_retry_due(struct load_process *process) {
+    while (process->retry_count > 0) {
+        struct load_connection *connection = process->retries[process->retry_first];
+        uint64_t now_ms = clock_mono_ms();
+        if (connection->retry_ms > now_ms) {
+            return (int)(connection->retry_ms - now_ms);
+        }
+        process->retry_first = (process->retry_first + 1) % process->count;
+        process->retry_count--;
+        if (connection->state == LOAD_AUTHENTICATING &&
+            load_authenticate(process, connection) != 0) {
+            load_gone(process, connection);
+        }
+    }
+    return -1;
+}
+
 static int load_before_ready(struct load_process *process, struct load_connection *connection,
                              struct span payload) {
+    if (memmem(payload.data, payload.length, "\"AUTH_UNAVAILABLE\"", 18) != NULL) {
+        load_retry_later(process, connection);
+        return 0;
+    }
     if (memmem(payload.data, payload.length, "\"auth_failed\"", 13) != NULL) {
         return -EACCES;
     }
@@ -318,8 +352,9 @@ static int load_child_main(struct load_process *process) {
     process->epoll = epoll_create1(EPOLL_CLOEXEC);
     process->connections = calloc(process->count, sizeof(*process->connections));
     process->buffer = malloc(2 * LOAD_READ_BYTES);
+    process->retries = calloc(process->count, sizeof(struct load_connection *));
     if (process->epoll < 0 || process->connections == NULL || process->buffer == NULL ||
-        ws_handshake_key(process->key) != 0) {
+        process->retries == NULL || ws_handshake_key(process->key) != 0) {
         return EXIT_FAILURE;
     }
     long length = ws_handshake_request(authority, "/ws", process->key, process->request,
@@ -333,7 +368,7 @@ static int load_child_main(struct load_process *process) {
                process->in_flight < process->settings->in_flight) {
             load_open_one(process);
         }
-        int ready = epoll_wait(process->epoll, events, LOAD_EPOLL_EVENTS, -1);
+        int ready = epoll_wait(process->epoll, events, LOAD_EPOLL_EVENTS, load_retry_due(process));
         if (process->child->window_seen != process->share->window) {
             process->child->first_ns = process->child->last_ns = 0;
             process->child->window_seen = process->share->window;

@@ -9,6 +9,7 @@
 
 struct load_counts {
     uint64_t ready;      /* connections that have been told their rooms */
+    uint64_t retries;    /* told to authenticate again later */
     uint64_t failed;     /* could not connect, shake hands or authenticate */
     uint64_t closed;     /* were ready and have been closed by the server */
     uint64_t deliveries; /* events for everyone */
@@ -35,6 +36,7 @@ struct load_settings {
     uint16_t port;
     unsigned connections, processes, in_flight;
     unsigned first_user; /* users are named bench<number> */
+    long long expires_s; /* of tokens, since 1970; the same again gives the same tokens */
     int nice;
     const char *secret;
     size_t secret_length;

@@ -8,7 +8,6 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <stdio.h>
-#include <time.h>
 
 #define LOAD_TOKEN_BYTES 512
 
@@ -25,7 +24,7 @@ static size_t load_token_base64url(const void *data, size_t length, char *out) {
     return end;
 }
 
-/* The token of user bench<number>, valid for an hour; NUL-terminated. */
+/* The token of user bench<number>; NUL-terminated. */
 static void load_token_mint(const struct load_settings *settings, unsigned user,
                             char token[LOAD_TOKEN_BYTES]) {
     static const char header[] = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
@@ -35,7 +34,7 @@ static void load_token_mint(const struct load_settings *settings, unsigned user,
     int claims_length = snprintf(claims, sizeof(claims),
                                  "{\"sub\":\"bench%u\",\"email\":\"bench%u@example.com\","
                                  "\"roles\":[\"user\"],\"exp\":%lld}",
-                                 user, user, (long long)time(NULL) + 3600);
+                                 user, user, settings->expires_s);
     size_t length = load_token_base64url(header, sizeof(header) - 1, token);
     token[length++] = '.';
     length += load_token_base64url(claims, (size_t)claims_length, token + length);
