@@ -7,22 +7,33 @@ import { createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { makeAuthority } from './authority.mjs';
+import { Authority } from './certificates.mjs';
 import { connectClient, root, seconds, shell, startGateway, until } from './harness.mjs';
 
+let serial = 0;
 const folder = mkdtempSync(join(tmpdir(), 'moonx-https-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-const authority = makeAuthority(folder);
-const stranger = makeAuthority(folder);
+const authority = new Authority(folder);
+const stranger = new Authority(folder, 'stranger');
+
+// For node:https, and by `files` for the gateway.
+function certificate(host, { by = authority, ...more } = {}) {
+    const files = by.issue(`leaf-${++serial}`, { names: [host], ...more });
+    return { key: files.keyText, cert: files.text, files };
+}
 
 async function withService(options, story, { host = '127.0.0.1', answer } = {}) {
     const service = { names: new Set(), sockets: 0, calls: 0 };
     const server = createServer(options, (request, response) => {
         service.calls++;
         service.names.add(request.socket.servername);
-        request.resume().on('end', () => (answer ? answer(request, response)
-            : response.end(JSON.stringify({ user: { id: 'alice', isActive: true } }))));
+        let body = '';
+        request.setEncoding('utf8').on('data', piece => (body += piece)).on('end', () => {
+            request.token = body === '' ? undefined : JSON.parse(body).token;
+            return answer ? answer(request, response)
+                : response.end(JSON.stringify({ user: { id: 'alice', isActive: true } }));
+        });
     });
     server.keepAliveTimeout = 60_000;
     server.on('tlsClientError', () => {}).on('secureConnection', () => service.sockets++);
@@ -46,7 +57,6 @@ async function withGateway(env, story) {
     }
 }
 
-let serial = 0;
 async function tries(gateway, token = `token-${++serial}`) {
     const client = await connectClient(gateway);
     await client.next('auth_required');
@@ -56,7 +66,7 @@ async function tries(gateway, token = `token-${++serial}`) {
 }
 
 test('a service with a good certificate is asked, its connections are kept, and made anew when it closes them', () =>
-    withService(authority.issue('127.0.0.1'), service => withGateway({ AUTH_SERVICE_URL: service.url }, async gateway => {
+    withService(certificate('127.0.0.1'), service => withGateway({ AUTH_SERVICE_URL: service.url }, async gateway => {
         for (let i = 0; i < 10; i++)
             assert.equal(await tries(gateway), 'auth_success');
         assert.equal(service.sockets, 1);
@@ -69,17 +79,17 @@ test('a service with a good certificate is asked, its connections are kept, and 
     })));
 
 test('a host is asked by its name, which goes along', () =>
-    withService(authority.issue('localhost'), service => withGateway({ AUTH_SERVICE_URL: service.url }, async gateway => {
+    withService(certificate('localhost'), service => withGateway({ AUTH_SERVICE_URL: service.url }, async gateway => {
         assert.equal(await tries(gateway), 'auth_success');
         assert.deepEqual([...service.names], ['localhost']);
     }), { host: 'localhost' }));
 
 for (const [what, options, reason] of [
-    ['of a stranger', stranger.issue('127.0.0.1'), /unable to get local issuer certificate/],
-    ['for another host', authority.issue('127.0.0.2'), /IP address mismatch/],
-    ['that has expired', authority.issue('127.0.0.1', { from: -3, to: -2 }), /certificate has expired/],
-    ['that is not valid yet', authority.issue('127.0.0.1', { from: 2, to: 3 }), /certificate is not yet valid/],
-    ['with TLS 1.1 alone', { ...authority.issue('127.0.0.1'), minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL:@SECLEVEL=0' }, /no answer/],
+    ['of a stranger', certificate('127.0.0.1', { by: stranger }), /unable to get local issuer certificate/],
+    ['for another host', certificate('127.0.0.2'), /IP address mismatch/],
+    ['that has expired', certificate('127.0.0.1', { days: -1 }), /certificate has expired/],
+    ['that is not valid yet', certificate('127.0.0.1', { begin: 2 }), /certificate is not yet valid/],
+    ['with TLS 1.1 alone', { ...certificate('127.0.0.1'), minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL:@SECLEVEL=0' }, /no answer/],
 ]) {
     test(`a certificate ${what}: the service counts as away, one line says why, and no token is sent`, () =>
         withService(options, service => withGateway({ AUTH_SERVICE_URL: service.url }, async gateway => {
@@ -93,7 +103,7 @@ for (const [what, options, reason] of [
 }
 
 test('without HTTP_CLIENT_CA_FILE the system decides: our authority is a stranger', () =>
-    withService(authority.issue('127.0.0.1'), service =>
+    withService(certificate('127.0.0.1'), service =>
         withGateway({ AUTH_SERVICE_URL: service.url, HTTP_CLIENT_CA_FILE: '' }, async gateway => {
             assert.equal(await tries(gateway), 'AUTH_UNAVAILABLE');
             assert.equal(service.calls, 0);
@@ -118,11 +128,26 @@ test('a key set by https', () => {
         .map(part => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
     const token = `${text}.${sign(null, Buffer.from(text), privateKey).toString('base64url')}`;
     const keys = JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'k' }] });
-    return withService(authority.issue('127.0.0.1'),
+    return withService(certificate('127.0.0.1'),
         service => withGateway({ JWT_JWKS_URL: `${service.url}/keys` }, async gateway => {
             await until('the keys are there', async () => await tries(gateway, token) === 'auth_success');
         }), { answer: (request, response) => response.end(keys) });
 });
+
+test('clients by wss: the handshake waits for the verdict in the same way', () =>
+    withService(certificate('127.0.0.1'), async service => {
+        const { files } = certificate('127.0.0.1');
+        process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'; // for the harness' own questions
+        await withGateway({ AUTH_SERVICE_URL: service.url, TLS_CERT_FILE: files.cert, TLS_KEY_FILE: files.key }, async gateway => {
+            const client = await connectClient(gateway, { headers: { Authorization: 'Bearer some' }, ca: authority.text });
+            assert.equal((await client.next('auth_success')).data.user.id, 'alice');
+            assert.equal((await client.settled()).type, 'pong');
+            await client.close();
+            await assert.rejects(connectClient(gateway, { headers: { Authorization: 'Bearer no' }, ca: authority.text }), /401/);
+        });
+        delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
+    }, { answer: (request, response) => (request.token === 'no' ? response.writeHead(401).end()
+        : response.end(JSON.stringify({ user: { id: 'alice' } }))) }));
 
 for (const [what, text] of [['nothing of PEM', 'hello\n'], ['a broken certificate', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'], ['nothing', '']]) {
     test(`a file of authorities that holds ${what} stops the start with one line`, async () => {
