@@ -98,7 +98,7 @@ $(UPLOT_FILES) &: gateway/console/package-lock.json
 
 # /docs and its machine-readable twins: names from the code's tables, words from gateway/docs/protocol.mjs.
 DOCS := docs.html asyncapi.json openapi.json templates.mjs moonx-protocol.7
-$(DOCS:%=$(OUT)/gen/%) &: $(OUT)/gen/tables $(wildcard gateway/docs/*.mjs)
+$(DOCS:%=$(OUT)/gen/%) &: $(OUT)/gen/tables $(wildcard gateway/docs/*.mjs gateway/docs/examples/*)
 	$(call say,DOCS,$(@D))
 	$(Q)$(OUT)/gen/tables >$(OUT)/gen/tables.json
 	$(Q)node gateway/docs/generate.mjs $(OUT)/gen/tables.json $(OUT)/gen
@@ -212,7 +212,7 @@ build/fuzz/fuzz_%: $(OUT)/obj/tests/fuzz/fuzz_%.o $(BROWSER) $(ARCHIVE)
 RUN_PACKAGES  := gcc libc6-dev libevent-dev libwslay-dev librdkafka-dev libcjson-dev libssl-dev \
                  zlib1g-dev uthash-dev libhiredis-dev node-llhttp liburing-dev kcat \
                  $(if $(shell command -v node 2>/dev/null),,nodejs) $(if $(shell command -v npm 2>/dev/null),,npm)
-TEST_PACKAGES := check redis-server libsubunit-dev python3 openssl mandoc chromium fonts-dejavu-core \
+TEST_PACKAGES := check redis-server libsubunit-dev python3 openssl mandoc nginx-light haproxy python3-websockets chromium fonts-dejavu-core \
                  $(if $(shell command -v java 2>/dev/null),,default-jre-headless) $(if $(shell command -v mvn 2>/dev/null),,maven)
 
 # $(1): Debian packages; installs those that are missing and says so.

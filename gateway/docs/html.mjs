@@ -1,5 +1,6 @@
 // The documentation as one readable page, whole without scripts; docs_page.mjs adds "try it".
 
+import { readFileSync } from 'node:fs';
 import { fieldsOf } from './schema.mjs';
 
 const escape = (text) => String(text).replace(/[&<>"]/g, (sign) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[sign]);
@@ -36,14 +37,9 @@ const inline = (text) => escape(text)
     .replace(/`([^`]+)`/g, '<code>$1</code>')
     .replace(/(?<!<code>[^<]*)\{((?:client|server|event)-(\w+))\}/g, '<a href="#$1">$2</a>');
 
-const EXAMPLE = `<pre tabindex="0"><code>${escape(`const socket = new WebSocket('ws://127.0.0.1:3008/ws');
-socket.onmessage = ({ data }) => {
-  const message = JSON.parse(data);
-  if (message.type === 'auth_required')
-    socket.send(JSON.stringify({ type: 'authenticate', data: { token } }));
-  else if (message.type === 'price_update')
-    console.log(message.data.token, message.data.price);
-};`)}</code></pre>`;
+// The files that tests/integration/examples.test.mjs runs, word by word.
+const EXAMPLES = [['browser.html', 'A page'], ['node.mjs', 'Node, with resume'], ['python.py', 'Python'], ['shell.sh', 'Shell']];
+const examples = EXAMPLES.map(([file, title]) => `<article id="example-${file.replace(/\..*/, '')}"><h3>${title}</h3><pre tabindex="0"><code>${escape(readFileSync(new URL(`examples/${file}`, import.meta.url), 'utf8').trimEnd())}</code></pre></article>`).join('\n');
 
 function pathArticles(paths, admin) {
     return Object.entries(paths).map(([path, entry]) => {
@@ -58,9 +54,9 @@ export function html(tables, { clientMessages, serverMessages, events, paths, cl
     const admin = new Set(tables.paths.filter((row) => row.admin).map((row) => row.name));
     const envelope = { id: 'm-1' };
     const chapter = (id) => [id, chapters[id].title, prose(chapters[id].text)];
-    const [connecting, title, text] = chapter('connecting');
     const sections = [
-        [connecting, title, text + EXAMPLE],
+        chapter('connecting'),
+        ['examples', 'Examples', examples],
         ['client', 'Messages from clients', Object.entries(clientMessages).map(([type, entry]) => message('client', type, entry, envelope)).join('\n')],
         ['server', 'Messages from the server', Object.entries(serverMessages).map(([type, entry]) => message('server', type, entry, { ...envelope, timestamp: 1795273200000 })).join('\n')],
         ['events', 'Events', Object.entries(events).map(([type, entry]) => message('event', type, entry, { id: 'topic:0:17', timestamp: 1795273200000 })).join('\n')],
