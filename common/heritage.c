@@ -116,7 +116,7 @@ static int check_descriptors(const struct heritage *heritage) {
 
     if (heritage->segment_fd < 0 || heritage->host_fd < 0 || heritage->limit_fd < -1 ||
         heritage->revocation_fd < -1 || heritage->config_fd < -1 || heritage->ticket_fd < -1 ||
-        heritage->uplink_wake_fd < 0) {
+        heritage->uplink_wake_fd < 0 || heritage->once_fd < -1) {
         return -EPROTO;
     }
     for (uint32_t i = 0; i < HERITAGE_MAX_WORKERS; i++) {
@@ -150,6 +150,7 @@ static int close_descriptors_on_exec(const struct heritage *heritage) {
     error = error != 0 ? error : close_on_exec(heritage->config_fd);
     error = error != 0 ? error : close_on_exec(heritage->uplink_wake_fd);
     error = error != 0 ? error : close_on_exec(heritage->ticket_fd);
+    error = error != 0 ? error : close_on_exec(heritage->once_fd);
     for (uint32_t i = 0; i < HERITAGE_MAX_WORKERS && error == 0; i++) {
         error = close_on_exec(heritage->worker_fd[i]);
         error = error != 0 ? error : close_on_exec(heritage->wake_fd[i]);

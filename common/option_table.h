@@ -139,6 +139,8 @@
       1, 249, "", "Kafka", ingest, "Topic of events whose type and rooms stand in the message.")          \
     X(text, kafka_topic_control, "KAFKA_TOPIC_CONTROL", "", "", "gateway.control", NULL,                  \
       1, 249, "", "Kafka", ingest, "Topic of control messages; never sent to clients.")                   \
+    X(text, dead_letter_topic, "DEAD_LETTER_TOPIC", "", "", "gateway.dead-letter", NULL,                  \
+      0, 249, "", "Kafka", ingest, "Where values go that can't become an event; empty: they are only counted.") \
     X(int, kafka_consumer_fetch_max_bytes, "KAFKA_CONSUMER_FETCH_MAX_BYTES", "", "", "52428800", NULL,    \
       1024, 2147483135, "bytes", "Kafka", ingest, "Most bytes of one fetch answer.")                      \
     X(int, kafka_consumer_max_partition_fetch_bytes, "KAFKA_CONSUMER_MAX_PARTITION_FETCH_BYTES", "", "",  \

@@ -25,8 +25,8 @@ void event_headers_write(const struct event_headers *headers, rd_kafka_headers_t
     char text[40];
 
     if (headers->has_once) {
-        for (unsigned i = 0; i < sizeof(headers->once); i++) {
-            snprintf(text + 2 * i, 3, "%02x", headers->once[i]);
+        for (unsigned i = 0; i < sizeof(headers->once.bytes); i++) {
+            snprintf(text + 2 * i, 3, "%02x", headers->once.bytes[i]);
         }
         add(to, ONCE, text);
     }
@@ -90,7 +90,7 @@ static bool from_hex(struct span text, unsigned char *out, size_t size) {
 }
 
 static void read_once(struct span text, struct event_headers *out) {
-    out->has_once = from_hex(text, out->once, sizeof(out->once));
+    out->has_once = from_hex(text, out->once.bytes, sizeof(out->once.bytes));
 }
 
 static void read_sender(struct span text, struct event_headers *out) {

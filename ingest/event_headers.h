@@ -10,13 +10,13 @@
 #ifndef MOONX_INGEST_EVENT_HEADERS_H
 #define MOONX_INGEST_EVENT_HEADERS_H
 
-#include "common/base.h"
+#include "shm/uplink.h"
 
 #include <librdkafka/rdkafka.h>
 
 struct event_headers {
     bool has_once;
-    unsigned char once[16];
+    struct uplink_once once;
     uint64_t sender;   /* 0: none */
     int64_t expiry_ms; /* 0: never */
     bool ephemeral;

@@ -3,6 +3,7 @@
 #ifndef MOONX_INGEST_INGEST_H
 #define MOONX_INGEST_INGEST_H
 
+#include "ingest/dead_letter.h"
 #include "ingest/dev_broker.h"
 #include "ingest/dev_stream.h"
 #include "ingest/event_publish.h"
@@ -43,6 +44,8 @@ struct ingest {
     struct kafka_commit commit;
     struct kafka_produce produce;
     struct uplink_read uplink;
+    struct once once;
+    struct dead_letter letters;
     struct pace pace;
     uint64_t ticked_ms;
 };

@@ -54,6 +54,12 @@ static int open_memory(struct ingest *ingest, char *error, size_t error_size) {
         return say(error, error_size, "the shared memory that was handed down can't be used",
                    result);
     }
+    if (ingest->heritage.once_fd >= 0) {
+        result = once_open(ingest->heritage.once_fd, &ingest->once);
+    }
+    if (result < 0) {
+        return say(error, error_size, "the memory of what counts once can't be used", result);
+    }
     result = take_lock(ingest);
     if (result < 0) {
         return say(error, error_size,
@@ -144,7 +150,11 @@ static int open_producer(struct ingest *ingest, char *error, size_t error_size) 
 static void on_report(void *context, uintptr_t tag, int error, int32_t partition, int64_t offset) {
     struct ingest *ingest = context;
 
-    uplink_read_report(&ingest->uplink, tag, error, partition, offset);
+    if (tag == DEAD_LETTER_TAG) {
+        dead_letter_report(&ingest->letters, error);
+    } else {
+        uplink_read_report(&ingest->uplink, tag, error, partition, offset);
+    }
 }
 
 static int give_up_privileges(struct ingest *ingest, pid_t parent, char *error, size_t error_size) {
@@ -191,6 +201,10 @@ static int begin(struct ingest *ingest, char *error, size_t error_size) {
         .stats = ingest->publish.stats,
         .default_ms = ingest->options->revocation_seconds * 1000,
     };
+    ingest->letters = (struct dead_letter){
+        .produce = &ingest->produce, .options = ingest->options, .stats = ingest->publish.stats};
+    ingest->consume.letters = &ingest->letters;
+    ingest->consume.once = &ingest->once;
     result = uplink_read_init(&ingest->uplink, &ingest->produce, &ingest->view, &ingest->heritage,
                               ingest->options);
     if (result < 0) {

@@ -15,7 +15,8 @@ static bool within_bounds(unsigned messages, size_t bytes, uint64_t started_ns);
 static void take(struct kafka_consume *consume, const rd_kafka_message_t *message);
 static void take_value(struct kafka_consume *consume, struct kafka_topic *topic,
                        struct kafka_partition *partition, const rd_kafka_message_t *message);
-static void add_headers(struct event_source *source, const rd_kafka_message_t *message);
+static bool take_headers(struct kafka_consume *consume, struct event_source *source,
+                         const rd_kafka_message_t *message);
 static int64_t kafka_time(int64_t time_ms);
 static void tell_bad_value(const struct kafka_partition *partition, int64_t offset,
                            enum event_fault fault);
@@ -128,19 +129,23 @@ static void take_value(struct kafka_consume *consume, struct kafka_topic *topic,
                                              load_relaxed(&partition->position->live_from)};
     enum event_fault fault;
 
+    if (topic->route->kind != ROUTE_TYPED && !take_headers(consume, &source, message)) {
+        follow(consume, partition);
+        return;
+    }
     if (topic->route->kind == ROUTE_CONTROL &&
         !control_apply_value(&consume->control, partition->label, message->offset,
                              source.kafka_time_ms, value)) {
         follow(consume, partition);
         return;
     }
-    if (topic->route->kind != ROUTE_TYPED) {
-        add_headers(&source, message);
-    }
     fault = event_publish_add(consume->publish, topic->route, &source, value);
 
     if (fault != EVENT_OK) {
         tell_bad_value(partition, message->offset, fault);
+        if (!source.history) {
+            dead_letter_send(consume->letters, message, fault, clock_mono_ms());
+        }
         follow(consume, partition);
     } else if (source.history) {
         partition->history_bytes += consume->publish->writer->head - before;
@@ -148,13 +153,22 @@ static void take_value(struct kafka_consume *consume, struct kafka_topic *topic,
     }
 }
 
-static void add_headers(struct event_source *source, const rd_kafka_message_t *message) {
+/* False: it has come before, or was for those who were there then. */
+static bool take_headers(struct kafka_consume *consume, struct event_source *source,
+                         const rd_kafka_message_t *message) {
     struct event_headers headers;
 
     event_headers_read(message, &headers);
     source->sender = headers.sender;
     source->expiry_ms = headers.expiry_ms;
     source->ephemeral = headers.ephemeral;
+    if (headers.has_once && consume->once->block != NULL &&
+        once_count(consume->once, source->partition, &headers.once, source->offset,
+                   source->kafka_time_ms) == 0) {
+        stats_add(consume->stats, STAT_DUPLICATES, 1);
+        return false;
+    }
+    return !(source->history && source->ephemeral);
 }
 
 /* Messages of very old producers have none. */

@@ -8,8 +8,10 @@
 #define MOONX_INGEST_KAFKA_CONSUME_H
 
 #include "ingest/control_apply.h"
+#include "ingest/dead_letter.h"
 #include "ingest/event_publish.h"
 #include "ingest/kafka_assign.h"
+#include "shm/once.h"
 
 #define KAFKA_CONSUME_RECORDS 512
 #define KAFKA_CONSUME_BYTES   1048576
@@ -22,6 +24,8 @@ struct kafka_consume {
     struct kafka_assign *assign;
     struct event_publish *publish;
     struct stats *stats;
+    struct dead_letter *letters;
+    struct once *once; /* block NULL: everything counts */
     struct control_apply control;
     unsigned behind_count; /* partitions whose position must follow after the publish */
     struct kafka_partition *behind[KAFKA_CONSUME_RECORDS];

@@ -36,6 +36,8 @@ static const struct builtin builtins[] = {
 static int new_builtin(const struct options *options, struct route_table **out, char *error,
                        size_t error_size);
 static int check_topics(const struct options *options, char *error, size_t error_size);
+static int check_dead_letters(const struct options *options, const struct route_table *table,
+                              char *error, size_t error_size);
 static const char *topic_of(const struct options *options, const struct builtin *builtin);
 static int add_row(void *context, const struct table_row *row, char *error, size_t error_size);
 static int append(struct route_table *table, struct route *route);
@@ -56,6 +58,9 @@ int route_table_new(const struct options *options, struct route_table **out, cha
         return -ENOMEM;
     }
     result = table_file_read(options->routes_file, add_row, table, error, error_size);
+    if (result == 0) {
+        result = check_dead_letters(options, table, error, error_size);
+    }
     return finish(result, options->routes_file, table, out, error, error_size);
 }
 
@@ -107,8 +112,13 @@ static int new_builtin(const struct options *options, struct route_table **out, 
         assert(put > 0 && (size_t)put < sizeof(text) - length);
         length += (size_t)put;
     }
-    return route_table_parse("built-in routes", (struct span){text, length}, out, error,
-                             error_size);
+    result =
+        route_table_parse("built-in routes", (struct span){text, length}, out, error, error_size);
+    if (result == 0 && (result = check_dead_letters(options, *out, error, error_size)) < 0) {
+        route_table_free(*out);
+        *out = NULL;
+    }
+    return result;
 }
 
 /* Here and not by the parser, so that the message names the option. */
@@ -128,6 +138,27 @@ static int check_topics(const struct options *options, char *error, size_t error
                 return -EINVAL;
             }
         }
+    }
+    return 0;
+}
+
+/* What is bad there would be written there again, for ever. */
+static int check_dead_letters(const struct options *options, const struct route_table *table,
+                              char *error, size_t error_size) {
+    const char *topic = options->dead_letter_topic;
+
+    if (topic[0] == '\0') {
+        return 0;
+    }
+    if (!route_parse_topic_valid(span_of(topic))) {
+        snprintf(error, error_size,
+                 "DEAD_LETTER_TOPIC '%s' is no topic name (1 to 249 of A-Z a-z 0-9 . _ -)", topic);
+        return -EINVAL;
+    }
+    if (route_table_find(table, span_of(topic)) != NULL) {
+        snprintf(error, error_size,
+                 "DEAD_LETTER_TOPIC '%s' has a route: it can't be consumed as well", topic);
+        return -EINVAL;
     }
     return 0;
 }

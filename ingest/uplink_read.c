@@ -109,12 +109,12 @@ static bool read_one(struct uplink_read *read, uint32_t worker) {
 static int hand_over(struct uplink_read *read, uint32_t worker, const struct uplink_taken *taken) {
     rd_kafka_headers_t *headers = rd_kafka_headers_new(4);
     struct event_headers with = {.has_once = true,
+                                 .once = taken->once,
                                  .sender = taken->sender,
                                  .expiry_ms = taken->expiry_ms,
                                  .ephemeral = taken->ephemeral};
     int result;
 
-    memcpy(with.once, taken->once.bytes, sizeof(with.once));
     event_headers_write(&with, headers);
     result = kafka_produce_send(read->produce, read->topics[taken->target], taken->key,
                                 taken->value, headers, TAG(worker, taken->place));

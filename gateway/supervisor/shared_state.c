@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/config_files.h"
 
+#include "shm/once.h"
 #include "shm/uplink.h"
 
 #include <fcntl.h>
@@ -34,6 +35,9 @@ int shared_state_open(uint64_t ring_bytes, unsigned workers, struct shared_state
     }
     if (result == 0) {
         result = open_bell(&out->uplink_wake_fd);
+    }
+    if (result == 0) {
+        result = once_create(&out->once_fd);
     }
     for (unsigned i = 0; i < workers && result == 0; i++) {
         result = open_worker(out, i);
@@ -105,6 +109,7 @@ void shared_state_close(struct shared_state *state) {
     close_fd(&state->limit_fd);
     close_fd(&state->uplink_wake_fd);
     close_file(&state->ticket_file);
+    close_fd(&state->once_fd);
     close_file(&state->segment_file);
     close_file(&state->host_file);
     close_file(&state->revocation_file);
@@ -127,6 +132,7 @@ void shared_state_ingest_heritage(const struct shared_state *state, const struct
     out->segment_fd = state->segment_file.write_fd;
     out->revocation_fd = state->revocation_file.write_fd;
     out->config_fd = state->ingest_config.read_fd;
+    out->once_fd = state->once_fd;
     for (unsigned i = 0; i < state->worker_count; i++) {
         /* it takes the sleeping flag back when it wakes a worker */
         out->worker_fd[i] = state->worker_file[i].write_fd;
@@ -183,6 +189,7 @@ static void set_all_closed(struct shared_state *state) {
                                    .worker_config = closed,
                                    .uplink_wake_fd = -1,
                                    .ticket_file = closed,
+                                   .once_fd = -1,
                                    .limit_fd = -1};
     for (unsigned i = 0; i < HERITAGE_MAX_WORKERS; i++) {
         state->worker_file[i] = closed;
@@ -266,6 +273,7 @@ static void heritage_for(const struct shared_state *state, enum heritage_role ro
         .ticket_fd = -1,
         .host_fd = state->host_file.read_fd,
         .uplink_wake_fd = state->uplink_wake_fd,
+        .once_fd = -1,
     };
     for (unsigned i = 0; i < HERITAGE_MAX_WORKERS; i++) {
         out->worker_fd[i] = out->wake_fd[i] = out->listen_fd[i] = out->uplink_fd[i] = -1;

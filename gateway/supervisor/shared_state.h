@@ -33,6 +33,7 @@ struct shared_state {
     int wake_fd[HERITAGE_MAX_WORKERS];
     int uplink_fd[HERITAGE_MAX_WORKERS]; /* each written by its worker and by ingest */
     int uplink_wake_fd;
+    int once_fd; /* what counts once; ingest writes it */
     int limit_fd; /* all workers write it; -1 without limits */
     unsigned worker_count;
     struct segment segment;

@@ -181,6 +181,7 @@ static void keep_heritage(const struct heritage *heritage, int heritage_fd) {
     keep(heritage->config_fd);
     keep(heritage->uplink_wake_fd);
     keep(heritage->ticket_fd);
+    keep(heritage->once_fd);
     for (unsigned i = 0; i < HERITAGE_MAX_WORKERS; i++) {
         keep(heritage->worker_fd[i]);
         keep(heritage->wake_fd[i]);

@@ -83,6 +83,7 @@ static inline int host_heritage(const struct host *host) {
                                 .limit_fd = -1,
                                 .revocation_fd = -1,
                                 .config_fd = -1,
+                                .once_fd = -1,
                                 .size = sizeof(heritage),
                                 .role = HERITAGE_INGEST,
                                 .worker_count = 1,

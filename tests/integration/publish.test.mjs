@@ -2,8 +2,8 @@
 // once; and what becomes of it while broker, ingest and worker are killed.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { startKafka } from '../kafka/kafka.mjs';
-import { signedIn, startGateway } from './harness.mjs';
+import { Producer, startKafka } from '../kafka/kafka.mjs';
+import { shell, signedIn, startGateway, until, within } from './harness.mjs';
 
 const TOPICS = ['price.updates', 'order.updates', 'portfolio.updates', 'trade.updates', 'notification.updates',
     'user-action.updates', 'system.alerts', 'gateway.events', 'gateway.control', 'gateway.dead-letter'];
@@ -18,6 +18,9 @@ before(async () => {
 });
 
 after(() => kafka?.stop());
+
+const metric = async (gateway, name) =>
+    Number(new RegExp(`^moonx_${name} (\\d+)$`, 'm').exec(await (await gateway.get('/metrics')).text())?.[1]);
 
 describe('publish', () => {
     let one, two, alice, bob, carol;
@@ -47,6 +50,26 @@ describe('publish', () => {
             assert.equal(event.from, 'alice');
             assert.ok(event.raw.includes(`"data":${text}`), event.raw);
         }
+    });
+
+    test('a message that is sent again with its id counts once; without one it counts each time', async () => {
+        const message = { room: ROOM, event: 'once', payload: { n: 1 } };
+        for (let i = 0; i < 3; i++) {
+            alice.send('publish', message, { id: 'same' });
+            assert.equal((await alice.next(reply => reply.ref === 'same')).type, 'published');
+        }
+        for (let i = 0; i < 2; i++) {
+            alice.send('publish', { ...message, event: 'each' });
+            await alice.next('published');
+        }
+        assert.equal((await alice.request('publish', { ...message, event: 'end' })).type, 'published');
+        for (const client of [alice, bob, carol]) {
+            await client.next('end');
+            assert.equal(client.all('once').length, 1);
+            assert.equal(client.all('each').length, 2);
+        }
+        assert.equal(await metric(one, 'kafka_duplicates_total'), 2);
+        assert.equal(await metric(two, 'kafka_duplicates_total'), 2);
     });
 
     test('the same id says nothing about another user, or about other words', async () => {
@@ -140,5 +163,132 @@ describe('publish', () => {
         for (const wrong of [{ action: 'hate' }, { targetType: 'x' }, { targetId: '' }, { targetId: null }, { metadata: 1 }])
             assert.equal((await alice.request('user_action', { ...action, ...wrong })).data.code, 'INVALID_ACTION_DATA',
                 JSON.stringify(wrong));
+    });
+});
+
+describe('dead letters', () => {
+    let gateway, alice, producer;
+
+    before(async () => {
+        gateway = await startGateway({ kafka: kafka.bootstrap, env: { INSTANCE_ID: 'third' } });
+        alice = await signedIn(gateway, { user: 'alice', channels: [ROOM] });
+        producer = new Producer(kafka.bootstrap);
+    });
+
+    after(async () => {
+        await producer?.stop();
+        await gateway?.stop();
+    });
+
+    test('a value that cannot be routed is kept as it came, with where and why', async () => {
+        const value = '{"type":"said", "data":{}, "room":"not a room"}';
+        const { partition, offset } = await producer.send('gateway.events', value, { key: 'k7' });
+        await producer.send('price.updates', 'no JSON');
+        await until('two dead letters', async () => await metric(gateway, 'dead_letters_total') === 2);
+        const reader = shell(`kcat -b ${kafka.bootstrap} -t gateway.dead-letter -C -o beginning -e -q -f '%k|%h|%s\\n'`);
+        assert.equal(await reader.line(/no JSON/),
+            '|topic=price.updates,partition=0,offset=0,error=the value is not valid JSON,instance=third|no JSON');
+        assert.equal(await reader.line(/not a room/),
+            `k7|topic=gateway.events,partition=${partition},offset=${offset},error=no valid room comes out,instance=third|${value}`);
+        await reader.stop();
+        assert.equal(await metric(gateway, 'dead_letters_lost_total'), 0);
+    });
+
+    test('what bad values are consumed for goes on, and a flood of them is bounded', async () => {
+        await Promise.all(Array.from({ length: 1000 }, (_, i) => producer.send('trade.updates', `bad ${i}`)));
+        await until('all seen', async () => await metric(gateway, 'dead_letters_total') + await metric(gateway, 'dead_letters_lost_total') === 1002);
+        assert.ok(await metric(gateway, 'dead_letters_lost_total') > 0);
+        assert.equal((await alice.request('publish', { room: ROOM, event: 'fine', payload: {} })).type, 'published');
+        await alice.next('fine');
+    });
+});
+
+describe('publish under fire', () => {
+    let gateway, alice, bob;
+
+    before(async () => {
+        gateway = await startGateway({ kafka: kafka.bootstrap, workers: 2, env: { INSTANCE_ID: 'fire' } });
+        alice = await signedIn(gateway, { user: 'alice', channels: [ROOM] });
+        bob = await signedIn(gateway, { user: 'bob', channels: [ROOM] });
+    });
+
+    after(async () => {
+        await gateway?.stop();
+        if (!kafka.pid)
+            await kafka.start();
+    });
+
+    const ingestPid = () => Number([...gateway.output.matchAll(/ingest started, pid (\d+)/g)].at(-1)[1]);
+    const numbers = (client, event) => client.all(event).map(message => message.data.n);
+
+    // Publishes `count` numbered events, a bounded number at a time; resolves to what each was answered.
+    async function publishMany(event, count, meanwhile = () => {}) {
+        const answers = new Array(count);
+        let next = 0;
+        const lane = async () => {
+            while (next < count) {
+                const n = next++;
+                meanwhile(n);
+                const answer = await alice.request('publish', { room: ROOM, event, payload: { n } }, 30_000);
+                answers[n] = answer.type === 'published' ? 'published' : answer.data.code;
+            }
+        };
+        await Promise.all(Array.from({ length: 200 }, lane));
+        return answers;
+    }
+
+    test('20,000 publishes to a room keep their order for everybody', { timeout: 120_000 }, async () => {
+        const count = 20_000;
+        const answers = await publishMany('many', count);
+        assert.equal(answers.filter(answer => answer === 'published').length, count);
+        for (const client of [alice, bob]) {
+            await until('all events', () => client.all('many').length === count, 20_000);
+            const seen = numbers(client, 'many');
+            assert.equal(seen.findIndex((n, i) => n !== i), -1);
+        }
+    });
+
+    test('ingest killed in the middle: what was answered published came, and came once', { timeout: 120_000 }, async () => {
+        const answers = await publishMany('killed', 3000, n => {
+            if (n === 500 || n === 1500)
+                process.kill(ingestPid(), 'SIGKILL');
+        });
+        const published = answers.flatMap((answer, n) => answer === 'published' ? [n] : []);
+        assert.ok(published.length > 500, `${published.length} published`);
+        await until('the last one', () => numbers(bob, 'killed').includes(published.at(-1)), 20_000);
+        const seen = numbers(bob, 'killed');
+        assert.equal(new Set(seen).size, seen.length, 'nothing twice');
+        assert.deepEqual(published.filter(n => !seen.includes(n)), [], 'nothing lost that was answered published');
+    });
+
+    test('the broker away: refused at once; back: published again', { timeout: 120_000 }, async () => {
+        await kafka.kill();
+        await until('the gateway notices', async () => !(await (await gateway.get('/health')).json()).services.kafka, 20_000);
+        const begun = Date.now();
+        assert.equal((await alice.request('publish', { room: ROOM, event: 'said', payload: {} })).data.code, 'SERVICE_UNAVAILABLE');
+        assert.equal((await alice.request('typing', { room: ROOM, isTyping: true })).data.code, 'SERVICE_UNAVAILABLE');
+        assert.ok(Date.now() - begun < 1000);
+        await kafka.start();
+        await until('the gateway notices', async () => (await (await gateway.get('/health')).json()).services.kafka, 30_000);
+        const answer = await until('published', async () => {
+            const reply = await alice.request('publish', { room: ROOM, event: 'back', payload: {} }, 20_000);
+            return reply.type === 'published' && reply;
+        }, 30_000);
+        assert.equal((await bob.next(message => message.id === answer.data.id)).type, 'back');
+    });
+
+    test('a worker killed in the middle: its clients see a close, its successor publishes', { timeout: 60_000 }, async () => {
+        const workers = [...gateway.output.matchAll(/worker-\d started, pid (\d+)/g)].map(match => Number(match[1]));
+        const carl = await signedIn(gateway, { user: 'carl', channels: [ROOM] });
+        for (let n = 0; n < 50; n++)
+            carl.send('publish', { room: ROOM, event: 'last', payload: { n } }, { id: `l${n}` });
+        workers.forEach(pid => process.kill(pid, 'SIGKILL'));
+        await within('close', 10_000, carl.closed);
+        for (const reply of carl.all('published'))
+            assert.match(reply.data.id, EVENT_ID);
+        const again = await until('a successor', () => signedIn(gateway, { user: 'alice', channels: [ROOM] }).catch(() => null), 20_000);
+        const answer = await again.request('publish', { room: ROOM, event: 'after', payload: {} }, 20_000);
+        assert.equal(answer.type, 'published', answer.raw);
+        assert.equal((await again.next('after')).id, answer.data.id);
     });
 });

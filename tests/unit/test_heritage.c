@@ -23,6 +23,7 @@ static struct heritage sound_heritage(void) {
                                 .limit_fd = -1,
                                 .revocation_fd = -1,
                                 .config_fd = -1,
+                                .once_fd = -1,
                                 .size = sizeof(struct heritage),
                                 .role = HERITAGE_WORKER,
                                 .index = 1,

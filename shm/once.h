@@ -1,0 +1,57 @@
+/* What counts once: for each topic-partition the last ONCE_ENTRIES messages that bore a mark (struct uplink_once) and
+ * counted. A message with a mark that is there, at a smaller offset and not more than ONCE_WINDOW_MS of message time
+ * before, counts no more. So the decision follows from the partition's log alone and every host makes the same one;
+ * marks that are older than both bounds are forgotten everywhere alike.
+ *
+ *      0  head, then `partition` of each window (index into positions + 1; 0: free)
+ *      …  windows   count u64, entries: 32 bytes each; number n lies at n % ONCE_ENTRIES
+ *
+ * A memfd of its own, made by the supervisor, written by ingest alone. It outlives ingest: an entry is filled in before
+ * `count` is stored, and before its message's record is published, so that a successor which takes the message again
+ * finds it under its own offset, and counts it. The way from mark to entry lies in ingest's own memory and is made anew.
+ * A host that starts empty fills its windows from the history that it reads again. */
+#ifndef MOONX_SHM_ONCE_H
+#define MOONX_SHM_ONCE_H
+
+#include "shm/uplink.h"
+
+#define ONCE_MAGIC     0x6d6f6f6e6f6e6365ull
+#define ONCE_VERSION   1u
+#define ONCE_ENTRIES   32768u
+#define ONCE_WINDOWS   64u
+#define ONCE_WINDOW_MS 300000
+
+struct once_entry {
+    struct uplink_once mark;
+    int64_t offset;
+    int64_t time_ms;
+};
+static_assert(sizeof(struct once_entry) == 32, "entry layout");
+
+struct once_window {
+    _Alignas(CACHE_LINE) shm_u64 count;
+    _Alignas(CACHE_LINE) struct once_entry entries[ONCE_ENTRIES];
+};
+
+struct once_block {
+    struct block_head head;
+    shm_u32 partitions[ONCE_WINDOWS];
+    struct once_window windows[ONCE_WINDOWS];
+};
+
+struct once_index;
+
+struct once {
+    struct once_block *block;
+    struct once_index *indexes[ONCE_WINDOWS]; /* made when a window is first used */
+};
+
+int once_create(int *fd) MUST_CHECK;
+int once_open(int fd, struct once *out) MUST_CHECK;
+void once_close(struct once *once);
+
+/* 1: it counts (and is kept); 0: it came before; -ENOSPC, -ENOMEM: nobody can tell, the caller lets it count. */
+int once_count(struct once *once, uint32_t partition, const struct uplink_once *mark,
+               int64_t offset, int64_t time_ms) MUST_CHECK;
+
+#endif
