@@ -38,6 +38,9 @@
     X(int, history_seconds, "HISTORY_SECONDS", "", "", "300", NULL,                                       \
       0, 604800, "s", "server", restart,                                                                  \
       "How far back the ring is refilled from Kafka at the first start, as far as it holds that; 0: not at all.") \
+    X(int, position_epoch, "POSITION_EPOCH", "", "", "1", NULL,                                           \
+      0, 1000000000000, "", "server", restart,                                                            \
+      "Raised when topics were deleted and made anew: positions of another epoch are refused.")           \
     X(text, auto_join_rooms, "AUTO_JOIN_ROOMS", "", "",                                                   \
       "prices,trades,system_alerts,user:{userId},portfolio:{userId},orders:{userId},notifications:{userId}", \
       NULL, 0, 4096, "", "server", workers, "Rooms that a connection joins when it has authenticated.")   \
@@ -154,10 +157,13 @@
       100, 3600000, "ms", "connections", workers, "Silence after which a client is pinged.")              \
     X(int, ws_pong_timeout, "WS_PONG_TIMEOUT", "", "", "5000", NULL,                                      \
       100, 600000, "ms", "connections", workers, "Time for any sign of life after a ping.")               \
+    X(int, ws_slow_timeout, "WS_SLOW_TIMEOUT", "", "", "30000", NULL,                                     \
+      100, 3600000, "ms", "connections", workers,                                                         \
+      "Time for a full socket to take bytes again; then close 1013.")                                     \
     X(int, ws_max_message_bytes, "WS_MAX_MESSAGE_BYTES", "", "", "65536", NULL,                           \
       125, 16777216, "bytes", "connections", workers, "Longest message accepted from a client.")          \
     X(int, ws_max_queue_bytes, "WS_MAX_QUEUE_BYTES", "", "", "262144", NULL,                              \
-      4096, 1073741824, "bytes", "connections", workers, "Most bytes that wait for one slow client.")     \
+      4096, 1073741824, "bytes", "connections", workers, "Most bytes that wait for one slow client; more it reads on from the ring.")     \
     X(bool, ws_deflate, "WS_DEFLATE", "", "", "false", NULL,                                              \
       0, 0, "", "connections", restart, "permessage-deflate for clients that offer it; an event is deflated once.") \
     X(int, ws_max_subscriptions, "WS_MAX_SUBSCRIPTIONS", "", "", "100", NULL,                             \

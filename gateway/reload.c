@@ -157,7 +157,7 @@ static void look_at_room(void *context, struct span room) {
 static void take_rooms(struct worker *worker, struct conn *conn, void *context) {
     unsigned *left = context;
     struct revoked revoked = {.worker = worker, .conn = conn};
-    if (conn->state != CONN_LIVE || conn->room_count == 0) {
+    if (!conn_authenticated(conn) || conn->room_count == 0) {
         return;
     }
     revoked.names = calloc(conn->room_count, sizeof *revoked.names);

@@ -14,15 +14,17 @@
 #include "gateway/connection/drain.h"
 #include "gateway/connection/ws_inflate.h"
 #include "gateway/connection/ws_pool.h"
+#include "gateway/delivery/catchup.h"
 #include "gateway/delivery/conn_flush.h"
 #include "gateway/delivery/event_receive.h"
 #include "gateway/delivery/fanout.h"
+#include "gateway/delivery/position.h"
 #include "gateway/http/admin_rule.h"
 #include "gateway/message/room_lease.h"
 #include "gateway/redis/redis.h"
 #include "gateway/reload.h"
-#include "gateway/uplink.h"
 #include "gateway/tls/tls.h"
+#include "gateway/uplink.h"
 #include "shm/ticket_keys.h"
 #include "shm/wake.h"
 
@@ -82,6 +84,8 @@ static void on_tick(evutil_socket_t fd, short what, void *context) {
     follow_log_level(worker->view.host);
     count_late_records(worker);
     conn_timers_advance(worker);
+    position_note(worker->position, worker->reader.cursor);
+    catchup_tick(worker);
     update_gauges(worker);
     if (worker->draining && drain_tick(worker)) {
         loop.stop = true;
@@ -152,7 +156,7 @@ static void stop_events(void) {
 /* Nothing to do until a socket, a timer or ingest says so. A full worker leaves the ring alone until clients have
  * read, so there it sleeps although records wait. */
 static bool may_sleep(struct worker *worker) {
-    bool quiet = wake_prepare_sleep(worker->block, &worker->view.segment.words->published,
+    bool quiet = wake_prepare_sleep(worker->block, &worker->view.segment.words->indexed,
                                     worker->reader.cursor);
     return (quiet || fanout_full(worker->fanout)) && !uplink_answered(worker);
 }
@@ -162,6 +166,7 @@ static void turn(struct worker *worker) {
     conn_revoke_follow(worker);
     bool more = event_receive(worker);
     uplink_receive(worker);
+    more |= catchup_turn(worker);
     more |= conn_flush_slice(worker);
     int sleep = !more && may_sleep(worker) ? 0 : EVLOOP_NONBLOCK;
     event_base_loop(worker->base, EVLOOP_ONCE | sleep);
@@ -208,6 +213,9 @@ static int open_shared_memory(struct worker *worker) {
     store_relaxed(&worker->block->started_ms, (uint64_t)clock_wall_ms());
     conn_revoke_start(worker);
     error = middleware_attach(worker, worker->middleware);
+    error = error != 0 ? error
+                       : position_view_new(&worker->view.segment, worker->options->position_epoch,
+                                           &worker->position);
     return error != 0 ? error : ring_read_init(&worker->reader, &worker->view.segment);
 }
 
@@ -274,6 +282,7 @@ static void tear_down(struct worker *worker) {
         event_base_free(worker->base);
     }
     ring_read_done(&worker->reader);
+    position_view_free(worker->position);
     if (worker->block != NULL) {
         store_relaxed(&worker->block->state, WORKER_ABSENT);
     }

@@ -17,6 +17,7 @@ struct event_base;
 struct fanout;
 struct policy;
 struct redis;
+struct position_view;
 struct middleware;
 struct uplink;
 struct ticket_keys;
@@ -33,12 +34,13 @@ struct worker {
     struct worker_block *block; /* own one, writable */
     struct stats *stats;        /* block->stats */
     struct auth *auth;
-    struct policy *policy;         /* NULL: the built-in table */
-    struct middleware *middleware; /* NULL: nothing is configured */
-    struct admin_rule *admin;      /* NULL: nobody is an administrator */
-    struct redis *redis;           /* NULL: none is configured */
-    struct ticket_keys *tickets;   /* read-only; NULL: no session tickets */
-    struct tls *tls;               /* NULL: plain */
+    struct policy *policy;          /* NULL: the built-in table */
+    struct middleware *middleware;  /* NULL: nothing is configured */
+    struct admin_rule *admin;       /* NULL: nobody is an administrator */
+    struct redis *redis;            /* NULL: none is configured */
+    struct ticket_keys *tickets;    /* read-only; NULL: no session tickets */
+    struct tls *tls;                /* NULL: plain */
+    struct position_view *position; /* how far it has come, by topic-partition */
     struct ring_read reader;
     struct conn_table *conns;
     struct fanout *fanout; /* rooms, users, frames, flush schedule */

@@ -94,7 +94,15 @@
     X(FLUSH_BLOCKED, "flushes_blocked_total", counter, worker, "Writes that found the socket full")          \
     X(QUEUED_BYTES, "queued_bytes", gauge, worker, "Bytes waiting for clients to read")                      \
     X(FRAME_BYTES, "frame_bytes", gauge, worker, "Memory held by frames that wait to be written")            \
-    X(SLOW_CLOSED, "slow_clients_closed_total", counter, worker, "Connections closed because their queue was full") \
+    X(SLOW_CLOSED, "slow_clients_closed_total", counter, worker, "Connections closed because they took nothing in time or could not be caught up") \
+    X(CATCHING, "connections_catching_up", gauge, worker, "Connections that read missed events from the ring") \
+    X(FELL_BEHIND, "slow_clients_behind_total", counter, worker, "Times a client's full queue made it read on from the ring") \
+    X(CAUGHT_UP, "caught_up_events_total", counter, worker, "Missed events queued to clients that caught up")  \
+    X(CATCHUPS_TOO_MUCH, "catchups_too_much_total", counter, worker, "Connections closed because they had missed too many events") \
+    X(CATCHUPS_LAPPED, "catchups_lapped_total", counter, worker, "Connections closed because what they missed had left the ring") \
+    X(RESUMES_RECOVERED, "resumes_recovered_total", counter, worker, "Resumes that gave all that was missed") \
+    X(RESUMES_TOO_OLD, "resumes_too_old_total", counter, worker, "Resumes whose position had left the ring")  \
+    X(RESUMES_UNKNOWN, "resumes_unknown_position_total", counter, worker, "Resumes whose position this host can't know") \
     X(PINGS, "pings_total", counter, worker, "Pings sent")                                                   \
     X(PONG_TIMEOUTS, "pong_timeouts_total", counter, worker, "Connections closed because no pong came")      \
     X(CLOSED, "closed_total", counter, worker, "WebSocket connections closed")                               \

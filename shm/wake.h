@@ -1,8 +1,8 @@
 /* Waking workers: an eventfd each and a sleeping flag in its block; no system call while it is awake, no
  * wake-up lost.
  *
- *   worker: sleeping = 1 (A) ; full fence ; published still == cursor? (B) ; sleep ; sleeping = 0
- *   ingest: published stored (release) (C) ; full fence once a batch ; sleeping? exchange to 0 (D), write
+ *   worker: sleeping = 1 (A) ; full fence ; indexed still == cursor? (B) ; sleep ; sleeping = 0
+ *   ingest: published and indexed stored (release) (C) ; full fence once a batch ; sleeping? exchange to 0 (D), write
  * Either (B) sees (C) or (D) sees (A). A worker sets interest bits only while awake, so they precede (A):
  * ingest may skip a sleeper without listeners in any bucket of the batch. A 50 ms timer of the worker is the
  * backstop; what it finds that way is counted (STAT_LATE_WAKES) and must stay 0. */

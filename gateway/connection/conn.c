@@ -4,7 +4,10 @@
 #include "gateway/access/middleware.h"
 #include "gateway/connection/conn_table.h"
 #include "gateway/connection/conn_timers.h"
+#include "gateway/delivery/catchup.h"
 #include "gateway/delivery/fanout.h"
+#include "gateway/delivery/position.h"
+#include "gateway/delivery/position_claim.h"
 
 #include <stdio.h>
 
@@ -24,12 +27,11 @@ uint32_t conn_index(const struct conn *conn) {
 
 struct conn *conn_find(const struct worker *worker, uint32_t index, uint64_t id) {
     struct conn *conn = conn_at(worker, index);
-    bool open = conn->state == CONN_PENDING || conn->state == CONN_LIVE;
-    return open && conn->id == id ? conn : NULL;
+    return conn_is_open(conn) && conn->id == id ? conn : NULL;
 }
 
 bool conn_authenticated(const struct conn *conn) {
-    return conn->state == CONN_LIVE;
+    return conn->state == CONN_LIVE || conn->state == CONN_CATCHING;
 }
 
 struct span conn_user_id(const struct worker *worker, const struct conn *conn) {
@@ -120,6 +122,9 @@ int conn_join(struct worker *worker, struct conn *conn, struct span room) {
     struct span key;
     enum room_kind kind = room_name_kind(room, &key);
     int joined;
+    if (conn->state == CONN_CATCHING) {
+        catchup_before_join(worker, conn);
+    }
     if (kind == ROOM_PLAIN) {
         joined = room_join(&worker->fanout->rooms, conn, hash_of(worker, key), key);
     } else if (conn->user == 0 || !span_equal(key, conn_user_id(worker, conn))) {
@@ -178,7 +183,7 @@ void conn_each_of_user(struct worker *worker, struct span id, struct span room, 
     while (next != 0) {
         struct conn *conn = conn_at(worker, next);
         next = conn->user_next;
-        if (conn->state == CONN_LIVE && conn_in_room(worker, conn, room)) {
+        if (conn_authenticated(conn) && conn_in_room(worker, conn, room)) {
             visit(worker, conn, context);
         }
     }
@@ -187,4 +192,37 @@ void conn_each_of_user(struct worker *worker, struct span id, struct span room, 
 unsigned conn_room_count(const struct worker *worker, const struct conn *conn) {
     unsigned automatic = worker->conns->auto_room_count;
     return conn->room_count > automatic ? conn->room_count - automatic : 0;
+}
+
+void conn_hold(struct worker *worker, struct conn *conn) {
+    (void)catchup_hold(worker, conn, 0); /* without memory: live, and conn_resume() closes it */
+}
+
+void conn_hold_a_moment(struct worker *worker, struct conn *conn) {
+    (void)catchup_hold(worker, conn, CATCHUP_HANDSHAKE_GRACE_MS);
+}
+
+void conn_resume(struct worker *worker, struct conn *conn, struct position_claim *claim,
+                 const char *ref) {
+    if (conn_authenticated(conn)) {
+        catchup_resume(worker, conn, claim, ref);
+    } else {
+        position_claim_free(claim); /* it is closing */
+    }
+}
+
+static void add_room(void *context, struct span room) {
+    position_rooms_add(context, room);
+}
+
+bool conn_position(struct worker *worker, const struct conn *conn, struct span *out) {
+    if (conn->state != CONN_LIVE &&
+        !(conn->state == CONN_CATCHING && catchup_is_fresh(worker, conn))) {
+        return false;
+    }
+    struct position_rooms rooms = {.view = worker->position};
+    position_refresh(worker->position);
+    conn_each_room(worker, conn, add_room, &rooms);
+    *out = position_text(worker->position, &rooms);
+    return true;
 }

@@ -10,6 +10,8 @@
 
 #define CONN_ID_BYTES 24
 
+struct position_claim;
+
 /* "c" and 16 hex digits: the connectionId on the wire and in the log. */
 void conn_id_text(const struct conn *conn, char text[CONN_ID_BYTES]);
 uint64_t conn_id(const struct conn *conn);
@@ -60,6 +62,17 @@ void conn_each_of_user(struct worker *worker, struct span user_id, struct span r
                        conn_visit *visit, void *context);
 /* Rooms joined by subscribe, for ws_max_subscriptions (automatic ones do not count). */
 unsigned conn_room_count(const struct worker *worker, const struct conn *conn);
+
+/* What it has been sent so far, as JSON, good until the next call. False: it is not told now (not authenticated, or
+ * catching up: the worker's own position would claim what has not been sent). */
+bool conn_position(struct worker *worker, const struct conn *conn, struct span *out) MUST_CHECK;
+/* No events until conn_resume(): what is joined meanwhile counts for it. */
+void conn_hold(struct worker *worker, struct conn *conn);
+/* The same for a client that came with its token, and may ask for a resume in its first message: no events for 0.2 s. */
+void conn_hold_a_moment(struct worker *worker, struct conn *conn);
+/* Answers with `resumed`, then come the events missed since the position (taken over), then live ones. */
+void conn_resume(struct worker *worker, struct conn *conn, struct position_claim *claim,
+                 const char *ref);
 
 /* Queues one text frame (copied), to be written before fan-out. Nothing is sent once closing has begun. */
 void conn_send_text(struct worker *worker, struct conn *conn, struct span payload);

@@ -90,10 +90,11 @@ void conn_answer_upgrade(struct worker *worker, struct conn *conn,
     if (conn->state != CONN_PENDING) {
         return;
     }
-    if (identity == NULL || !authenticate_accept(worker, conn, identity, NULL)) {
+    if (identity == NULL ||
+        !authenticate_accept(worker, conn, identity, AUTHENTICATE_IN_HANDSHAKE, NULL)) {
         reply_auth_required(worker, conn);
     }
-    bool open = conn->state == CONN_PENDING || conn->state == CONN_LIVE;
+    bool open = conn_is_open(conn);
     if (open && rest.length > 0) {
         ws_events_feed(worker, conn, (const unsigned char *)rest.data, rest.length);
     }

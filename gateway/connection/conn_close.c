@@ -36,7 +36,7 @@ int conn_queue_bytes(struct worker *worker, struct conn *conn, struct span bytes
 }
 
 void conn_send_text(struct worker *worker, struct conn *conn, struct span payload) {
-    if (conn->state != CONN_PENDING && conn->state != CONN_LIVE) {
+    if (!conn_is_open(conn)) {
         return;
     }
     if (conn->queue.bytes > REPLY_QUEUE_MAX ||
@@ -70,13 +70,13 @@ static void begin_close(struct worker *worker, struct conn *conn, unsigned code,
 
 void conn_close(struct worker *worker, struct conn *conn, enum close_code code,
                 const char *reason) {
-    if (conn->state == CONN_PENDING || conn->state == CONN_LIVE) {
+    if (conn_is_open(conn)) {
         begin_close(worker, conn, (unsigned)code, reason, CONN_CLOSE_TIMEOUT_MS);
     }
 }
 
 void conn_too_slow(struct worker *worker, struct conn *conn) {
-    if (conn->state != CONN_PENDING && conn->state != CONN_LIVE) {
+    if (!conn_is_open(conn)) {
         return;
     }
     stats_add(worker->stats, STAT_SLOW_CLOSED, 1);
@@ -102,7 +102,7 @@ void conn_flushed(struct worker *worker, struct conn *conn) {
 
 void conn_peer_closed(struct worker *worker, struct conn *conn, unsigned code) {
     conn->flags |= CONN_CLOSE_RECEIVED;
-    if (conn->state == CONN_PENDING || conn->state == CONN_LIVE) {
+    if (conn_is_open(conn)) {
         begin_close(worker, conn, code, "", CONN_CLOSE_TIMEOUT_MS);
     } else if (conn->state == CONN_CLOSING && outq_empty(&conn->queue)) {
         conn_linger(worker, conn);

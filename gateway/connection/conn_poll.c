@@ -52,6 +52,7 @@ static void (*const on_readable[CONN_STATE_COUNT])(struct worker *, struct conn 
     [CONN_HEAD] = conn_head_readable,
     [CONN_JUDGING] = conn_kill, /* polled for its end alone */
     [CONN_PENDING] = conn_readable,
+    [CONN_CATCHING] = conn_readable,
     [CONN_LIVE] = conn_readable,
     [CONN_CLOSING] = conn_readable,
     [CONN_REPLYING] = conn_read_discard,

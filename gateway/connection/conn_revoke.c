@@ -100,7 +100,7 @@ static void close_user(struct worker *worker, const struct revocations_change *c
     while (index != 0) { /* nobody leaves the list before the turn's end (conn_reap) */
         struct conn *conn = conn_at(worker, index);
         index = conn->user_next;
-        if (conn->state != CONN_LIVE) {
+        if (!conn_authenticated(conn)) {
             continue;
         }
         if (change->kind == REVOCATION_DISCONNECT_USER) {
@@ -135,11 +135,11 @@ static void look_at(struct worker *worker, struct conn *conn, void *context) {
     const struct walk *walk = context;
     const struct revocation_marks *marks;
 
-    if (conn->state != CONN_LIVE) {
+    if (!conn_authenticated(conn)) {
         return;
     }
     marks = conn_marks_of(&worker->conns->marks, conn->self);
-    for (unsigned i = 0; i < walk->count && conn->state == CONN_LIVE; i++) {
+    for (unsigned i = 0; i < walk->count && conn_authenticated(conn); i++) {
         if (!concerns(&walk->changes[i], conn, marks)) {
             continue;
         }
@@ -149,7 +149,7 @@ static void look_at(struct worker *worker, struct conn *conn, void *context) {
             shut_revoked(worker, conn);
         }
     }
-    if (walk->everything && conn->state == CONN_LIVE &&
+    if (walk->everything && conn_authenticated(conn) &&
         revocation_stands(worker, conn_user_id(worker, conn), marks)) {
         shut_revoked(worker, conn);
     }

@@ -7,6 +7,7 @@
 #include "gateway/connection/conn_timers.h"
 #include "gateway/connection/conn_tls.h"
 #include "gateway/connection/ws_pool.h"
+#include "gateway/delivery/catchup.h"
 #include "gateway/delivery/fanout.h"
 #include "gateway/http/head_gate.h"
 
@@ -70,23 +71,33 @@ void conn_table_free(struct worker *worker, struct conn_table *table) {
 }
 
 /* Which gauges count a connection in each state. */
-enum { COUNT_SOCKET = 1, COUNT_WEBSOCKET = 2, COUNT_LIVE = 4, COUNT_PENDING = 8 };
+enum {
+    COUNT_SOCKET = 1,
+    COUNT_WEBSOCKET = 2,
+    COUNT_LIVE = 4,
+    COUNT_PENDING = 8,
+    COUNT_CATCHING = 16
+};
 static const uint8_t counted[CONN_STATE_COUNT] = {
     [CONN_PROXY] = COUNT_SOCKET,
     [CONN_TLS] = COUNT_SOCKET,
     [CONN_HEAD] = COUNT_SOCKET,
     [CONN_JUDGING] = COUNT_SOCKET | COUNT_PENDING,
     [CONN_PENDING] = COUNT_SOCKET | COUNT_WEBSOCKET | COUNT_PENDING,
+    [CONN_CATCHING] = COUNT_SOCKET | COUNT_WEBSOCKET | COUNT_LIVE | COUNT_CATCHING,
     [CONN_LIVE] = COUNT_SOCKET | COUNT_WEBSOCKET | COUNT_LIVE,
     [CONN_CLOSING] = COUNT_SOCKET | COUNT_WEBSOCKET,
     [CONN_REPLYING] = COUNT_SOCKET,
     [CONN_LINGER] = COUNT_SOCKET,
 };
 static const enum stat_id gauges[] = {STAT_SOCKETS, STAT_CONNECTIONS, STAT_AUTHENTICATED,
-                                      STAT_PENDING_AUTH};
+                                      STAT_PENDING_AUTH, STAT_CATCHING};
 
 void conn_set_state(struct worker *worker, struct conn *conn, enum conn_state state) {
     unsigned before = counted[conn->state], after = counted[state];
+    if (conn->state == CONN_CATCHING && state != CONN_CATCHING) {
+        catchup_forget(worker, conn);
+    }
     for (unsigned i = 0; i < ARRAY_LENGTH(gauges); i++) {
         unsigned bit = 1u << i;
         if ((after & bit) && !(before & bit)) {

@@ -10,7 +10,9 @@
  *   JUDGING    wheel: a check's deadline; the handshake waits for PENDING, REPLYING, DEAD
  *              its verdict (conn_judge.h), only its end is polled
  *   PENDING    wheel: AUTH_TIMEOUT, ping and pong                 LIVE, CLOSING, DEAD
- *   LIVE       wheel: token expiry, ping and pong, the end of a   CLOSING, DEAD
+ *   CATCHING   as LIVE; the fan-out passes it over, it reads from the   LIVE, CLOSING, DEAD
+ *              ring itself (gateway/delivery/catchup.h)
+ *   LIVE       wheel: token expiry, ping and pong, the end of a   CATCHING, CLOSING, DEAD
  *              message begun; user's list, rooms' listeners
  *   CLOSING    wheel: close deadline; Close is queued or sent,    LINGER, DEAD
  *              still in its rooms but skipped by the fan-out
@@ -19,7 +21,7 @@
  *              still comes in is thrown away until end of file
  *   DEAD       dead list, until conn_reap() at the end of the turn FREE
  *
- * PENDING, LIVE, REPLYING and CLOSING may also be on a flush list. Only conn_set_state() changes the state. */
+ * PENDING, CATCHING, LIVE, REPLYING and CLOSING may also be on a flush list. Only conn_set_state() changes the state. */
 #ifndef MOONX_GATEWAY_CONNECTION_CONN_TABLE_H
 #define MOONX_GATEWAY_CONNECTION_CONN_TABLE_H
 
@@ -37,6 +39,7 @@ enum conn_state {
     CONN_HEAD,
     CONN_JUDGING,
     CONN_PENDING,
+    CONN_CATCHING,
     CONN_LIVE,
     CONN_CLOSING,
     CONN_REPLYING,
@@ -67,7 +70,8 @@ struct conn {
     uint32_t user;                     /* LIVE and after; 0: none */
     uint32_t user_next, user_previous; /* the user's list of connections */
     uint32_t members;                  /* first node of its room memberships (room.h); 0: none */
-    uint32_t stamp;                    /* of the last record queued to it: once per event */
+    uint32_t
+        stamp; /* of the last record queued to it: once per event. CATCHING: index of its catchup */
     struct outq queue;
     uint32_t flush_next, flush_previous;
     uint32_t deadline_tick; /* wheel tick at which the state ends; 0: none */
@@ -121,6 +125,11 @@ static inline struct conn *conn_at(const struct worker *worker, uint32_t index) 
 
 /* The options have changed: what the table has worked out from them. */
 void conn_table_reloaded(struct worker *worker);
+
+/* A WebSocket that is not closing. */
+static inline bool conn_is_open(const struct conn *conn) {
+    return conn->state >= CONN_PENDING && conn->state <= CONN_LIVE;
+}
 
 /* Takes the descriptor over: TLS or HEAD with its deadline. NULL (descriptor closed) when memory is out. */
 struct conn *conn_new(struct worker *worker, int fd);

@@ -20,10 +20,6 @@ static uint64_t tick_ms(const struct worker *worker, uint32_t tick) {
     return worker->wheel.start_ms + (uint64_t)tick * WHEEL_TICK_MS;
 }
 
-static bool is_open(const struct conn *conn) {
-    return conn->state == CONN_PENDING || conn->state == CONN_LIVE;
-}
-
 /* The token's next date: the request for a new one, then its end. */
 static int64_t token_due_s(const struct conn *conn) {
     return (int64_t)conn->expires_s - conn->refresh_lead_s;
@@ -39,11 +35,11 @@ static void reschedule(struct worker *worker, struct conn *conn) {
     if (conn->deadline_tick != 0) {
         due = tick_ms(worker, conn->deadline_tick);
     }
-    if (is_open(conn) && conn->ping_tick != 0) {
+    if (conn_is_open(conn) && conn->ping_tick != 0) {
         uint64_t ping = tick_ms(worker, conn->ping_tick);
         due = ping < due ? ping : due;
     }
-    if (conn->state == CONN_LIVE) {
+    if (conn_authenticated(conn)) {
         uint64_t token = token_due_ms(conn);
         due = token < due ? token : due;
     }
@@ -82,6 +78,15 @@ void conn_timers_alive(struct worker *worker, struct conn *conn) {
     }
 }
 
+/* A ping could not reach it: that its socket takes bytes again is the sign of life to wait for. */
+void conn_timers_blocked(struct worker *worker, struct conn *conn) {
+    if (conn_is_open(conn)) {
+        conn->flags |= CONN_AWAITING_PONG;
+        conn->ping_tick = tick_in(worker, (uint64_t)worker->options->ws_slow_timeout);
+        reschedule(worker, conn);
+    }
+}
+
 static void token_due(struct worker *worker, struct conn *conn) {
     int64_t left_ms = (int64_t)conn->expires_s * 1000 - clock_wall_ms();
     if (left_ms > 0) {
@@ -103,11 +108,11 @@ static void message_too_slow(struct worker *worker, struct conn *conn) {
 }
 
 static void (*const on_deadline[CONN_STATE_COUNT])(struct worker *, struct conn *) = {
-    [CONN_PROXY] = conn_proxy_timeout, [CONN_TLS] = conn_kill,
-    [CONN_HEAD] = conn_head_timeout,   [CONN_JUDGING] = conn_judge_timeout,
-    [CONN_PENDING] = pending_ended,    [CONN_LIVE] = message_too_slow,
-    [CONN_CLOSING] = conn_kill,        [CONN_REPLYING] = conn_kill,
-    [CONN_LINGER] = conn_kill,
+    [CONN_PROXY] = conn_proxy_timeout,  [CONN_TLS] = conn_kill,
+    [CONN_HEAD] = conn_head_timeout,    [CONN_JUDGING] = conn_judge_timeout,
+    [CONN_CATCHING] = message_too_slow, [CONN_PENDING] = pending_ended,
+    [CONN_LIVE] = message_too_slow,     [CONN_CLOSING] = conn_kill,
+    [CONN_REPLYING] = conn_kill,        [CONN_LINGER] = conn_kill,
 };
 
 static void send_ping(struct worker *worker, struct conn *conn) {
@@ -120,12 +125,12 @@ static void send_ping(struct worker *worker, struct conn *conn) {
 }
 
 static void pong_missing(struct worker *worker, struct conn *conn) {
-    stats_add(worker->stats, STAT_PONG_TIMEOUTS, 1);
     if (conn->flags & CONN_BLOCKED) {
-        conn_kill(worker, conn); /* it has not even taken the ping: no Close would reach it */
-    } else {
-        conn_close(worker, conn, CLOSE_GOING_AWAY, "Pong timeout");
+        conn_too_slow(worker, conn); /* no byte has gone out for WS_SLOW_TIMEOUT */
+        return;
     }
+    stats_add(worker->stats, STAT_PONG_TIMEOUTS, 1);
+    conn_close(worker, conn, CLOSE_GOING_AWAY, "Pong timeout");
 }
 
 static void fire(void *context, uint32_t index) {
@@ -137,9 +142,9 @@ static void fire(void *context, uint32_t index) {
         if (on_deadline[conn->state] != NULL) {
             on_deadline[conn->state](worker, conn);
         }
-    } else if (conn->state == CONN_LIVE && clock_wall_ms() / 1000 >= token_due_s(conn)) {
+    } else if (conn_authenticated(conn) && clock_wall_ms() / 1000 >= token_due_s(conn)) {
         token_due(worker, conn);
-    } else if (is_open(conn) && conn->ping_tick != 0 && now >= conn->ping_tick) {
+    } else if (conn_is_open(conn) && conn->ping_tick != 0 && now >= conn->ping_tick) {
         if (conn->flags & CONN_AWAITING_PONG) {
             pong_missing(worker, conn);
         } else {

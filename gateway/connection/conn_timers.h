@@ -27,6 +27,8 @@ void conn_timers_start_pings(struct worker *worker, struct conn *conn);
 void conn_timers_set_expiry(struct worker *worker, struct conn *conn, int64_t expires_wall_ms);
 /* Something has come from the peer, or it has read: that is a sign of life. */
 void conn_timers_alive(struct worker *worker, struct conn *conn);
+/* Its socket is full: it has WS_SLOW_TIMEOUT to take some of it. */
+void conn_timers_blocked(struct worker *worker, struct conn *conn);
 /* Fires what is due. Called with the worker's tick. */
 void conn_timers_advance(struct worker *worker);
 

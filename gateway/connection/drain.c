@@ -36,7 +36,7 @@ void drain_start(struct worker *worker) {
 }
 
 static void send_away(struct worker *worker, struct conn *conn) {
-    if (conn->state == CONN_PENDING || conn->state == CONN_LIVE) {
+    if (conn_is_open(conn)) {
         notice_reconnect(worker, conn, random() % RECONNECT_SPREAD_MS, "drain");
         conn_close(worker, conn, CLOSE_SERVICE_RESTART, "Service restart");
     }

@@ -157,7 +157,7 @@ static void on_message(wslay_event_context_ptr context,
         input->fragments = 0;
         stats_add(input->worker->stats, STAT_MESSAGES_IN, 1);
     }
-    bool open = conn->state == CONN_PENDING || conn->state == CONN_LIVE;
+    bool open = conn_is_open(conn);
     if (message->opcode == WSLAY_CONNECTION_CLOSE) {
         on_close(input, message);
     } else if (message->opcode == WSLAY_PING) {
@@ -236,7 +236,7 @@ void ws_events_feed(struct worker *worker, struct conn *conn, const unsigned cha
     if (ws_pool_at_rest(input) || stopped) {
         ws_pool_give(worker, conn);
     }
-    if (conn->state == CONN_LIVE && (conn->input != NULL) != (conn->deadline_tick != 0)) {
+    if (conn_authenticated(conn) && (conn->input != NULL) != (conn->deadline_tick != 0)) {
         /* a message that does not end holds a context that others may need */
         conn_timers_set_deadline(worker, conn, conn->input != NULL ? CONN_MESSAGE_TIMEOUT_MS : 0);
     }

@@ -4,6 +4,7 @@
 #include "gateway/connection/conn_table.h"
 #include "gateway/connection/conn_timers.h"
 #include "gateway/connection/conn_tls.h"
+#include "gateway/delivery/catchup.h"
 #include "gateway/delivery/fanout.h"
 
 /* One write's most: what a socket can take at once anyway; the rest goes next turn. */
@@ -67,6 +68,7 @@ static void fill_item(const struct fanout *fanout, const struct conn *conn,
 static void block(struct worker *worker, struct conn *conn) {
     stats_add(worker->stats, STAT_FLUSH_BLOCKED, 1);
     conn->flags |= CONN_BLOCKED;
+    conn_timers_blocked(worker, conn);
     if (conn_poll_wait_writable(worker, conn) != 0) {
         conn_kill(worker, conn);
     }
@@ -91,6 +93,9 @@ static void handle_result(struct worker *worker, struct conn *conn, const struct
     }
     stats_add(worker->stats, STAT_BYTES_OUT, (uint64_t)item->result);
     outq_consume(&worker->fanout->queues, &conn->queue, (size_t)item->result);
+    if (conn->state == CONN_CATCHING) {
+        catchup_written(worker, conn);
+    }
     if (outq_empty(&conn->queue)) {
         conn_flushed(worker, conn);
     } else if ((size_t)item->result < item_bytes(item)) {

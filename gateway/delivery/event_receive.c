@@ -3,7 +3,9 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "gateway/delivery/fanout.h"
+#include "gateway/delivery/position.h"
 #include "gateway/message/notice.h"
+#include "shm/room_walk.h"
 
 /* A turn's share: some 0.3 ms of queueing at 27 ns each, so that a private event behind a flood, a socket to
  * read and a slice to write never wait longer for their turn. */
@@ -12,6 +14,7 @@
 
 static void receive_one(struct worker *worker, const struct record *record, long *deliveries) {
     stats_add(worker->stats, STAT_RECORDS_READ, 1);
+    position_pass(worker->position, record);
     if (record->kind != RECORD_EVENT ||
         (record->expiry_ms != 0 && record->expiry_ms <= clock_wall_ms())) {
         return;
@@ -59,9 +62,12 @@ static bool receive_next(struct worker *worker, long *deliveries) {
 bool event_receive(struct worker *worker) {
     long deliveries = 0;
     bool more = true;
+    /* Not up to `published`: what a worker has read, the indexes know, and so can be caught up. */
+    uint64_t end = room_walk_indexed(&worker->view.segment);
     for (unsigned i = 0; i < RECEIVE_MAX_RECORDS && deliveries < RECEIVE_MAX_DELIVERIES && more;
          i++) {
-        more = !fanout_full(worker->fanout) && receive_next(worker, &deliveries);
+        more = worker->reader.cursor < end && !fanout_full(worker->fanout) &&
+               receive_next(worker, &deliveries);
     }
     store_release(&worker->block->cursor, worker->reader.cursor);
     return more;

@@ -1,6 +1,7 @@
 #include "gateway/delivery/fanout.h"
 
 #include "gateway/connection/conn_table.h"
+#include "gateway/delivery/catchup.h"
 #include "gateway/delivery/conn_flush.h"
 
 #include <stdlib.h>
@@ -24,7 +25,11 @@ int fanout_new(struct worker *worker, struct fanout **out) {
     if (error == 0 && worker->options->ws_deflate) {
         error = frame_deflate_new(&fanout->deflater);
     }
+    error = error != 0 ? error : catchups_new(&fanout->catchups);
+    error = error != 0 ? error : ring_read_init(&fanout->missed, &worker->view.segment);
     if (error != 0) {
+        catchups_free(fanout->catchups);
+        frame_deflate_free(fanout->deflater);
         frame_arena_done(&fanout->arena);
         free(fanout);
         return error;
@@ -51,6 +56,8 @@ void fanout_free(struct fanout *fanout) {
     outq_pool_done(&fanout->queues);
     frame_arena_done(&fanout->arena);
     frame_deflate_free(fanout->deflater);
+    catchups_free(fanout->catchups);
+    ring_read_done(&fanout->missed);
     free(fanout);
 }
 
@@ -92,6 +99,16 @@ static const struct frame_piece *piece_for(struct delivery *delivery, const stru
     return (conn->flags & CONN_DEFLATE) ? deflated_twin(delivery) : &delivery->piece;
 }
 
+/* The ring is its queue from now on. A notice is not in the ring, so that who can't take it is closed. */
+static void fall_behind(const struct delivery *delivery, struct conn *conn) {
+    struct worker *worker = delivery->worker;
+    const struct record *record = delivery->record;
+    if (record == NULL ||
+        !catchup_fall_behind(worker, conn, worker->reader.cursor - record->length)) {
+        conn_too_slow(worker, conn);
+    }
+}
+
 static void deliver(struct delivery *delivery, struct conn *conn) {
     struct worker *worker = delivery->worker;
     struct fanout *fanout = worker->fanout;
@@ -110,8 +127,11 @@ static void deliver(struct delivery *delivery, struct conn *conn) {
             return;
         }
     }
-    if (over_limit(worker, conn, piece->length) ||
-        outq_append(&fanout->queues, &conn->queue, *piece) != 0) {
+    if (over_limit(worker, conn, piece->length)) {
+        fall_behind(delivery, conn);
+        return;
+    }
+    if (outq_append(&fanout->queues, &conn->queue, *piece) != 0) {
         conn_too_slow(worker, conn);
         return;
     }
@@ -199,12 +219,15 @@ static uint32_t audience_size(const struct audience *audience) {
 }
 
 static void next_stamp(struct worker *worker) {
-    if (++worker->fanout->stamp != 0) {
+    if (++worker->fanout->stamp != FANOUT_STAMP_OLD) {
         return;
     }
-    /* wrapped after four thousand million records: no connection may hold a stamp that comes again */
+    /* after four thousand million records they begin anew: no connection may hold one that comes again */
     for (uint32_t i = 1; i < worker->conns->slab.next_new; i++) {
-        conn_at(worker, i)->stamp = 0;
+        struct conn *conn = conn_at(worker, i);
+        if (conn->state != CONN_CATCHING && conn->stamp != 0) {
+            conn->stamp = FANOUT_STAMP_OLD;
+        }
     }
     worker->fanout->stamp = 1;
 }

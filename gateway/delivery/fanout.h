@@ -15,8 +15,13 @@
 #include "gateway/delivery/user.h"
 #include "gateway/worker.h"
 
+/* Of a connection that has had an event, but not the one being queued; 0: it has had none. */
+#define FANOUT_STAMP_OLD UINT32_MAX
+
 /* An event with at most this many listeners on the worker is written before the rest of a large fan-out. */
 #define FANOUT_FEW_LISTENERS 16u
+
+struct catchups;
 
 struct fanout {
     struct interest interest;
@@ -26,6 +31,8 @@ struct fanout {
     struct outq_pool queues;
     struct flush_schedule schedule;
     struct frame_deflate *deflater; /* NULL: WS_DEFLATE is off */
+    struct catchups *catchups;
+    struct ring_read missed; /* reads records at places that the index tells */
     const struct flush_backend_calls *backend_calls;
     struct flush_backend *backend;
     uint32_t

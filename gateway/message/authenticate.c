@@ -11,7 +11,7 @@ static void reply_success(struct worker *worker, struct conn *conn, const struct
 static void join_automatic_rooms(struct worker *worker, struct conn *conn, const char *ref);
 
 bool authenticate_accept(struct worker *worker, struct conn *conn, const struct identity *identity,
-                         const char *ref) {
+                         enum authenticate_then then, const char *ref) {
     bool first = !conn_authenticated(conn);
     enum error_code code = revocation_check(worker, identity);
     int error;
@@ -38,6 +38,11 @@ bool authenticate_accept(struct worker *worker, struct conn *conn, const struct 
     }
     stats_add(worker->stats, STAT_AUTH_SUCCESSES, 1);
     reply_success(worker, conn, identity, ref);
+    if (then == AUTHENTICATE_THEN_RESUME) {
+        conn_hold(worker, conn);
+    } else if (then == AUTHENTICATE_IN_HANDSHAKE) {
+        conn_hold_a_moment(worker, conn);
+    }
     if (first) {
         join_automatic_rooms(worker, conn, ref);
     }
@@ -91,7 +96,8 @@ static void reply_success(struct worker *worker, struct conn *conn, const struct
 static void join_automatic_rooms(struct worker *worker, struct conn *conn, const char *ref) {
     cJSON *data = cJSON_CreateObject();
     cJSON *rooms = cJSON_AddArrayToObject(data, "rooms");
-    bool done = rooms != NULL && auto_join_rooms(worker, conn, rooms) == 0;
+    bool done = rooms != NULL && auto_join_rooms(worker, conn, rooms) == 0 &&
+                reply_add_position(worker, conn, data);
 
     /* A client that lacks a room without knowing would wait for ever: then rather close, by reply_send. */
     reply_send(worker, conn, "auto_subscribed", reply_data(data, done), ref);

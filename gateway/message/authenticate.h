@@ -9,10 +9,16 @@
 
 struct conn;
 
+enum authenticate_then {
+    AUTHENTICATE_THEN_LIVE,
+    AUTHENTICATE_THEN_RESUME,  /* the caller asks for a resume next: no events before */
+    AUTHENTICATE_IN_HANDSHAKE, /* the client may */
+};
+
 /* The token is good: `auth_success`, and on the first one `auto_subscribed`. On a connection that already is
  * somebody's it only moves the expiry; another user's is refused. False: there was a refusal instead. */
 bool authenticate_accept(struct worker *worker, struct conn *conn, const struct identity *identity,
-                         const char *ref) MUST_CHECK;
+                         enum authenticate_then then, const char *ref) MUST_CHECK;
 /* The token is not: `auth_failed`; the third closes. AUTH_UNAVAILABLE counts as none. */
 void authenticate_refuse(struct worker *worker, struct conn *conn, enum error_code code,
                          const char *ref);

@@ -2,6 +2,7 @@
 
 #include "gateway/connection/conn.h"
 #include "gateway/message/authenticate.h"
+#include "gateway/message/resume.h"
 #include "gateway/message/subscribe.h"
 
 #include <stdlib.h>
@@ -14,6 +15,7 @@ struct note {
     uint32_t conn_index;
     char *ref;       /* NULL: the message had no id */
     cJSON *channels; /* NULL: none named */
+    struct resume resume;
 };
 
 static LIST_HEAD(, note) notes = LIST_HEAD_INITIALIZER(notes); /* one worker a process */
@@ -23,7 +25,7 @@ static struct note *note_new(struct worker *worker, const struct conn *conn,
                              const struct message *message);
 static void note_free(struct note *note);
 static void on_answer(void *context, const struct identity *identity, enum error_code code);
-static void settle(const struct note *note, struct conn *conn, const struct identity *identity,
+static void settle(struct note *note, struct conn *conn, const struct identity *identity,
                    enum error_code code);
 
 void authenticate_later(struct worker *worker, struct conn *conn, const struct message *message,
@@ -62,6 +64,7 @@ static struct note *note_new(struct worker *worker, const struct conn *conn,
     note->worker = worker;
     note->conn_id = conn_id(conn);
     note->conn_index = conn_index(conn);
+    note->resume = resume_read(worker, message, "resume");
     note->ref = message->ref == NULL ? NULL : strdup(message->ref);
     /* Named twice: a null, which is refused like any other thing that is no list. */
     note->channels = !named             ? NULL
@@ -78,6 +81,7 @@ static void note_free(struct note *note) {
     if (note != NULL) {
         free(note->ref);
         cJSON_Delete(note->channels);
+        resume_done(&note->resume);
         free(note);
     }
 }
@@ -94,12 +98,15 @@ static void on_answer(void *context, const struct identity *identity, enum error
     note_free(note);
 }
 
-static void settle(const struct note *note, struct conn *conn, const struct identity *identity,
+static void settle(struct note *note, struct conn *conn, const struct identity *identity,
                    enum error_code code) {
     if (identity == NULL) {
         authenticate_refuse(note->worker, conn, code, note->ref);
-    } else if (authenticate_accept(note->worker, conn, identity, note->ref) &&
-               note->channels != NULL) {
-        subscribe_each(note->worker, conn, note->channels, note->ref, subscribe_channel);
+    } else if (authenticate_accept(note->worker, conn, identity, resume_then(&note->resume),
+                                   note->ref)) {
+        if (note->channels != NULL) {
+            subscribe_each(note->worker, conn, note->channels, note->ref, subscribe_channel);
+        }
+        resume_start(note->worker, conn, &note->resume, note->ref);
     }
 }

@@ -1,10 +1,11 @@
-/* `authenticate` {token, channels?}: makes the connection a user's, joins the automatic rooms, subscribes to
+/* `authenticate` {token, channels?, resume?}: makes the connection a user's, joins the automatic rooms, subscribes to
  * what is asked. On a connection that already is somebody's it only moves the expiry. */
 #include "common/clock.h"
 #include "gateway/connection/conn.h"
 #include "gateway/message/authenticate.h"
 #include "gateway/message/authenticate_later.h"
 #include "gateway/message/message.h"
+#include "gateway/message/resume.h"
 #include "gateway/message/subscribe.h"
 
 static void join_channels(struct worker *worker, struct conn *conn, const struct message *message);
@@ -23,8 +24,13 @@ void handle_authenticate(struct worker *worker, struct conn *conn, const struct 
         authenticate_later(worker, conn, message, span_of(token->valuestring));
     } else if (result != 0) {
         authenticate_refuse(worker, conn, code, message->ref);
-    } else if (authenticate_accept(worker, conn, &identity, message->ref)) {
-        join_channels(worker, conn, message);
+    } else {
+        struct resume resume = resume_read(worker, message, "resume");
+        if (authenticate_accept(worker, conn, &identity, resume_then(&resume), message->ref)) {
+            join_channels(worker, conn, message);
+            resume_start(worker, conn, &resume, message->ref);
+        }
+        resume_done(&resume);
     }
 }
 

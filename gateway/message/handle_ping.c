@@ -1,4 +1,4 @@
-/* `ping`, with any data and also before authentication: `pong` {serverTime}. */
+/* `ping`, with any data and also before authentication: `pong` {serverTime, position?}. */
 #include "common/clock.h"
 #include "gateway/message/message.h"
 #include "gateway/message/reply.h"
@@ -6,7 +6,8 @@
 void handle_ping(struct worker *worker, struct conn *conn, const struct message *message) {
     cJSON *data = cJSON_CreateObject();
 
-    data = reply_data(data,
-                      cJSON_AddNumberToObject(data, "serverTime", (double)clock_wall_ms()) != NULL);
+    data = reply_data(data, cJSON_AddNumberToObject(data, "serverTime", (double)clock_wall_ms()) !=
+                                    NULL &&
+                                reply_add_position(worker, conn, data));
     reply_send(worker, conn, "pong", data, message->ref);
 }

@@ -13,6 +13,7 @@ const struct message_row message_table[] = {
     {"unsubscribe", false, handle_unsubscribe, false},
     {"ping", true, handle_ping, false},
     {"get_rooms", false, handle_get_rooms, false},
+    {"resume", false, handle_resume, false},
     {"publish", false, handle_publish, true},
     {"typing", false, handle_typing, true},
     {"notification", false, handle_notification, true},

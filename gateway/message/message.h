@@ -45,6 +45,7 @@ void message_receive(struct worker *worker, struct conn *conn, struct span text)
 int message_field(const struct message *message, const char *name, const cJSON **out) MUST_CHECK;
 
 message_handler handle_authenticate, handle_subscribe, handle_unsubscribe, handle_ping,
-    handle_get_rooms, handle_publish, handle_typing, handle_notification, handle_user_action;
+    handle_get_rooms, handle_resume, handle_publish, handle_typing, handle_notification,
+    handle_user_action;
 
 #endif

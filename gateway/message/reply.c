@@ -110,6 +110,24 @@ void reply_auth_required(struct worker *worker, struct conn *conn) {
     reply_send(worker, conn, "auth_required", data, NULL);
 }
 
+void reply_resumed(struct worker *worker, struct conn *conn, const char *reason, uint32_t count,
+                   const char *ref) {
+    cJSON *data = cJSON_CreateObject();
+
+    data = reply_data(data, cJSON_AddBoolToObject(data, "recovered", reason == NULL) != NULL &&
+                                (reason == NULL
+                                     ? cJSON_AddNumberToObject(data, "count", count) != NULL
+                                     : cJSON_AddStringToObject(data, "reason", reason) != NULL));
+    reply_send(worker, conn, "resumed", data, ref);
+}
+
+bool reply_add_position(struct worker *worker, const struct conn *conn, cJSON *data) {
+    struct span position;
+
+    return !conn_position(worker, conn, &position) ||
+           cJSON_AddRawToObject(data, "position", position.data) != NULL;
+}
+
 cJSON *reply_data(cJSON *data, bool complete) {
     if (complete) {
         return data;

@@ -29,6 +29,11 @@ void reply_channel_error(struct worker *worker, struct conn *conn, enum error_co
 /* First message of a connection: `auth_required` {timeout, connectionId}. */
 void reply_auth_required(struct worker *worker, struct conn *conn);
 
+/* `resumed` {recovered, count}; with a reason, {recovered: false, reason}: all or nothing. */
+void reply_resumed(struct worker *worker, struct conn *conn, const char *reason, uint32_t count,
+                   const char *ref);
+/* Adds `position` where it is told now (conn_position()). False: out of memory. */
+bool reply_add_position(struct worker *worker, const struct conn *conn, cJSON *data) MUST_CHECK;
 /* `data` if all of it could be built, else NULL, and what there is of it is freed. */
 cJSON *reply_data(cJSON *data, bool complete);
 

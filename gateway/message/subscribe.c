@@ -140,6 +140,7 @@ static void reply_subscribed(struct worker *worker, struct conn *conn, const cha
     for (unsigned i = 0; done && i < rooms->count; i++) {
         done = cJSON_AddItemToArray(names, cJSON_CreateString(rooms->names[i]));
     }
+    done = done && reply_add_position(worker, conn, data);
     reply_send(worker, conn, "subscribed", reply_data(data, done), ref);
 }
 

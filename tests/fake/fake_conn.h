@@ -5,7 +5,9 @@
 #define MOONX_TESTS_FAKE_FAKE_CONN_H
 
 #include "gateway/connection/conn.h"
+#include "gateway/delivery/position_claim.h"
 #include "gateway/message/message.h"
+#include "gateway/message/reply.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
@@ -32,6 +34,8 @@ struct conn {
     const char *join_fails_at; /* a room's name */
     int join_error;
     int identity_error;
+    unsigned holds, resumes;
+    const char *position; /* what it is told; NULL: nothing */
 };
 
 static inline void fake_conn_reset_replies(struct conn *conn) {
@@ -189,6 +193,31 @@ void conn_each_room(const struct worker *worker, const struct conn *conn, conn_r
 unsigned conn_room_count(const struct worker *worker, const struct conn *conn) {
     (void)worker;
     return conn->room_count > conn->automatic_rooms ? conn->room_count - conn->automatic_rooms : 0;
+}
+
+bool conn_position(struct worker *worker, const struct conn *conn, struct span *out) {
+    (void)worker;
+    if (conn->position == NULL || conn->holds > conn->resumes) {
+        return false;
+    }
+    *out = span_of(conn->position);
+    return true;
+}
+
+void conn_hold(struct worker *worker, struct conn *conn) {
+    (void)worker;
+    conn->holds++;
+}
+
+void conn_hold_a_moment(struct worker *worker, struct conn *conn) {
+    conn_hold(worker, conn);
+}
+
+void conn_resume(struct worker *worker, struct conn *conn, struct position_claim *claim,
+                 const char *ref) {
+    conn->resumes++;
+    position_claim_free(claim);
+    reply_resumed(worker, conn, NULL, 0, ref);
 }
 
 void conn_send_text(struct worker *worker, struct conn *conn, struct span payload) {

@@ -6,6 +6,7 @@
 #include "gateway/connection/conn_table.h"
 #include "gateway/connection/ws_events.h"
 #include "gateway/delivery/fanout.h"
+#include "gateway/delivery/position.h"
 
 #include <fcntl.h>
 #include <stdarg.h>
@@ -41,6 +42,7 @@ static void init(void) {
     REQUIRE(worker_block_map(block_fd, true, &worker.block) == 0);
     worker.stats = &worker.block->stats;
     REQUIRE(conn_table_new(&worker, &worker.conns) == 0);
+    REQUIRE(position_view_new(&worker.view.segment, 1, &worker.position) == 0);
     REQUIRE(fanout_new(&worker, &worker.fanout) == 0);
     REQUIRE(ws_pool_new(&worker, &worker.ws_pool) == 0);
 }

@@ -270,24 +270,52 @@ for (const flush of ['io_uring', 'sendmsg'])
             assert.equal(await gateway.metric('records_lapped_total'), 0);
         });
 
-        test('a client that does not read is closed with 1013; the others see every event', async () => {
-            const own = await startGateway({ kafka: kafka.bootstrap, flush, env: { WS_MAX_QUEUE_BYTES: '1048576' } });
-            const good = await signedIn(own, { user: 'good' });
-            const slow = await signedIn(own, { user: 'slow' });
-            slow.ws.pause();
-            // In portions that even a busy machine reads in time, until the slow one's socket and queue are full.
+        // In portions that even a busy machine reads in time, until the counter has moved; what was sent.
+        const produceUntil = async (own, good, counter) => {
             const template = `{"tradeId":"{n}","filler":"${'x'.repeat(8000)}"}`;
             const results = [];
-            for (let portion = 0; portion < 100 && await own.metric('slow_clients_closed_total') === 0; portion++) {
+            for (let portion = 0; portion < 100 && await own.metric(counter) === 0; portion++) {
                 results.push(...await produceMany(kafka.bootstrap, { count: 100, rate: 10_000, partitions: 1, templates: [['trade.updates', template]] }));
                 await good.next(isEvent(`trade.updates:0:${Math.max(...results.map(({ offset }) => offset))}`), 30_000);
             }
-            assert.equal(await own.metric('slow_clients_closed_total'), 1);
+            assert.equal(await own.metric(counter), 1);
+            return results.map(({ offset }) => offset).sort((a, b) => a - b);
+        };
+        const offsetsOf = client => client.all('trade_update').map(({ id }) => Number(id.split(':')[2]));
+
+        test('a client that does not read for a while reads on from the ring, and misses nothing', async () => {
+            const own = await startGateway({ kafka: kafka.bootstrap, flush, env: { WS_MAX_QUEUE_BYTES: '65536' } });
+            const good = await signedIn(own, { user: 'good' });
+            const slow = await signedIn(own, { user: 'slow' });
+            slow.ws.pause();
+            const sent = await produceUntil(own, good, 'slow_clients_behind_total');
+            sent.push(...(await produceMany(kafka.bootstrap, { count: 500, rate: 10_000, partitions: 1, templates: [['trade.updates', '{"tradeId":"{n}"}']] }))
+                .map(({ offset }) => offset).sort((a, b) => a - b));
+            await good.next(isEvent(`trade.updates:0:${sent.at(-1)}`), 30_000);
+            assert.equal(await own.metric('connections_catching_up'), 1);
+            assert.ok(await own.metric('queued_bytes') < 1 << 20, 'the ring is its queue');
+            slow.ws.resume();
+            await slow.next(isEvent(`trade.updates:0:${sent.at(-1)}`), 30_000);
+            await until('live again', async () => await own.metric('connections_catching_up') === 0);
+            const [last] = await produceMany(kafka.bootstrap, { count: 1, rate: 1, partitions: 1, templates: [['trade.updates', '{"tradeId":"{n}"}']] });
+            await slow.next(isEvent(`trade.updates:0:${last.offset}`));
+            assert.deepEqual(offsetsOf(good), [...sent, last.offset]);
+            assert.deepEqual(offsetsOf(slow), [...sent, last.offset]);
+            assert.equal(await own.metric('slow_clients_closed_total'), 0);
+            await own.stop();
+        });
+
+        test('a client that takes nothing for WS_SLOW_TIMEOUT is closed with 1013; the others see every event', async () => {
+            const own = await startGateway({ kafka: kafka.bootstrap, flush, env: { WS_MAX_QUEUE_BYTES: '65536', WS_SLOW_TIMEOUT: '1500' } });
+            const good = await signedIn(own, { user: 'good' });
+            const slow = await signedIn(own, { user: 'slow' });
+            slow.ws.pause();
+            const sent = await produceUntil(own, good, 'slow_clients_behind_total');
+            await until('it is given up', async () => await own.metric('slow_clients_closed_total') === 1);
             slow.ws.resume();
             assert.equal((await slow.closes()).code, 1013);
-            const offsets = client => client.all('trade_update').map(({ id }) => Number(id.split(':')[2]));
-            assert.deepEqual(offsets(good), results.map(({ offset }) => offset).sort((a, b) => a - b));
-            assert.deepEqual(offsets(slow), offsets(good).slice(0, offsets(slow).length), 'what it was sent before has no gap');
+            assert.deepEqual(offsetsOf(good), sent);
+            assert.deepEqual(offsetsOf(slow), sent.slice(0, offsetsOf(slow).length), 'what it was sent before has no gap');
             await good.close();
             // What remains is the open block and the answer to this question.
             await until('memory is given back', async () => await own.metric('queued_bytes') < 32_768 && await own.metric('frame_bytes') < 1 << 20);

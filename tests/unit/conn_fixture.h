@@ -8,6 +8,7 @@
 #include "gateway/connection/ws_pool.h"
 #include "gateway/delivery/conn_flush.h"
 #include "gateway/delivery/fanout.h"
+#include "gateway/delivery/position.h"
 
 #include <check.h>
 #include <event2/event.h>
@@ -31,6 +32,7 @@ static inline void set_up(void) {
                                .ws_max_connections = 10,
                                .ws_ping_interval = 30000,
                                .ws_pong_timeout = 5000,
+                               .ws_slow_timeout = 30000,
                                .instance_id = "test"};
     worker.options = &options;
     ck_assert_int_eq(segment_create(4096, &segment_fd), 0);
@@ -41,6 +43,7 @@ static inline void set_up(void) {
     worker.base = event_base_new();
     ck_assert_ptr_nonnull(worker.base);
     ck_assert_int_eq(conn_table_new(&worker, &worker.conns), 0);
+    ck_assert_int_eq(position_view_new(&worker.view.segment, 1, &worker.position), 0);
     ck_assert_int_eq(fanout_new(&worker, &worker.fanout), 0);
     ck_assert_int_eq(ws_pool_new(&worker, &worker.ws_pool), 0);
     ck_assert_int_eq(conn_poll_init(&worker), 0);
@@ -56,6 +59,7 @@ static inline void tear_down(void) {
     }
     fanout_free(worker.fanout);
     ws_pool_free(worker.ws_pool);
+    position_view_free(worker.position);
     event_base_free(worker.base);
     worker_block_unmap(worker.block);
     segment_unmap(&worker.view.segment);

@@ -229,7 +229,13 @@ END_TEST
 START_TEST(a_client_that_reads_nothing_at_all_is_left) {
     struct conn *conn = open_websocket(true);
     fill_socket(conn);
-    pass_ms(37000);
+    pass_ms(29000);
+    ck_assert_int_eq(conn->state, CONN_LIVE);
+    pass_ms(2000); /* WS_SLOW_TIMEOUT: told, as far as it ever reads */
+    ck_assert_int_eq(conn->state, CONN_CLOSING);
+    ck_assert_uint_eq(stats_get(worker.stats, STAT_SLOW_CLOSED), 1);
+    ck_assert_uint_eq(stats_get(worker.stats, STAT_PONG_TIMEOUTS), 0);
+    pass_ms(31000);
     ck_assert_uint_eq(sockets(), 0);
     ck_assert_uint_eq(worker.fanout->queues.bytes, 0);
 }

@@ -5,6 +5,7 @@
 #include "gateway/connection/ws_extension.h"
 #include "gateway/connection/ws_inflate.h"
 #include "gateway/delivery/fanout.h"
+#include "gateway/delivery/position.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -32,6 +33,7 @@ static void set_up(void) {
     ck_assert_int_eq(worker_block_map(block_fd, true, &worker.block), 0);
     worker.stats = &worker.block->stats;
     ck_assert_int_eq(conn_table_new(&worker, &worker.conns), 0);
+    ck_assert_int_eq(position_view_new(&worker.view.segment, 1, &worker.position), 0);
     ck_assert_int_eq(fanout_new(&worker, &worker.fanout), 0);
     ck_assert_int_eq(ws_pool_new(&worker, &worker.ws_pool), 0);
     ck_assert_int_eq(ws_inflate_new(MAX_MESSAGE, &worker.inflate), 0);
@@ -41,6 +43,7 @@ static void tear_down(void) {
     conn_table_free(&worker, worker.conns);
     ck_assert_uint_eq(worker.fanout->queues.bytes, 0);
     fanout_free(worker.fanout);
+    position_view_free(worker.position);
     ws_pool_free(worker.ws_pool);
     ws_inflate_free(worker.inflate);
     worker_block_unmap(worker.block);

@@ -15,7 +15,7 @@
 #ifdef __SANITIZE_ADDRESS__
 #define LAST_FAILURE 2
 #else
-#define LAST_FAILURE 400
+#define LAST_FAILURE 600
 #endif
 
 static struct {

@@ -4,6 +4,7 @@
 #include "gateway/connection/conn_table.h"
 #include "gateway/connection/ws_events.h"
 #include "gateway/delivery/fanout.h"
+#include "gateway/delivery/position.h"
 
 #include <check.h>
 #include <malloc.h>
@@ -75,6 +76,7 @@ static void set_up(void) {
     ck_assert_int_eq(worker_block_map(block_fd, true, &worker.block), 0);
     worker.stats = &worker.block->stats;
     ck_assert_int_eq(conn_table_new(&worker, &worker.conns), 0);
+    ck_assert_int_eq(position_view_new(&worker.view.segment, 1, &worker.position), 0);
     ck_assert_int_eq(fanout_new(&worker, &worker.fanout), 0);
     ck_assert_int_eq(ws_pool_new(&worker, &worker.ws_pool), 0);
 }
@@ -85,6 +87,7 @@ static void tear_down(void) {
     ck_assert_uint_eq(stats_get(worker.stats, STAT_SOCKETS), 0);
     ck_assert_uint_eq(stats_get(worker.stats, STAT_CONNECTIONS), 0);
     fanout_free(worker.fanout);
+    position_view_free(worker.position);
     ws_pool_free(worker.ws_pool);
     worker_block_unmap(worker.block);
     segment_unmap(&worker.view.segment);

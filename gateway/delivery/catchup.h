@@ -1,0 +1,54 @@
+/* Catching up: the one way in which a connection that is not live gets its events. A resume, a client too slow for its
+ * queue, a storm of both. The fan-out passes such a connection over (CONN_CATCHING); it has a cursor in the ring and a
+ * list of its own missed records, and reads them as its socket takes them, a budget a turn for all of them together.
+ * When nothing is left between its cursor and the worker's, it is live again, with neither gap nor double.
+ *
+ *   HELD      right after the handshake, or while the answers to `authenticate` are written: waits for a resume
+ *   WAITING   a resume of a position that this worker has not reached: asked again each tick, 2 s at most
+ *   READING   queues what is on the list; then lists what has come meanwhile
+ *
+ * While there are no places for what it needs to read (queue full) it stands on no list and costs nothing; the flush
+ * that makes room brings it back. The object is found by conn->stamp, which means nothing else then. One worker owns
+ * all of this. */
+#ifndef MOONX_GATEWAY_DELIVERY_CATCHUP_H
+#define MOONX_GATEWAY_DELIVERY_CATCHUP_H
+
+#include "gateway/worker.h"
+
+struct catchups;
+struct conn;
+struct position_claim;
+
+/* From the handshake on, so long may a client that came with its token take to ask for a resume. */
+#define CATCHUP_HANDSHAKE_GRACE_MS 200u
+
+int catchups_new(struct catchups **out) MUST_CHECK;
+void catchups_free(struct catchups *all);
+
+/* A live connection stops taking events: HELD, for grace_ms or, with 0, until catchup_resume() or catchup_go(). False
+ * (memory is out, or it is not live): it stays as it is. */
+bool catchup_hold(struct worker *worker, struct conn *conn, uint64_t grace_ms);
+/* HELD no longer: on with the events since. */
+void catchup_go(struct worker *worker, struct conn *conn);
+/* Answers with `resumed`, now or when this worker has come so far; takes the claim over. What has had events on this
+ * connection already can't be resumed in order: UNKNOWN_POSITION. */
+void catchup_resume(struct worker *worker, struct conn *conn, struct position_claim *claim,
+                    const char *ref);
+
+/* A live connection can't take the record at `position`: it will read on from there. False: memory is out. */
+bool catchup_fall_behind(struct worker *worker, struct conn *conn, uint64_t position) MUST_CHECK;
+/* It is about to be in one more room: what it misses up to here is of the rooms it has been in. */
+void catchup_before_join(struct worker *worker, struct conn *conn);
+/* Some of its queue has been written. */
+void catchup_written(struct worker *worker, struct conn *conn);
+/* It is no longer catching up, for whatever reason: conn_set_state() alone calls this. */
+void catchup_forget(struct worker *worker, struct conn *conn);
+/* Held by its handshake: nothing has been passed over, so a position may be told. */
+bool catchup_is_fresh(const struct worker *worker, const struct conn *conn);
+
+/* A turn's share. True: there is more to do now. */
+bool catchup_turn(struct worker *worker);
+/* Once a tick: who waits is looked at again. */
+void catchup_tick(struct worker *worker);
+
+#endif

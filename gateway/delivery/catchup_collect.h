@@ -1,0 +1,33 @@
+/* What a connection has missed: the records of its rooms in a stretch of the ring, found by the indexes of shm/ at a
+ * cost in proportion to how many they are. */
+#ifndef MOONX_GATEWAY_DELIVERY_CATCHUP_COLLECT_H
+#define MOONX_GATEWAY_DELIVERY_CATCHUP_COLLECT_H
+
+#include "gateway/worker.h"
+
+struct conn;
+
+/* Of one connection, at a time; more is too much to catch up. */
+#define CATCHUP_MAX_MISSED 32768u
+
+struct catchup_stretch {
+    uint64_t from, to; /* positions in the ring */
+    const uint64_t
+        *wants; /* a resume: first offset by partition, POSITION_UNKNOWN: not named; else NULL */
+    uint64_t
+        live_from; /* a resume: where it was asked for; what is not named counts from here on */
+};
+
+struct catchup_list {
+    uint64_t *positions; /* oldest first, for free(); NULL: none */
+    uint32_t count;
+    uint32_t missed; /* a resume: so many of them, the first, are what it was asked for */
+    uint64_t cost;   /* records looked at */
+};
+
+/* -E2BIG: more than CATCHUP_MAX_MISSED; -ESTALE: some are overwritten; -EILSEQ: offsets of a partition fall (its topic
+ * was made anew); -EAGAIN: the index is not that far yet; -EBADMSG: the ring is damaged; -ENOMEM. */
+int catchup_collect(struct worker *worker, const struct conn *conn,
+                    const struct catchup_stretch *stretch, struct catchup_list *out) MUST_CHECK;
+
+#endif

@@ -1,0 +1,47 @@
+#include "gateway/delivery/catchup_deliver.h"
+
+#include "gateway/connection/conn_table.h"
+#include "gateway/delivery/fanout.h"
+
+static bool hears(const struct worker *worker, const struct conn *conn,
+                  const struct record *record);
+
+int catchup_deliver(struct worker *worker, struct conn *conn, uint64_t position) {
+    struct fanout *fanout = worker->fanout;
+    const struct record *record;
+    struct frame_piece piece;
+    int result = ring_read_at(&fanout->missed, position, &record);
+    if (result != RING_OK) {
+        return result == RING_LAPPED ? -ESTALE : result;
+    }
+    if (record->sender == conn->id || !hears(worker, conn, record)) {
+        return 0;
+    }
+    result = frame_make(&fanout->arena, WSLAY_TEXT_FRAME, record_envelope(record), &piece);
+    if (result == 0) {
+        result = outq_append(&fanout->queues, &conn->queue, piece);
+    }
+    if (result != 0) {
+        return -ENOMEM;
+    }
+    flush_schedule_add(&fanout->schedule, conn, false);
+    stats_add(worker->stats, STAT_CAUGHT_UP, 1);
+    stats_add(worker->stats, STAT_MESSAGES_OUT, 1);
+    return 1;
+}
+
+/* It may have left since the record was listed. */
+static bool hears(const struct worker *worker, const struct conn *conn,
+                  const struct record *record) {
+    for (unsigned i = 0; i < record->room_count; i++) {
+        const struct record_room *room = &record->rooms[i];
+        struct span key = record_room_key(record, i);
+        if (room->kind == ROOM_PLAIN
+                ? room_has(&worker->fanout->rooms, conn, room->hash, key)
+                : (conn->personal & ROOM_KIND_BIT(room->kind)) &&
+                      span_equal(key, user_id(&worker->fanout->users, conn->user))) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,294 @@
+// Positions and resume over real Kafka: who was away gets exactly what he missed, then what comes; or is told why not.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { Producer, startKafka } from '../kafka/kafka.mjs';
+import { connectClient, descendantsOf, mintToken, signedIn, startGateway, until } from './harness.mjs';
+
+const TOPICS = { 'order.updates': 3, 'trade.updates': 2, 'notification.updates': 1, 'price.updates': 2 };
+let kafka, producer, gateway;
+
+before(async () => {
+    kafka = await startKafka();
+    for (const [topic, partitions] of Object.entries(TOPICS))
+        await kafka.createTopic(topic, partitions);
+    producer = new Producer(kafka.bootstrap);
+    gateway = await startGateway({ kafka: kafka.bootstrap, workers: 3 });
+});
+
+after(async () => {
+    await gateway?.stop();
+    await producer?.stop();
+    await kafka?.stop();
+});
+
+const isEvent = message => /^[a-z.-]+:\d+:\d+$/.test(message.id);
+const eventsOf = client => client.received.filter(isEvent);
+const order = (user, n) => ({ orderId: `o${n}`, userId: user, status: 'open' });
+const copyOf = position => JSON.parse(JSON.stringify(position));
+
+// What the client's own library would do: the last position told, moved on by each event's id.
+function positionOf(client) {
+    const told = client.received.filter(message => message.data?.position);
+    const position = copyOf(told.at(-1).data.position);
+    for (const { id } of client.received.slice(client.received.indexOf(told.at(-1)) + 1).filter(isEvent)) {
+        const [topic, partition, offset] = id.split(':');
+        position.topics[topic][partition] = Number(offset);
+    }
+    return position;
+}
+
+// The order of answers is part of the promise, so nothing is skipped here.
+async function resumed(own, { user = 'alice', position, channels, extra } = {}) {
+    const client = await connectClient(own);
+    await client.next('auth_required');
+    client.send('authenticate', { token: mintToken({ sub: user }), resume: position, ...(channels ? { channels } : {}), ...extra }, { id: 'come-back' });
+    const answer = await client.next('resumed');
+    return { client, answer };
+}
+
+async function eventsAfter(client, count) {
+    await until(`${count} events`, () => eventsOf(client).length >= count);
+    await client.settled();
+    return eventsOf(client).map(({ id }) => id);
+}
+
+// Sends and waits until a client that was never away has it: then every worker can have it.
+async function produce(list, own = gateway) {
+    const sent = await Promise.all(list.map(([topic, value, options]) => producer.send(topic, value, options)));
+    await until('the ring has it', async () => {
+        const debug = await (await own.get('/debug/kafka')).json();
+        return sent.every(({ topic, partition, offset }) =>
+            debug.partitions.some(p => p.topic === topic && p.partition === partition && p.position > offset));
+    });
+    return sent.map(({ id }) => id);
+}
+
+describe('positions', () => {
+    test('auto_subscribed, subscribed and pong tell it, for the topics that feed the rooms', async () => {
+        const client = await signedIn(gateway, { user: 'alice', channels: ['user_actions'] });
+        for (const type of ['auto_subscribed', 'subscribed']) {
+            const { position } = client.received.find(message => message.type === type).data;
+            assert.equal(position.epoch, '1');
+            assert.equal(position.topics['order.updates'].length, 3, JSON.stringify(position));
+            assert.ok(!('gateway.control' in position.topics));
+        }
+        const { data: { position } } = await client.settled();
+        assert.equal(position.topics['trade.updates'].length, 2);
+        await client.close();
+    });
+
+    test('none before authentication', async () => {
+        const client = await connectClient(gateway);
+        assert.ok(!('position' in (await client.settled()).data));
+        await client.close();
+    });
+
+    test('it says the offsets that have been sent', async () => {
+        const client = await signedIn(gateway, { user: 'pia' });
+        const ids = await produce([['order.updates', order('pia', 1), { partition: 1 }], ['order.updates', order('pia', 2), { partition: 1 }]]);
+        await eventsAfter(client, 2);
+        const { data: { position } } = await client.settled();
+        assert.equal(position.topics['order.updates'][1], Number(ids[1].split(':')[2]));
+        await client.close();
+    });
+});
+
+describe('a resume', () => {
+    test('gives the exact complement in order, then live events', async () => {
+        const one = await signedIn(gateway, { user: 'rita' });
+        await produce([['order.updates', order('rita', 0), { partition: 0 }]]);
+        await eventsAfter(one, 1);
+        const position = positionOf(one);
+        await one.close();
+        const missed = [];
+        for (let n = 1; n <= 60; n++)
+            missed.push(...await produce([
+                ['order.updates', order(n % 3 ? 'rita' : 'somebody', n), { partition: n % 3 }],
+                ['trade.updates', { tradeId: `t${n}` }, { partition: n % 2 }]].slice(0, n % 2 + 1)));
+        const { client, answer } = await resumed(gateway, { user: 'rita', position });
+        const types = client.received.slice(0, 4).map(({ type }) => type);
+        assert.deepEqual(types, ['auth_required', 'auth_success', 'auto_subscribed', 'resumed']);
+        assert.ok(!('position' in client.received[2].data), 'none while catching up');
+        assert.equal(answer.ref, 'come-back');
+        const mine = missed.filter(id => !id.startsWith('order.updates:0')); // that one is somebody's
+        const ids = await eventsAfter(client, answer.data.count);
+        assert.deepEqual(answer.data, { recovered: true, count: ids.length });
+        assert.deepEqual([...ids].sort(), [...mine].sort());
+        for (const key of ['order.updates:1', 'order.updates:2', 'trade.updates:0', 'trade.updates:1']) {
+            const offsets = ids.filter(id => id.startsWith(key)).map(id => Number(id.split(':')[2]));
+            assert.deepEqual(offsets, [...offsets].sort((a, b) => a - b));
+        }
+        const [live] = await produce([['order.updates', order('rita', 99)]]);
+        assert.equal((await client.next(message => message.id === live)).id, live);
+        assert.ok((await client.settled()).data.position, 'live again');
+        await client.close();
+    });
+
+    test('of a position that is up to date misses nothing', async () => {
+        const one = await signedIn(gateway, { user: 'uta' });
+        const { data: { position } } = await one.settled();
+        await one.close();
+        const { client, answer } = await resumed(gateway, { user: 'uta', position, channels: ['user_actions'] });
+        assert.deepEqual(answer.data, { recovered: true, count: 0 });
+        assert.equal(client.received.at(-2).type, 'subscribed');
+        await client.close();
+    });
+
+    test('topics that are not named start live', async () => {
+        const one = await signedIn(gateway, { user: 'nora' });
+        const position = positionOf(one);
+        await one.close();
+        const [trade, own] = await produce([['trade.updates', { tradeId: 'x' }, { partition: 0 }], ['order.updates', order('nora', 1)]]);
+        delete position.topics['trade.updates'];
+        const { client, answer } = await resumed(gateway, { user: 'nora', position });
+        assert.deepEqual(await eventsAfter(client, 1), [own], trade);
+        assert.equal(answer.data.count, 1);
+        await client.close();
+    });
+
+    test('comes by the `resume` message for a client with a token in its handshake', async () => {
+        const one = await signedIn(gateway, { user: 'hans' });
+        const position = positionOf(one);
+        await one.close();
+        const missed = await produce([['order.updates', order('hans', 1), { partition: 0 }], ['order.updates', order('hans', 2), { partition: 0 }]]);
+        const client = await connectClient(gateway, { headers: { Authorization: `Bearer ${mintToken({ sub: 'hans' })}` } });
+        client.send('resume', { position, channels: ['user_actions'] }, { id: 'r' });
+        assert.equal((await client.next('subscribed')).ref, 'r');
+        assert.deepEqual((await client.next('resumed')).data, { recovered: true, count: 2 });
+        assert.deepEqual(await eventsAfter(client, 2), missed);
+        // A second one can't be put in order.
+        client.send('resume', { position });
+        assert.deepEqual((await client.next('resumed')).data, { recovered: false, reason: 'UNKNOWN_POSITION' });
+        const [live] = await produce([['order.updates', order('hans', 3)]]);
+        await client.next(({ id }) => id === live);
+        await client.close();
+    });
+
+    test('under load, on any worker, has neither gap nor double', async () => {
+        const one = await signedIn(gateway, { user: 'lea' });
+        await produce([['order.updates', order('lea', 0)]]);
+        await eventsAfter(one, 1);
+        const start = positionOf(one);
+        await one.close();
+        const expected = [];
+        let position = start, stop = false;
+        const load = (async () => {
+            for (let n = 0; !stop; n++)
+                expected.push((await producer.send('order.updates', order('lea', n), { partition: n % 3 })).id);
+        })();
+        const seen = [];
+        for (let round = 0; round < 20; round++) {
+            const { client, answer } = await resumed(gateway, { user: 'lea', position });
+            assert.equal(answer.data.recovered, true, answer.raw);
+            await until('some more', () => eventsOf(client).length >= answer.data.count + 20);
+            client.ws.terminate(); // in mid-stream
+            const got = eventsOf(client);
+            position = copyOf(position);
+            for (const { id } of got) {
+                const [topic, partition, offset] = id.split(':');
+                position.topics[topic][partition] = Number(offset);
+                seen.push(id);
+            }
+        }
+        stop = true;
+        await load;
+        const { client, answer } = await resumed(gateway, { user: 'lea', position });
+        seen.push(...await eventsAfter(client, answer.data.count));
+        await until('the rest', () => new Set([...seen, ...eventsOf(client).map(({ id }) => id)]).size === expected.length);
+        await client.close();
+        assert.equal(seen.length, new Set(seen).size, 'no event twice');
+        assert.deepEqual([...seen].sort(), [...expected].sort());
+    });
+
+    test('works after a worker and ingest were killed', async () => {
+        const one = await signedIn(gateway, { user: 'kim' });
+        const missed = await produce([['order.updates', order('kim', 0), { partition: 0 }]]);
+        await eventsAfter(one, 1);
+        const position = positionOf(one);
+        await one.close();
+        missed.length = 0;
+        missed.push(...await produce([['order.updates', order('kim', 1), { partition: 0 }]]));
+        const restarts = await gateway.metric('process_restarts_total');
+        for (const pid of descendantsOf(gateway.pid))
+            process.kill(pid, 'SIGKILL');
+        await until('all are back', async () => gateway.answers('/ready', 200), 20_000);
+        missed.push(...await produce([['order.updates', order('kim', 2), { partition: 0 }]]));
+        const { client, answer } = await resumed(gateway, { user: 'kim', position });
+        assert.deepEqual(answer.data, { recovered: true, count: 2 }, `after ${restarts} restarts`);
+        assert.deepEqual(await eventsAfter(client, 2), missed);
+        await client.close();
+    });
+});
+
+describe('a position that can not be honoured', () => {
+    let good;
+
+    before(async () => {
+        const one = await signedIn(gateway, { user: 'ned' });
+        good = positionOf(one);
+        await one.close();
+    });
+
+    const refused = {
+        'another epoch': [position => (position.epoch = '2'), 'UNKNOWN_POSITION'],
+        'beyond the end': [position => (position.topics['order.updates'][0] = 1e9), 'UNKNOWN_POSITION'],
+        'far beyond the end': [position => (position.topics['order.updates'][0] = 2 ** 62), 'UNKNOWN_POSITION'],
+        'a foreign topic': [position => (position.topics['no.such.topic'] = [1]), 'UNKNOWN_POSITION'],
+        'a partition that is not there': [position => position.topics['order.updates'].push(5), 'UNKNOWN_POSITION'],
+    };
+    for (const [name, [change, reason]] of Object.entries(refused))
+        test(`${name}: ${reason}, then live`, async () => {
+            const position = copyOf(good);
+            change(position);
+            const { client, answer } = await resumed(gateway, { user: 'ned', position });
+            assert.deepEqual(answer.data, { recovered: false, reason });
+            const [live] = await produce([['order.updates', order('ned', 1)]]);
+            await client.next(({ id }) => id === live);
+            await client.close();
+        });
+
+    const malformed = {
+        'a number': 7, 'a list': [], 'no epoch': { topics: {} }, 'an epoch that is a number': { epoch: 1, topics: {} },
+        'no topics': { epoch: '1' }, 'topics in a list': { epoch: '1', topics: [] },
+        'an offset in quotes': { epoch: '1', topics: { 'order.updates': ['1'] } },
+        'half an offset': { epoch: '1', topics: { 'order.updates': [1.5] } },
+        'less than -1': { epoch: '1', topics: { 'order.updates': [-2] } },
+        '2^63': { epoch: '1', topics: { 'order.updates': [2 ** 63] } },
+        'an object of offsets': { epoch: '1', topics: { 'order.updates': { 0: 1 } } },
+        '10,000 partitions': { epoch: '1', topics: { 'order.updates': Array(10_000).fill(-1) } },
+    };
+    test('what is no position is INVALID_MESSAGE, and the connection is live', async () => {
+        for (const [name, position] of Object.entries(malformed)) {
+            const client = await connectClient(gateway);
+            await client.next('auth_required');
+            client.send('authenticate', { token: mintToken({ sub: 'ned' }), resume: position });
+            assert.equal((await client.next('error')).data.code, 'INVALID_MESSAGE', name);
+            assert.ok((await client.settled()).data.position, name);
+            assert.equal((await client.request('resume', { position })).data.code, 'INVALID_MESSAGE', name);
+            await client.close();
+        }
+    });
+
+    test('a topic that stands twice is INVALID_MESSAGE', async () => {
+        const client = await signedIn(gateway, { user: 'ned' });
+        client.sendText('{"id":"d","type":"resume","data":{"position":{"epoch":"1","topics":{"a":[1],"a":[2]}}}}');
+        assert.equal((await client.next(({ ref }) => ref === 'd')).data.code, 'INVALID_MESSAGE');
+        await client.close();
+    });
+
+    test('one that has left the ring is TOO_OLD', async () => {
+        const own = await startGateway({ kafka: kafka.bootstrap, env: { RING_BYTES: '1048576' } });
+        const one = await signedIn(own, { user: 'otto' });
+        const position = positionOf(one);
+        await one.close();
+        await produce([['order.updates', order('otto', 1), { partition: 0 }]], own);
+        for (let n = 0; n < 20; n++)
+            await produce(Array.from({ length: 20 }, (_, i) => ['trade.updates', { tradeId: `${n}.${i}`, txHash: 'x'.repeat(4000) }]), own);
+        const { client, answer } = await resumed(own, { user: 'otto', position });
+        assert.deepEqual(answer.data, { recovered: false, reason: 'TOO_OLD' });
+        const [live] = await produce([['order.updates', order('otto', 2)]], own);
+        await client.next(({ id }) => id === live);
+        await client.close();
+        await own.stop();
+    });
+});
