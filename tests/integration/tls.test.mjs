@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { connect as tlsConnect } from 'node:tls';
 import { Producer, startKafka } from '../kafka/kafka.mjs';
-import { Authority } from './certificates.mjs';
+import { Authority, openssl } from './certificates.mjs';
 import { connectClient, signedIn, startGateway, until, within } from './harness.mjs';
 
 // Only for the harness' own questions (/ready, /metrics); every client below verifies what it is shown.
@@ -183,14 +183,17 @@ test('a ticket is good on every worker, and a worker that was killed is missed b
         await request(socket);
         return await resumedBy() === 2;
     });
-    const watching = await signedIn(gateway, {}, trusting());
+    const before = (await gateway.metrics())['tls_handshakes_resumed_total{worker="0"}'];
     await gateway.kill('worker');
-    await until('resumed after a kill', async () => {
-        const again = await tlsSocket().catch(() => null);
-        again?.destroy();
-        return again !== null;
+    let held = session;
+    await until('its successor has resumed a session of a sibling or of the dead', async () => {
+        const socket = await tlsSocket({ session: held }).catch(() => null);
+        if (socket !== null) {
+            socket.once('session', renewed => (held = renewed));
+            await request(socket);
+        }
+        return (await gateway.metrics())['tls_handshakes_resumed_total{worker="0"}'] > before;
     });
-    watching.ws.terminate();
 });
 
 test('the key of tickets changes; the one before is good for one period more, then no longer', async () => {
@@ -274,4 +277,88 @@ test('a key in the certificate\'s own file needs no TLS_KEY_FILE', async () => {
     } finally {
         await own.stop();
     }
+});
+
+// ---- files: reload and start
+
+const copy = (from, to) => writeFileSync(join(folder, to), readFileSync(from));
+
+test('renewed certificates are taken under load without a disconnect; a wrong one changes nothing', async () => {
+    copy(first.cert, 'live.crt');
+    copy(first.key, 'live.key');
+    const own = await startGateway({
+        kafka: kafka.bootstrap, workers: 2,
+        env: { TLS_CERT_FILE: join(folder, 'live.crt'), TLS_KEY_FILE: join(folder, 'live.key') },
+    });
+    try {
+        const clients = await Promise.all(Array.from({ length: 30 }, (_, i) => signedIn(own, { user: `u${i}` }, trusting())));
+        const sent = [];
+        let stop = false;
+        const producing = (async () => {
+            while (!stop)
+                sent.push((await producer.send('price.updates', { token: 'ETH', price: '1' })).id);
+        })();
+        const shown = async name => {
+            const socket = await tlsSocket({ servername: name }, own.port);
+            const { subject } = socket.getPeerCertificate();
+            socket.destroy();
+            return subject.CN;
+        };
+        const reload = async expected => {
+            const count = () => [...own.output.matchAll(expected)].length;
+            const before = count();
+            own.signal('SIGHUP');
+            await until('the reload', () => count() > before);
+        };
+        assert.equal(await shown('first.example'), 'first.example');
+        for (const [pair, name] of [[second, 'second.example'], [first, 'first.example'], [second, 'second.example']]) {
+            copy(pair.cert, 'live.crt');
+            copy(pair.key, 'live.key');
+            await reload(/"reloaded; /g);
+            await until('both workers show it', async () => {
+                const subjects = await Promise.all(Array.from({ length: 10 }, () => shown(name).catch(() => null)));
+                return subjects.every(subject => subject === name);
+            });
+        }
+        copy(first.key, 'live.key');
+        await reload(/reload refused/g);
+        assert.match(own.output, /TLS_KEY_FILE: \\?"[^"]*live.key\\?": is not the key of the certificate/);
+        assert.equal(await shown('second.example'), 'second.example');
+        stop = true;
+        await producing;
+        for (const each of clients) {
+            await each.next(({ id }) => id === sent.at(-1));
+            const got = each.all('price_update').map(({ id }) => id);
+            assert.deepEqual(got.slice(got.indexOf(sent[0])), sent);
+            assert.equal(each.ended, undefined);
+        }
+        await Promise.all(clients.map(each => each.close()));
+    } finally {
+        await own.stop();
+    }
+});
+
+test('a certificate that can\'t be used stops the start with one line; an expired one is used with a warning', async () => {
+    const locked = join(folder, 'locked.key');
+    openssl('pkey', '-in', first.key, '-aes128', '-passout', 'pass:x', '-out', locked);
+    const expired = authority.issue('expired', { days: -1 });
+    const refusals = [
+        [first.cert, second.key, /is not the key of the certificate/],
+        [first.cert, locked, /is encrypted; store it without a passphrase/],
+        [join(folder, 'nowhere'), first.key, /cannot be read: No such file/],
+        [first.key, first.key, /holds no PEM certificate/],
+        [`${first.cert},${second.cert}`, first.key, /1 keys for the 2 certificates/],
+    ];
+    for (const [cert, key, said] of refusals) {
+        await assert.rejects(startGateway({ kafka: kafka.bootstrap, env: { TLS_CERT_FILE: cert, TLS_KEY_FILE: key } }), error => {
+            assert.match(error.message, /ended with status 2/);
+            const lines = error.message.split('\n').slice(1).filter(Boolean);
+            assert.equal(lines.length, 1, error.message);
+            assert.match(lines[0], said);
+            return true;
+        });
+    }
+    const own = await startGateway({ kafka: kafka.bootstrap, env: { TLS_CERT_FILE: expired.cert, TLS_KEY_FILE: expired.key } });
+    assert.match(own.output, /expired.crt\\?": the certificate has expired/);
+    await own.stop();
 });
