@@ -44,8 +44,6 @@ void option_print_help(FILE *out, const char *program, unsigned columns) {
 
 /* "--port N, --websocket-service-port N", or the variable alone of a secret. */
 static void print_names(FILE *out, const struct option_row *row) {
-    static const char *const operands[] = {
-        [OPTION_KIND_int] = " N", [OPTION_KIND_text] = " TEXT", [OPTION_KIND_choice] = " WORD"};
     char flag[OPTION_FLAG_BYTES];
 
     fputs("  ", out);
@@ -62,7 +60,7 @@ static void print_names(FILE *out, const struct option_row *row) {
     if (row->kind == OPTION_KIND_bool) {
         fprintf(out, "%s, --no-%s\n", flag, flag + 2);
     } else {
-        fprintf(out, "%s%s\n", flag, operands[row->kind]);
+        fprintf(out, "%s %s\n", flag, option_row_operand(row));
     }
 }
 

@@ -174,8 +174,9 @@ static int set_value(struct option_file *file, const struct option_row *row, cha
     file->lines[index] = place->line;
     value = unquoted(value);
     if (value == NULL) {
-        return refuse_line(place, "the value's quotes don't close, or it ends with \\; one line is one "
-                             "option");
+        return refuse_line(place,
+                           "the value's quotes don't close, or it ends with \\; one line is one "
+                           "option");
     }
     file->values[index] = value[0] != '\0' ? value : NULL;
     return 0;

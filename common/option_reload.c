@@ -16,8 +16,9 @@ static void keep_value(const struct option_row *row, const void *held, void *fre
     static const size_t sizes[] = {
         [OPTION_KIND_int] = sizeof(option_int),       [OPTION_KIND_bool] = sizeof(option_bool),
         [OPTION_KIND_text] = sizeof(option_text),     [OPTION_KIND_choice] = sizeof(option_choice),
-        [OPTION_KIND_secret] = sizeof(option_secret),
+        [OPTION_KIND_secret] = sizeof(option_secret), [OPTION_KIND_url] = sizeof(option_url),
     };
+    static_assert(ARRAY_LENGTH(sizes) == OPTION_KIND_COUNT, "a size for each kind");
 
     memcpy(fresh, held, sizes[row->kind]);
 }

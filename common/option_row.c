@@ -46,6 +46,15 @@ void option_row_flag(const struct option_row *row, char flag[OPTION_FLAG_BYTES])
     flag[length] = 0;
 }
 
+const char *option_row_operand(const struct option_row *row) {
+    static const char *const operands[] = {
+        [OPTION_KIND_int] = "N",       [OPTION_KIND_bool] = "",   [OPTION_KIND_text] = "TEXT",
+        [OPTION_KIND_choice] = "WORD", [OPTION_KIND_secret] = "", [OPTION_KIND_url] = "URL",
+    };
+    static_assert(ARRAY_LENGTH(operands) == OPTION_KIND_COUNT, "an operand for each kind");
+    return operands[row->kind];
+}
+
 bool option_row_lists(const char *list, char separator, struct span word) {
     while (*list != 0) {
         const char *end = strchrnul(list, separator);

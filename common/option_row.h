@@ -16,7 +16,8 @@ enum option_kind {
     OPTION_KIND_text,
     OPTION_KIND_choice,
     OPTION_KIND_secret,
-    OPTION_KIND_url
+    OPTION_KIND_url,
+    OPTION_KIND_COUNT
 };
 
 /* Bits: who takes a new value at a reload (enum option_reader). */
@@ -51,6 +52,9 @@ extern const struct option_row option_rows[OPTION_ROW_COUNT];
 
 /* "--ws-ping-interval" of WS_PING_INTERVAL. */
 void option_row_flag(const struct option_row *row, char flag[OPTION_FLAG_BYTES]);
+
+/* What stands for its value in --help and the manual: N, TEXT …; "" where it takes none. */
+const char *option_row_operand(const struct option_row *row);
 
 /* True when `word` is one of the words of `list`, which stand apart by `separator`. */
 bool option_row_lists(const char *list, char separator, struct span word);

@@ -41,9 +41,6 @@ static void print_entry(const struct option_row *row) {
 }
 
 static void print_names(const struct option_row *row) {
-    static const char *const operands[] = {[OPTION_KIND_int] = " Ar N",
-                                           [OPTION_KIND_text] = " Ar TEXT",
-                                           [OPTION_KIND_choice] = " Ar WORD"};
     char flag[OPTION_FLAG_BYTES];
 
     if (row->kind == OPTION_KIND_secret) {
@@ -61,7 +58,7 @@ static void print_names(const struct option_row *row) {
     if (row->kind == OPTION_KIND_bool) {
         printf(" , Fl -no%s\n", flag + 1);
     } else {
-        puts(operands[row->kind]);
+        printf(" Ar %s\n", option_row_operand(row));
     }
 }
 
