@@ -28,7 +28,7 @@ enum uplink_result uplink_take_peek(struct uplink_take *take, struct uplink_take
         order_copy_out(&entry, shared, offsetof(struct uplink_entry, answered));
         fence_acquire();
         /* A predecessor has answered it, and the worker has not yet moved on. */
-        if (load_acquire(&shared->answered) == entry.id) {
+        if (entry.id != 0 && load_acquire(&shared->answered) == entry.id) {
             take->taken++;
             continue;
         }

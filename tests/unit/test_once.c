@@ -1,0 +1,99 @@
+/* What counts once: by offset, by message time, by number, and over a killed ingest. */
+#include "shm/once.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static int fd;
+static struct once once;
+
+static void setup(void) {
+    ck_assert_int_eq(once_create(&fd), 0);
+    ck_assert_int_eq(once_open(fd, &once), 0);
+}
+
+static void teardown(void) {
+    once_close(&once);
+    close(fd);
+}
+
+static int count(uint32_t partition, uint64_t mark, int64_t offset, int64_t time_ms) {
+    struct uplink_once bytes = {{0}};
+
+    memcpy(bytes.bytes, &mark, sizeof(mark));
+    return once_count(&once, partition, &bytes, offset, time_ms);
+}
+
+START_TEST(the_second_of_a_mark_does_not_count_and_other_marks_and_partitions_do) {
+    ck_assert_int_eq(count(0, 1, 10, 1000), 1);
+    ck_assert_int_eq(count(0, 1, 11, 1000), 0);
+    ck_assert_int_eq(count(0, 2, 12, 1000), 1);
+    ck_assert_int_eq(count(5, 1, 11, 1000), 1);
+    ck_assert_int_eq(count(0, 1 + (1ull << 40), 13, 1000), 1); /* the same bucket */
+}
+END_TEST
+
+START_TEST(it_counts_again_past_the_window_of_message_time_and_not_before) {
+    ck_assert_int_eq(count(0, 1, 10, 1000), 1);
+    ck_assert_int_eq(count(0, 1, 11, 1000 + ONCE_WINDOW_MS), 0);
+    ck_assert_int_eq(count(0, 1, 12, 1001 + ONCE_WINDOW_MS), 1);
+    ck_assert_int_eq(count(0, 1, 13, 1002 + ONCE_WINDOW_MS), 0);
+}
+END_TEST
+
+START_TEST(it_counts_again_when_so_many_others_have_come_that_it_is_forgotten) {
+    ck_assert_int_eq(count(0, 1, 1, 1000), 1);
+    for (uint64_t i = 0; i < ONCE_ENTRIES - 1; i++)
+        ck_assert_int_eq(count(0, 100 + i, (int64_t)(10 + i), 1000), 1);
+    ck_assert_int_eq(count(0, 1, 100000, 1000), 0);
+    ck_assert_int_eq(count(0, 99, 100001, 1000), 1);
+    ck_assert_int_eq(count(0, 1, 100002, 1000), 1);
+}
+END_TEST
+
+START_TEST(a_successor_knows_what_counted_and_counts_again_what_it_takes_again) {
+    ck_assert_int_eq(count(0, 1, 10, 1000), 1);
+    ck_assert_int_eq(count(0, 2, 11, 1000), 1);
+    once_close(&once);
+    ck_assert_int_eq(once_open(fd, &once), 0);
+    ck_assert_int_eq(count(0, 2, 11, 1000), 1);
+    ck_assert_int_eq(count(0, 1, 12, 1000), 0);
+}
+END_TEST
+
+START_TEST(an_offset_that_went_back_is_no_second_one) {
+    ck_assert_int_eq(count(0, 1, 10, 1000), 1);
+    ck_assert_int_eq(count(0, 1, 3, 1000), 1);
+    ck_assert_int_eq(count(0, 1, 4, 1000), 0);
+}
+END_TEST
+
+START_TEST(past_the_last_window_nobody_can_tell) {
+    for (uint32_t i = 0; i < ONCE_WINDOWS; i++)
+        ck_assert_int_eq(count(i, 1, 1, 1), 1);
+    ck_assert_int_eq(count(ONCE_WINDOWS, 1, 1, 1), -ENOSPC);
+    ck_assert_int_eq(count(0, 1, 2, 1), 0);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("once");
+    TCase *tests = tcase_create("once");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, the_second_of_a_mark_does_not_count_and_other_marks_and_partitions_do);
+    tcase_add_test(tests, it_counts_again_past_the_window_of_message_time_and_not_before);
+    tcase_add_test(tests, it_counts_again_when_so_many_others_have_come_that_it_is_forgotten);
+    tcase_add_test(tests, a_successor_knows_what_counted_and_counts_again_what_it_takes_again);
+    tcase_add_test(tests, an_offset_that_went_back_is_no_second_one);
+    tcase_add_test(tests, past_the_last_window_nobody_can_tell);
+    suite_add_tcase(suite, tests);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
