@@ -115,8 +115,8 @@ static int check_descriptors(const struct heritage *heritage) {
     bool worker = heritage->role == HERITAGE_WORKER;
 
     if (heritage->segment_fd < 0 || heritage->host_fd < 0 || heritage->limit_fd < -1 ||
-        heritage->revocation_fd < -1 || heritage->config_fd < -1 || heritage->ticket_fd < -1 ||
-        heritage->uplink_wake_fd < 0 || heritage->once_fd < -1) {
+        heritage->admin_fd < -1 || heritage->revocation_fd < -1 || heritage->config_fd < -1 ||
+        heritage->ticket_fd < -1 || heritage->uplink_wake_fd < 0 || heritage->once_fd < -1) {
         return -EPROTO;
     }
     for (uint32_t i = 0; i < HERITAGE_MAX_WORKERS; i++) {
@@ -145,6 +145,7 @@ static int close_descriptors_on_exec(const struct heritage *heritage) {
     int error = close_on_exec(heritage->segment_fd);
 
     error = error != 0 ? error : close_on_exec(heritage->host_fd);
+    error = error != 0 ? error : close_on_exec(heritage->admin_fd);
     error = error != 0 ? error : close_on_exec(heritage->revocation_fd);
     error = error != 0 ? error : close_on_exec(heritage->limit_fd);
     error = error != 0 ? error : close_on_exec(heritage->config_fd);

@@ -67,6 +67,9 @@
       "Addresses and networks that may see admin paths; separated by commas.")                            \
     X(text, admin_token_file, "ADMIN_TOKEN_FILE", "", "", "", NULL,                                       \
       0, 4096, "", "server", workers, "File that holds a bearer token for admin paths.")                  \
+    X(text, admin_listen, "ADMIN_LISTEN", "", "", "", NULL,                                               \
+      0, 64, "", "server", restart,                                                                          \
+      "Address of their own for admin paths, HOST:PORT; the public port no longer has them.")             \
     /* authentication */                                                                                  \
     X(secret, jwt_secret, "JWT_SECRET", "", "", "", NULL,                                                 \
       0, 65536, "", "authentication", workers, "Shared secret of HS256, HS384 and HS512 tokens.")         \

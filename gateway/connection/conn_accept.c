@@ -13,6 +13,7 @@
 /* One process, one acceptor. */
 static struct {
     struct event *events[HERITAGE_MAX_WORKERS];
+    struct event *admin; /* ADMIN_LISTEN, NULL without */
     struct event *resume;
 } acceptor;
 
@@ -21,6 +22,9 @@ static void set_listening(const struct worker *worker, bool on) {
         if (acceptor.events[i] != NULL) {
             (void)(on ? event_add(acceptor.events[i], NULL) : event_del(acceptor.events[i]));
         }
+    }
+    if (acceptor.admin != NULL) {
+        (void)(on ? event_add(acceptor.admin, NULL) : event_del(acceptor.admin));
     }
 }
 
@@ -68,7 +72,9 @@ static void on_acceptable(evutil_socket_t fd, short what, void *context) {
                 pause_accepting(worker, ENOMEM);
                 return;
             }
-            if (conn_proxy_begin(worker, conn) != 0) {
+            if (fd == worker->heritage.admin_fd) {
+                conn->flags |= CONN_ADMIN;
+            } else if (conn_proxy_begin(worker, conn) != 0) {
                 conn_kill(worker, conn);
             }
         } else if (errno == EAGAIN) {
@@ -78,6 +84,13 @@ static void on_acceptable(evutil_socket_t fd, short what, void *context) {
             return;
         }
     }
+}
+
+/* All workers wait at the one socket; whoever comes too late finds nobody, which costs little where few come. */
+static int start_admin(struct worker *worker) {
+    acceptor.admin = event_new(worker->base, worker->heritage.admin_fd, EV_READ | EV_PERSIST,
+                               on_acceptable, worker);
+    return acceptor.admin != NULL && event_add(acceptor.admin, NULL) == 0 ? 0 : -ENOMEM;
 }
 
 int conn_accept_start(struct worker *worker) {
@@ -92,7 +105,7 @@ int conn_accept_start(struct worker *worker) {
             return -ENOMEM;
         }
     }
-    return 0;
+    return worker->heritage.admin_fd < 0 ? 0 : start_admin(worker);
 }
 
 void conn_accept_stop(struct worker *worker) {
@@ -101,6 +114,10 @@ void conn_accept_stop(struct worker *worker) {
             event_free(acceptor.events[i]);
             acceptor.events[i] = NULL;
         }
+    }
+    if (acceptor.admin != NULL) {
+        event_free(acceptor.admin);
+        acceptor.admin = NULL;
     }
     if (acceptor.resume != NULL) {
         event_free(acceptor.resume);

@@ -56,13 +56,15 @@ static bool serve(struct worker *worker, struct conn *conn, const struct http_re
     const struct admin_row *row = admin_find(request->path);
     struct address_client client;
     middleware_client(worker, peer, request, &client);
-    if (row != NULL) {
+    bool elsewhere = worker->options->admin_listen[0] != '\0' && !(conn->flags & CONN_ADMIN);
+    if (row != NULL && !elsewhere) {
         return conn_admin_serve(worker, conn, row, &client);
     }
     const struct server_context context = {
         .view = &worker->view,
         .client = &client,
         .admin = worker->admin,
+        .admin_elsewhere = elsewhere,
         .dev_auth = worker->dev ? worker->auth : NULL,
         .instance_id = worker->options->instance_id,
     };
@@ -81,7 +83,7 @@ static void head_done(struct worker *worker, struct conn *conn, const unsigned c
         conn_kill(worker, conn); /* it has gone */
         return;
     }
-    if (!server_is_websocket_path(request)) {
+    if (!server_is_websocket_path(request) || (conn->flags & CONN_ADMIN)) {
         head_gate_take_body(conn->input, rest, rest_length);
         if (serve(worker, conn, request, (const struct sockaddr *)&peer)) {
             conn_proxy_forget(worker, conn);

@@ -59,6 +59,7 @@ enum conn_flag {
     CONN_DEFLATE = 1u << 7,       /* permessage-deflate was negotiated */
     CONN_PROXIED = 1u << 8,       /* conn_proxy.h keeps what its proxy said */
     CONN_SECURE = 1u << 9,        /* has a TLS session (conn_tls.h) */
+    CONN_ADMIN = 1u << 10,        /* came in at ADMIN_LISTEN */
 };
 
 struct conn {

@@ -42,7 +42,7 @@ void server_answer(const struct server_context *context, const struct http_reque
     *response = (struct http_response){0};
     const struct server_path *row = find_path(request->path);
     const struct asset *asset = row ? NULL : asset_find(request->path);
-    if (!row && !asset) {
+    if ((!row && !asset) || (row && row->admin && context->admin_elsewhere)) {
         http_response_error(response, 404, "There is nothing at this path");
         return;
     }

@@ -12,6 +12,7 @@ struct server_context {
     const struct host_view *view;
     const struct address_client *client; /* who asks, and who may see admin paths */
     const struct admin_rule *admin;
+    bool admin_elsewhere;        /* ADMIN_LISTEN has the admin paths, and this is the public port */
     const struct auth *dev_auth; /* --dev: mints the console's token; else NULL */
     const char *instance_id;
     const struct http_request *request; /* set by server_answer() for the page */

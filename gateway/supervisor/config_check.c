@@ -105,6 +105,13 @@ static int check_here(const struct options *options, bool dev, char *error, size
             options->websocket_service_host);
         return -EINVAL;
     }
+    if (options->admin_listen[0] != '\0' && listeners_check_admin(options->admin_listen) < 0) {
+        snprintf(error, size,
+                 "ADMIN_LISTEN: \"%s\" is not HOST:PORT with a numeric address, such as "
+                 "127.0.0.1:3009 or [::1]:3009",
+                 options->admin_listen);
+        return -EINVAL;
+    }
     if (!dev && options->kafka_brokers[0] == '\0') {
         snprintf(
             error, size,

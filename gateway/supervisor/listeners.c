@@ -6,8 +6,11 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define HOST_BYTES 64
 
 struct address {
     union {
@@ -30,7 +33,7 @@ int listeners_check_host(const char *host) {
 
 int listeners_open(const char *host, unsigned port, struct listeners *out, char *error,
                    size_t error_size) {
-    struct listeners made;
+    struct listeners made = {.admin_fd = -1};
     struct address address = {0};
     unsigned opened = 0;
     int result = address_from(host, port, &address);
@@ -56,7 +59,62 @@ int listeners_open(const char *host, unsigned port, struct listeners *out, char 
     return result;
 }
 
+/* Its last colon parts the two. */
+static int split_admin(const char *where, char host[HOST_BYTES], unsigned *port) {
+    const char *colon = strrchr(where, ':');
+    size_t length = colon != NULL ? (size_t)(colon - where) : 0;
+    bool bracketed = length > 2 && where[0] == '[' && where[length - 1] == ']';
+    char *end = NULL;
+    if (length == 0 || length >= HOST_BYTES || colon[1] < '0' || colon[1] > '9') {
+        return -EINVAL;
+    }
+    unsigned long number = strtoul(colon + 1, &end, 10);
+    if (*end != '\0' || number < 1 || number > 65535 ||
+        (!bracketed && memchr(where, ':', length) != NULL)) {
+        return -EINVAL;
+    }
+    snprintf(host, HOST_BYTES, "%.*s", (int)(bracketed ? length - 2 : length),
+             bracketed ? where + 1 : where);
+    *port = (unsigned)number;
+    return 0;
+}
+
+int listeners_check_admin(const char *where) {
+    char host[HOST_BYTES];
+    unsigned port;
+    int result = split_admin(where, host, &port);
+    return result == 0 ? listeners_check_host(host) : result;
+}
+
+int listeners_open_admin(const char *where, struct listeners *listeners, char *error,
+                         size_t error_size) {
+    char host[HOST_BYTES] = "";
+    unsigned port = 0;
+    struct address address = {0};
+    int result = split_admin(where, host, &port);
+    if (result == 0) {
+        result = address_from(host, port, &address);
+    }
+    if (result == 0) {
+        result = probe(&address);
+    }
+    if (result == 0) {
+        result = open_one(&address);
+    }
+    if (result < 0) {
+        snprintf(error, error_size, "ADMIN_LISTEN: \"%s\": can't listen there: %s", where,
+                 strerror(-result));
+        return result;
+    }
+    listeners->admin_fd = result;
+    return 0;
+}
+
 void listeners_close(struct listeners *listeners) {
+    if (listeners->admin_fd >= 0) {
+        close(listeners->admin_fd);
+        listeners->admin_fd = -1;
+    }
     for (unsigned i = 0; i < LISTENERS_COUNT; i++) {
         close(listeners->fd[i]);
         listeners->fd[i] = -1;

@@ -13,6 +13,7 @@
 
 struct listeners {
     int fd[LISTENERS_COUNT];
+    int admin_fd; /* of ADMIN_LISTEN, shared by all workers; -1 without */
 };
 
 /* -EINVAL when `host` is no numeric IPv4 or IPv6 address. */
@@ -23,6 +24,11 @@ int listeners_check_host(const char *host) MUST_CHECK;
  * says what is wrong and what to do. */
 int listeners_open(const char *host, unsigned port, struct listeners *out, char *error,
                    size_t error_size) MUST_CHECK;
+/* The same for ADMIN_LISTEN: one socket, after listeners_open(). `where` is HOST:PORT, an IPv6 host in brackets. */
+int listeners_open_admin(const char *where, struct listeners *listeners, char *error,
+                         size_t error_size) MUST_CHECK;
+/* Whether it has that form. -EINVAL. */
+int listeners_check_admin(const char *where) MUST_CHECK;
 void listeners_close(struct listeners *listeners);
 
 /* The sockets of worker `index` of `workers`, in order; returns how many. fd has room for all. */

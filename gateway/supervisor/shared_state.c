@@ -156,6 +156,7 @@ void shared_state_worker_heritage(const struct shared_state *state, const struct
     out->uplink_fd[index] = state->uplink_fd[index];
     out->limit_fd = state->limit_fd;
     out->ticket_fd = state->ticket_file.read_fd;
+    out->admin_fd = listeners->admin_fd;
     out->listen_count = listeners_share(listeners, index, state->worker_count, out->listen_fd);
 }
 
@@ -268,6 +269,7 @@ static void heritage_for(const struct shared_state *state, enum heritage_role ro
         .run_as_uid = user->uid,
         .run_as_gid = user->gid,
         .segment_fd = -1,
+        .admin_fd = -1,
         .revocation_fd = -1,
         .limit_fd = -1,
         .ticket_fd = -1,

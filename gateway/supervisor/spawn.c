@@ -176,6 +176,7 @@ static void keep_heritage(const struct heritage *heritage, int heritage_fd) {
     keep(heritage_fd);
     keep(heritage->segment_fd);
     keep(heritage->host_fd);
+    keep(heritage->admin_fd);
     keep(heritage->revocation_fd);
     keep(heritage->limit_fd);
     keep(heritage->config_fd);

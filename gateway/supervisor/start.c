@@ -104,6 +104,10 @@ static int open_listeners(struct start *start, char *error, size_t size) {
         return STATUS_FAILED;
     }
     start->listeners_open = true;
+    if (options->admin_listen[0] != '\0' &&
+        listeners_open_admin(options->admin_listen, &start->listeners, error, size) < 0) {
+        return STATUS_FAILED;
+    }
     return 0;
 }
 

@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { freePort } from '../kafka/kafka.mjs';
 import { signedIn, startGateway, until, within } from './harness.mjs';
 
 const TOKEN = 'integration-admin-0123456789';
@@ -131,6 +132,30 @@ test('who may: an administrator, no foreign page, by POST', async () => {
     const answer = await gateway.get('/admin/log-level');
     assert.equal(answer.status, 405);
     assert.equal(answer.headers.get('allow'), 'POST');
+});
+
+test('ADMIN_LISTEN: admin paths there and not on the public port, over a worker\'s death', async () => {
+    const port = await freePort();
+    const apart = await startGateway({ dev: true, workers: 2, env: { ADMIN_LISTEN: `127.0.0.1:${port}` } });
+    const status = async (base, path, init) => (await fetch(base + path, { signal: AbortSignal.timeout(5_000), ...init })).status;
+    const there = `http://127.0.0.1:${port}`;
+    const change = { method: 'POST', body: LEVEL };
+    for (let round = 0; round < 2; round++) {
+        for (const path of ['/connections', '/debug/kafka', '/debug/handlers', '/metrics', '/health', '/ready'])
+            assert.equal(await status(there, path), 200, path);
+        assert.equal(await status(there, '/admin/log-level', change), 200);
+        assert.equal(await status(there, '/ws'), 404);
+        for (const path of ['/connections', '/debug/kafka', '/debug/handlers', '/admin/log-level'])
+            assert.equal(await status(apart.http, path), 404, path);
+        assert.equal(await status(apart.http, '/admin/log-level', change), 404);
+        assert.equal(await status(apart.http, '/health'), 200);
+        assert.equal(await status(there, '/connections', { headers: { 'x-forwarded-for': '203.0.113.5' } }), 403);
+        for (const pid of apart.pids().workers)
+            await apart.kill('worker', pid);
+        await apart.started();
+    }
+    await apart.stop();
+    await assert.rejects(status(there, '/health'));
 });
 
 test('drain: clients are sent away, and the host stops', async () => {

@@ -81,6 +81,7 @@ static inline int host_heritage(const struct host *host) {
     struct heritage heritage = {.magic = HERITAGE_MAGIC,
                                 .version = HERITAGE_VERSION,
                                 .limit_fd = -1,
+                                .admin_fd = -1,
                                 .revocation_fd = -1,
                                 .config_fd = -1,
                                 .once_fd = -1,

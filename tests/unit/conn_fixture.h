@@ -26,6 +26,7 @@ static inline void set_up(void) {
     signal(SIGPIPE, SIG_IGN);
     memset(&worker, 0, sizeof worker);
     options = (struct options){.auto_join_rooms = "prices",
+                               .admin_listen = "",
                                .auth_timeout = 10000,
                                .ws_max_queue_bytes = 1 << 20,
                                .ws_max_message_bytes = 65536,

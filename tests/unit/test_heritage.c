@@ -21,6 +21,7 @@ static struct heritage sound_heritage(void) {
     struct heritage heritage = {.magic = HERITAGE_MAGIC,
                                 .version = HERITAGE_VERSION,
                                 .limit_fd = -1,
+                                .admin_fd = -1,
                                 .revocation_fd = -1,
                                 .config_fd = -1,
                                 .once_fd = -1,

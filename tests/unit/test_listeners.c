@@ -212,6 +212,31 @@ START_TEST(a_port_without_a_listener_has_no_owner) {
 }
 END_TEST
 
+START_TEST(an_admin_address_is_a_numeric_host_and_a_port) {
+    static const char *const good[] = {"127.0.0.1:3009", "0.0.0.0:1", "[::1]:65535", "[::]:80"};
+    static const char *const bad[] = {"",
+                                      "3009",
+                                      ":3009",
+                                      "127.0.0.1",
+                                      "localhost:80",
+                                      "::1:3009",
+                                      "[::1]",
+                                      "[]:80",
+                                      "127.0.0.1:0",
+                                      "127.0.0.1:65536",
+                                      "127.0.0.1:-1",
+                                      "127.0.0.1:80x",
+                                      "127.0.0.1: 80",
+                                      "127.0.0.1:99999999999999999999"};
+    for (unsigned i = 0; i < ARRAY_LENGTH(good); i++) {
+        ck_assert_msg(listeners_check_admin(good[i]) == 0, "%s", good[i]);
+    }
+    for (unsigned i = 0; i < ARRAY_LENGTH(bad); i++) {
+        ck_assert_msg(listeners_check_admin(bad[i]) == -EINVAL, "%s", bad[i]);
+    }
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("listeners");
     TCase *tests = tcase_create("sockets");
@@ -226,6 +251,7 @@ int main(void) {
     tcase_add_test(tests, an_address_of_another_machine_says_so);
     tcase_add_test(tests, shares_cover_all_sockets_once);
     tcase_add_test(tests, a_port_without_a_listener_has_no_owner);
+    tcase_add_test(tests, an_admin_address_is_a_numeric_host_and_a_port);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
