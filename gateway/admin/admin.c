@@ -8,6 +8,9 @@
 #include <stdio.h>
 
 const struct admin_row admin_table[] = {
+    {"/admin/revoke", "revokes tokens on all hosts", admin_revoke},
+    {"/admin/disconnect", "closes a user's connections on all hosts", admin_disconnect},
+    {"/admin/publish", "an event of the operator's to rooms, on all hosts", admin_publish},
     {"/admin/drain", "sends this host's clients away and stops it, as SIGTERM does", admin_drain},
     {"/admin/log-level", "how much this host's processes log, until it stops", admin_log_level},
     {NULL, NULL, NULL},

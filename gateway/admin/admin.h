@@ -61,6 +61,6 @@ void admin_audit(const struct admin_call *call, unsigned status);
 /* {"status":"ok"} and that status code. */
 void admin_done(struct http_response *response, unsigned status, const char *text);
 
-admin_handler admin_drain, admin_log_level;
+admin_handler admin_revoke, admin_disconnect, admin_publish, admin_drain, admin_log_level;
 
 #endif

@@ -19,7 +19,7 @@ const start = async (options = {}) => {
 before(async () => {
     kafka = await startKafka();
     await kafka.createTopic(CONTROL, 2);
-    await kafka.createTopic('price.updates', 1);
+    await kafka.createTopic('gateway.events', 1);
     producer = new Producer(kafka.bootstrap);
     await Promise.all([start(), start()]);
 });
@@ -216,4 +216,75 @@ test('a table that is full refuses too many rather than too few, and says so', a
     for (let n = 0; n < count; n += 997)
         assert.equal(await handshake(gateways[0], mintToken({ jti: `full-${n}`, iat: seconds(0) })), 401);
     assert.equal(await handshake(gateways[0], mintToken({ sub: 'alice', jti: 'mine', iat: seconds(0) })), 101);
+    gateways.splice(gateways.indexOf(small), 1);
+    await small.stop();
+});
+
+// ---- the same by POST
+
+const post = async (gateway, path, body, headers = {}) => {
+    const answer = await gateway.get(path, { method: 'POST', headers, body: JSON.stringify(body), signal: AbortSignal.timeout(20_000) });
+    return { status: answer.status, body: await answer.json() };
+};
+
+test('POST /admin/revoke on one host: closed on both, refused on both, told in the log', async () => {
+    const token = mintToken({ sub: 'laura', jti: 'posted', iat: seconds(0) });
+    const clients = await Promise.all(gateways.map(gateway => signedIn(gateway, { token })));
+    const { status, body } = await post(gateways[0], '/admin/revoke', { jti: 'posted' });
+    const answered = Date.now();
+    assert.equal(status, 200, JSON.stringify(body));
+    assert.match(body.id, /^gateway\.control:\d:\d+$/);
+    for (const client of clients) {
+        assert.equal((await client.next('auth_failed')).data.code, 'TOKEN_REVOKED');
+        assert.equal((await client.closes()).code, 1008);
+    }
+    assert.ok(Date.now() - answered < EFFECTIVE_MS);
+    for (const gateway of gateways)
+        assert.equal(await handshake(gateway, token), 401);
+    await gateways[0].printed(/admin: POST \/admin\/revoke by 127\.0\.0\.1: jti posted: 200/);
+});
+
+test('POST /admin/disconnect on one host closes the user on both', async () => {
+    const clients = await Promise.all(gateways.map(gateway => signedIn(gateway, { user: 'mike', iat: seconds(0) })));
+    assert.equal((await post(gateways[1], '/admin/disconnect', { userId: 'mike', reason: 'Go' })).status, 200);
+    for (const client of clients)
+        assert.deepEqual(await client.closes(), { code: 1008, reason: 'Go' });
+});
+
+test('POST /admin/publish reaches the rooms on both hosts', async () => {
+    const clients = await Promise.all(gateways.map(gateway => signedIn(gateway, { user: 'nina', iat: seconds(0) })));
+    const event = { type: 'system_alert', room: 'system_alerts', data: { message: 'Hello', price: 10500.25 } };
+    const { status, body } = await post(gateways[0], '/admin/publish', event);
+    assert.equal(status, 200, JSON.stringify(body));
+    for (const client of clients) {
+        const { id, data } = await client.next('system_alert');
+        assert.equal(id, body.id);
+        assert.deepEqual(data, event.data);
+        await client.close();
+    }
+    await gateways[0].printed(/admin: POST \/admin\/publish by 127\.0\.0\.1: system_alert to system_alerts: 200/);
+    assert.ok(!gateways[0].output.includes('Hello'), 'no payload in the log');
+});
+
+for (const [path, body] of [
+    ['revoke', {}], ['revoke', { userId: 'a', sid: 'b' }], ['revoke', { userId: 'a', until: 1700000000 }], ['revoke', { userId: 'a', until: 1700000000000 }],
+    ['revoke', { userID: 'a' }], ['revoke', { userId: '' }], ['disconnect', {}], ['disconnect', { sid: 'a' }],
+    ['publish', {}], ['publish', { type: 'x', room: 'r' }], ['publish', { type: 'x', data: {} }], ['publish', { type: 'x', room: 'a b', data: {} }],
+    ['publish', { type: 'x', rooms: 'r', data: {} }], ['publish', { type: '', room: 'r', data: {} }], ['publish', { type: 'x', room: 'r', data: [] }],
+    ['publish', { type: 'x', room: 'r', data: {}, from: 'root' }], ['publish', { type: 'x', rooms: Array.from({ length: 65 }, (_, n) => `r${n}`), data: {} }],
+])
+    test(`POST /admin/${path} ${JSON.stringify(body).slice(0, 60)}: 400`, async () => {
+        const answer = await post(gateways[0], `/admin/${path}`, body);
+        assert.equal(answer.status, 400, JSON.stringify(answer.body));
+        assert.equal(answer.body.error.code, 'BAD_REQUEST');
+    });
+
+test('without Kafka a POST is answered 503, and the log says so', async () => {
+    const blind = await startGateway({ kafka: '127.0.0.1:1', workers: 1, ready: false });
+    try {
+        assert.equal((await post(blind, '/admin/revoke', { userId: 'a' })).status, 503);
+        await blind.printed(/admin: POST \/admin\/revoke by 127\.0\.0\.1: userId a: 503/);
+    } finally {
+        await blind.stop();
+    }
 });
