@@ -70,6 +70,11 @@ bool template_is_literal(const struct template *template) {
     return template->count == 1 && !template->parts[0].field;
 }
 
+struct span template_beginning(const struct template *template) {
+    const struct part *first = &template->parts[0];
+    return template->count > 0 && !first->field ? first->literal : (struct span){"", 0};
+}
+
 int template_expand(const struct template *template, struct json_value data, template_emit *emit,
                     void *context, unsigned *dropped) {
     struct expansion expansion = {.template = template, .emit = emit, .context = context};

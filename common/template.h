@@ -20,6 +20,8 @@ int template_new(struct span text, struct template **out, const char **error) MU
 void template_free(struct template *template);
 
 bool template_is_literal(const struct template *template);
+/* What it begins with, up to the first field; lives as long as the template. */
+struct span template_beginning(const struct template *template);
 
 /* Calls emit() once for each result (the bytes are valid during the call only). A missing field, null,
  * boolean, object, array or empty string gives no result for that element. Results longer than

@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "common/secret.h"
 #include "ingest/kafka_config.h"
+#include "ingest/room_feed.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -74,6 +75,7 @@ static int open_memory(struct ingest *ingest, char *error, size_t error_size) {
     if (result < 0) {
         return say(error, error_size, "the snapshot table can't be opened", result);
     }
+    room_feed_slots(&ingest->view.segment, ingest->routes);
     event_publish_init(&ingest->publish, &ingest->writer, ingest->view.workers,
                        ingest->heritage.wake_fd, ingest->view.worker_count);
     ingest->publish.snapshots = &ingest->snapshots;

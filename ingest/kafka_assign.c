@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "ingest/kafka_start.h"
+#include "ingest/room_feed.h"
 #include "shm/positions.h"
 
 #include <inttypes.h>
@@ -45,6 +46,7 @@ void kafka_assign_init(struct kafka_assign *assign, rd_kafka_t *handle, struct k
         .watch = watch,
         .status = status,
         .positions = segment->positions,
+        .segment = segment,
         .stats = &segment->ingest->stats,
         .first_host_start = !kafka_status_is_caught_up(status),
         .history_ms = fresh_broker ? 0 : history_seconds * 1000,
@@ -210,6 +212,9 @@ static void begin(struct kafka_assign *assign, struct kafka_topic *topic, int32_
     }
     partition->index = (uint32_t)index;
     partition->position = &assign->positions->partitions[index];
+    if (number == 0) { /* every topic has one */
+        room_feed_topic(assign->segment, partition->position->topic, topic->route);
+    }
     /* without its control messages a host does not know whom it must not let in */
     partition->awaited = !assign->heard && (partition->led || topic->route->kind == ROUTE_CONTROL);
     partition->state = KAFKA_PARTITION_STARTING;

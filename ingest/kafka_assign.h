@@ -26,7 +26,8 @@ struct kafka_assign {
     struct kafka_topics *topics;
     struct kafka_watch *watch;
     struct kafka_status *status;
-    struct positions *positions;
+    struct segment *segment;
+    struct positions *positions; /* of the segment */
     struct stats *stats;
     bool heard;            /* metadata has come at least once */
     bool first_host_start; /* no ingest of this host had caught up before this one */

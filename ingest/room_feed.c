@@ -1,0 +1,48 @@
+#include "ingest/room_feed.h"
+
+#include "common/room_name.h"
+#include "shm/feed_table.h"
+#include "shm/room_index.h"
+
+static const struct route_alternative *next_alternative(const struct route *route, unsigned *room,
+                                                        unsigned *choice);
+
+void room_feed_slots(struct segment *segment, const struct route_table *routes) {
+    for (unsigned i = 0; i < routes->count; i++) {
+        const struct route_alternative *alternative;
+        unsigned room = 0, choice = 0;
+        while ((alternative = next_alternative(routes->routes[i], &room, &choice)) != NULL) {
+            struct span name = template_beginning(alternative->template);
+            if (template_is_literal(alternative->template) &&
+                room_index_add_own(segment, room_name_hash(&segment->header->hash_key, name)) !=
+                    0) {
+                return;
+            }
+        }
+    }
+}
+
+void room_feed_topic(struct segment *segment, uint32_t topic, const struct route *route) {
+    const struct route_alternative *alternative;
+    struct feed feeds[FEED_MAX];
+    unsigned count = 0, room = 0, choice = 0;
+
+    while ((alternative = next_alternative(route, &room, &choice)) != NULL) {
+        if (count < FEED_MAX) {
+            feeds[count] = feed_of(template_beginning(alternative->template),
+                                   template_is_literal(alternative->template));
+        }
+        count++;
+    }
+    feed_table_set(segment, topic, route->kind == ROUTE_SELF ? NULL : feeds, count);
+}
+
+/* All alternatives of all rooms; NULL at the end. */
+static const struct route_alternative *next_alternative(const struct route *route, unsigned *room,
+                                                        unsigned *choice) {
+    while (*room < route->room_count && *choice >= route->rooms[*room].count) {
+        ++*room;
+        *choice = 0;
+    }
+    return *room < route->room_count ? &route->rooms[*room].alternatives[(*choice)++] : NULL;
+}
