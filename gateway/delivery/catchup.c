@@ -15,7 +15,7 @@
 #define TURN_BUDGET 1024
 /* What starting on a connection costs beside its records, in the same measure. */
 #define STEP_COST 8
-/* So much waits in the queue of who is catching up: one write's worth, far below WS_MAX_QUEUE_BYTES. */
+/* The most that waits in the queue of who is catching up: one write's worth, and half of WS_MAX_QUEUE_BYTES. */
 #define FILL_BYTES 65536u
 /* A host that is itself behind gets so long. */
 #define WAIT_MS 2000u
@@ -79,6 +79,11 @@ static struct catchup *catchup_of(const struct worker *worker, const struct conn
 
 static struct conn *conn_of(const struct worker *worker, const struct catchup *catchup) {
     return conn_at(worker, catchup->conn);
+}
+
+static bool has_space(const struct worker *worker, const struct conn *conn) {
+    uint64_t half = (uint64_t)worker->options->ws_max_queue_bytes / 2;
+    return conn->queue.bytes < (half < FILL_BYTES ? half : FILL_BYTES);
 }
 
 int catchups_new(struct catchups **out) {
@@ -176,7 +181,7 @@ void catchup_before_join(struct worker *worker, struct conn *conn) {
 
 void catchup_written(struct worker *worker, struct conn *conn) {
     struct catchup *catchup = catchup_of(worker, conn);
-    if (catchup->phase == READING && catchup->queue == NOWHERE && conn->queue.bytes < FILL_BYTES) {
+    if (catchup->phase == READING && catchup->queue == NOWHERE && has_space(worker, conn)) {
         move(worker->fanout->catchups, catchup, READY);
     }
 }
@@ -340,7 +345,7 @@ static void resumed(struct worker *worker, struct catchup *catchup, const char *
 
 static long read_step(struct worker *worker, struct catchup *catchup) {
     struct conn *conn = conn_of(worker, catchup);
-    if (conn->queue.bytes >= FILL_BYTES) {
+    if (!has_space(worker, conn)) {
         move(worker->fanout->catchups, catchup, NOWHERE); /* until catchup_written() */
         return 0;
     }
@@ -358,7 +363,7 @@ static long read_step(struct worker *worker, struct catchup *catchup) {
 static long queue_listed(struct worker *worker, struct catchup *catchup) {
     struct conn *conn = conn_of(worker, catchup);
     long done = 0;
-    while (catchup->at < catchup->count && conn->queue.bytes < FILL_BYTES && done < TURN_BUDGET) {
+    while (catchup->at < catchup->count && has_space(worker, conn) && done < TURN_BUDGET) {
         int result = catchup_deliver(worker, conn, catchup->list[catchup->at]);
         if (result < 0) {
             give_up(worker, catchup, result);

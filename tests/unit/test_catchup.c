@@ -1,0 +1,559 @@
+/* Catching up over a real ring in this process: the worker reads it a turn at a time, connections fall behind, resume,
+ * join and leave meanwhile; what stands in their queues is compared with what was put into the ring. */
+#include "common/clock.h"
+#include "gateway/connection/conn_table.h"
+#include "gateway/connection/ws_pool.h"
+#include "gateway/delivery/catchup.h"
+#include "gateway/delivery/event_receive.h"
+#include "gateway/delivery/fanout.h"
+#include "gateway/delivery/position.h"
+#include "gateway/delivery/position_claim.h"
+#include "shm/ring_append.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static struct worker worker;
+static struct options options;
+static struct ring_append writer;
+static int segment_fd, block_fd, partition;
+static int64_t next_offset;
+
+static void set_up_ring(uint64_t bytes) {
+    memset(&worker, 0, sizeof worker);
+    options = (struct options){.auto_join_rooms = "",
+                               .ws_max_queue_bytes = 4096,
+                               .ws_max_message_bytes = 65536,
+                               .ws_ping_interval = 30000,
+                               .ws_slow_timeout = 30000,
+                               .position_epoch = 1};
+    worker.options = &options;
+    ck_assert_int_eq(segment_create(bytes, &segment_fd), 0);
+    ck_assert_int_eq(segment_map(segment_fd, true, &worker.view.segment), 0);
+    ck_assert_int_eq(ring_append_open(&writer, &worker.view.segment), 0);
+    partition = positions_intern(worker.view.segment.positions, SPAN_LITERAL("order.updates"), 0);
+    ck_assert_int_eq(partition, 0);
+    struct position *position = &worker.view.segment.positions->partitions[0];
+    store_relaxed(&position->live_from, 10);
+    store_relaxed(&position->whole_from, 10);
+    store_relaxed(&position->next, 10);
+    next_offset = 10;
+    ck_assert_int_eq(worker_block_create(&block_fd), 0);
+    ck_assert_int_eq(worker_block_map(block_fd, true, &worker.block), 0);
+    worker.stats = &worker.block->stats;
+    ck_assert_int_eq(position_view_new(&worker.view.segment, 1, &worker.position), 0);
+    ck_assert_int_eq(ring_read_init(&worker.reader, &worker.view.segment), 0);
+    ck_assert_int_eq(conn_table_new(&worker, &worker.conns), 0);
+    ck_assert_int_eq(fanout_new(&worker, &worker.fanout), 0);
+    ck_assert_int_eq(ws_pool_new(&worker, &worker.ws_pool), 0);
+}
+
+static void set_up(void) {
+    clock_set_fake(1000000000ull, 1000000);
+    set_up_ring(1 << 20);
+}
+
+static void tear_down(void) {
+    conn_table_free(&worker, worker.conns);
+    ck_assert_uint_eq(worker.fanout->queues.bytes, 0);
+    ck_assert_uint_eq(stats_get(worker.stats, STAT_CATCHING), 0);
+    fanout_free(worker.fanout);
+    ws_pool_free(worker.ws_pool);
+    ring_read_done(&worker.reader);
+    position_view_free(worker.position);
+    ring_append_done(&writer);
+    worker_block_unmap(worker.block);
+    segment_unmap(&worker.view.segment);
+    close(segment_fd);
+    close(block_fd);
+}
+
+/* Its socket is full from the start: what is queued stays, to be looked at. */
+static struct conn *connect_user(const char *user) {
+    uint32_t index = slab_take(&worker.conns->slab);
+    struct conn *conn = conn_at(&worker, index);
+    conn->self = index;
+    conn->fd = open("/dev/null", O_RDWR);
+    conn->id = index * 1000u;
+    conn_set_state(&worker, conn, CONN_PENDING);
+    struct identity identity = {.expires_ms = INT64_MAX / 4};
+    snprintf(identity.user_id, sizeof identity.user_id, "%s", user);
+    ck_assert_int_eq(conn_set_identity(&worker, conn, &identity), 0);
+    conn->flags |= CONN_BLOCKED;
+    return conn;
+}
+
+static void join(struct conn *conn, const char *room) {
+    ck_assert_int_ge(conn_join(&worker, conn, span_of(room)), 0);
+}
+
+/* Into the ring; the envelope is the offset as text, `padding` bytes long with it. */
+static struct record *reserve(const char *room, size_t padding) {
+    struct span key;
+    enum room_kind kind = room_name_kind(span_of(room), &key);
+    size_t at = sizeof(struct record) + sizeof(struct record_room);
+    char text[32];
+    size_t length = (size_t)snprintf(text, sizeof text, "%lld", (long long)next_offset);
+    size_t envelope = padding > length ? padding : length;
+    struct record *record = ring_append_reserve(&writer, at + key.length + envelope);
+    ck_assert_ptr_nonnull(record);
+    memset((char *)record + 16, 0, record->length - 16);
+    record->kind = RECORD_EVENT;
+    record->flags = 0;
+    record->offset = next_offset++;
+    record->partition = (uint32_t)partition;
+    record->room_count = 1;
+    record->rooms[0] =
+        (struct record_room){.hash = room_name_hash(&worker.view.segment.header->hash_key, key),
+                             .name_at = (uint32_t)at,
+                             .name_length = (uint16_t)key.length,
+                             .kind = (uint16_t)kind};
+    memcpy((char *)record + at, key.data, key.length);
+    record->envelope_at = (uint32_t)(at + key.length);
+    record->envelope_length = (uint32_t)envelope;
+    memset((char *)record + record->envelope_at, '.', envelope);
+    memcpy((char *)record + record->envelope_at, text, length);
+    return record;
+}
+
+static void put_padded(const char *room, size_t padding) {
+    reserve(room, padding);
+    ring_append_commit(&writer);
+    ring_append_publish(&writer);
+}
+
+static void put(const char *room) {
+    put_padded(room, 0);
+}
+
+static void turn(void) {
+    while (event_receive(&worker) || catchup_turn(&worker)) {
+    }
+    conn_reap(&worker);
+}
+
+static void tick(uint64_t mono_ms) {
+    clock_set_fake(mono_ms * 1000000, 1000000);
+    catchup_tick(&worker);
+    position_note(worker.position, worker.reader.cursor);
+    turn();
+}
+
+/* Reads all that is queued: payloads, without what follows their first dot; what is JSON up to its data. */
+static const char *take(struct conn *conn) {
+    static char text[65536];
+    char *out = text;
+    struct iovec iov[64];
+    *out = '\0';
+    while (!outq_empty(&conn->queue)) {
+        unsigned pieces = outq_gather(&worker.fanout->queues, &conn->queue, iov, 64);
+        size_t taken = 0;
+        for (unsigned i = 0; i < pieces; i++) {
+            const unsigned char *at = iov[i].iov_base, *end = at + iov[i].iov_len;
+            for (; at < end; at += frame_length_at(at)) {
+                const char *payload = (const char *)at + (at[1] < 126 ? 2 : 4);
+                size_t length = frame_length_at(at) - (at[1] < 126 ? 2 : 4);
+                const char *data = memmem(payload, length, "\"data\":", 7);
+                struct span shown = {payload, strcspn(payload, ".") < length ? strcspn(payload, ".")
+                                                                             : length};
+                if (data != NULL) {
+                    shown = (struct span){data + 7, (size_t)(payload + length - 1 - data - 7)};
+                }
+                out += sprintf(out, SPAN_FORMAT " ", SPAN_ARGS(shown));
+            }
+            taken += iov[i].iov_len;
+        }
+        outq_consume(&worker.fanout->queues, &conn->queue, taken);
+        if (conn->state == CONN_CATCHING) {
+            catchup_written(&worker, conn);
+        }
+    }
+    return text;
+}
+
+static void resume_at(struct conn *conn, const char *topics) {
+    char text[256];
+    struct position_claim *claim;
+    snprintf(text, sizeof text, "{\"epoch\":\"1\",\"topics\":%s}", topics);
+    cJSON *json = cJSON_Parse(text);
+    ck_assert_int_eq(position_claim_new(json, "1", &claim), 0);
+    cJSON_Delete(json);
+    conn_resume(&worker, conn, claim, NULL);
+}
+
+/* Until its queue is full and it has fallen behind; the first offset that it lacks. */
+static int64_t fall_behind(struct conn *conn, const char *room) {
+    while (conn->state == CONN_LIVE) {
+        put_padded(room, 500);
+        turn();
+    }
+    ck_assert_int_eq(conn->state, CONN_CATCHING);
+    return next_offset - 1;
+}
+
+START_TEST(who_falls_behind_gets_all_in_order_and_is_live_again) {
+    struct conn *slow = connect_user("ann"), *other = connect_user("bob");
+    join(slow, "orders:ann");
+    join(other, "trades");
+    ck_assert_int_eq(fall_behind(slow, "orders:ann"), 18); /* eight of 500 bytes fit */
+    for (int i = 0; i < 3; i++) {
+        put("orders:ann");
+        put("trades");
+        put("orders:bob");
+    }
+    turn();
+    ck_assert_str_eq(take(slow), "10 11 12 13 14 15 16 17 ");
+    ck_assert_int_eq(slow->state, CONN_CATCHING);
+    turn();
+    ck_assert_str_eq(take(slow), "18 19 22 25 ");
+    ck_assert_int_eq(slow->state, CONN_LIVE);
+    put("orders:ann");
+    turn();
+    ck_assert_str_eq(take(slow), "28 ");
+    ck_assert_str_eq(take(other), "20 23 26 ");
+    ck_assert_uint_eq(stats_get(worker.stats, STAT_CAUGHT_UP), 4);
+}
+END_TEST
+
+START_TEST(what_comes_while_the_list_is_read_comes_behind_it) {
+    struct conn *slow = connect_user("ann");
+    join(slow, "trades");
+    fall_behind(slow, "trades");
+    take(slow);
+    put("trades");
+    turn(); /* 18, 19 queued, and live */
+    ck_assert_int_eq(slow->state, CONN_LIVE);
+    put("trades");
+    turn();
+    ck_assert_str_eq(take(slow), "18 19 20 ");
+}
+END_TEST
+
+START_TEST(a_room_joined_meanwhile_begins_where_it_was_joined) {
+    struct conn *slow = connect_user("ann");
+    join(slow, "trades");
+    fall_behind(slow, "trades");
+    put("chat:1"); /* 19: before it joins */
+    put("trades");
+    turn();
+    join(slow, "chat:1");
+    put("chat:1");
+    put("trades");
+    turn();
+    take(slow);
+    turn();
+    ck_assert_str_eq(take(slow), "18 20 21 22 ");
+}
+END_TEST
+
+START_TEST(a_room_left_meanwhile_is_silent_though_its_events_were_listed) {
+    struct conn *slow = connect_user("ann");
+    join(slow, "trades");
+    join(slow, "chat:1");
+    fall_behind(slow, "trades");
+    put("chat:1");
+    put("trades");
+    turn();
+    join(slow, "chat:2"); /* lists what has been missed so far */
+    ck_assert_int_eq(conn_leave(&worker, slow, SPAN_LITERAL("chat:1")), 1);
+    put("chat:1");
+    turn();
+    take(slow);
+    turn();
+    ck_assert_str_eq(take(slow), "18 20 ");
+    ck_assert_int_eq(slow->state, CONN_LIVE);
+}
+END_TEST
+
+START_TEST(an_event_in_two_of_its_rooms_is_caught_up_once) {
+    struct conn *slow = connect_user("ann");
+    join(slow, "orders:ann");
+    join(slow, "user:ann");
+    fall_behind(slow, "orders:ann");
+    struct record *record = reserve("user:ann", 0);
+    ring_append_commit(&writer);
+    ring_append_publish(&writer);
+    ck_assert_int_eq(record->room_count, 1);
+    turn();
+    take(slow);
+    turn();
+    ck_assert_str_eq(take(slow), "18 19 ");
+}
+END_TEST
+
+START_TEST(its_own_and_expired_events_are_left_out) {
+    struct conn *slow = connect_user("ann");
+    join(slow, "chat:1");
+    fall_behind(slow, "chat:1");
+    reserve("chat:1", 0)->sender = slow->id;
+    ring_append_commit(&writer);
+    reserve("chat:1", 0)->expiry_ms = 999999;
+    ring_append_commit(&writer);
+    reserve("chat:1", 0)->expiry_ms = 1000001;
+    ring_append_commit(&writer);
+    ring_append_publish(&writer);
+    turn();
+    take(slow);
+    turn();
+    ck_assert_str_eq(take(slow), "18 21 ");
+}
+END_TEST
+
+START_TEST(who_is_lapped_while_it_reads_nothing_is_told_to_try_again) {
+    tear_down();
+    set_up_ring(65536);
+    struct conn *slow = connect_user("ann");
+    join(slow, "trades");
+    fall_behind(slow, "trades");
+    for (int i = 0; i < 300; i++) {
+        put_padded("trades", 500);
+        turn();
+    }
+    ck_assert_int_eq(slow->state, CONN_CATCHING); /* it costs nothing until it reads */
+    take(slow);
+    turn();
+    ck_assert_int_eq(slow->state, CONN_CLOSING);
+    ck_assert_uint_eq(stats_get(worker.stats, STAT_CATCHUPS_LAPPED), 1);
+    ck_assert_uint_eq(stats_get(worker.stats, STAT_SLOW_CLOSED), 1);
+}
+END_TEST
+
+START_TEST(a_resume_gives_what_was_missed_then_what_comes) {
+    for (int i = 0; i < 6; i++) { /* 10 .. 15 */
+        put(i % 2 ? "orders:ann" : "orders:bob");
+    }
+    turn();
+    struct conn *conn = connect_user("ann");
+    conn_hold(&worker, conn);
+    join(conn, "orders:ann");
+    put("orders:ann"); /* 16: asked for a moment later */
+    turn();
+    ck_assert_str_eq(take(conn), "");
+    resume_at(conn, "{\"order.updates\":[11]}");
+    turn();
+    ck_assert_str_eq(take(conn), "{\"recovered\":true,\"count\":3} 13 15 16 ");
+    ck_assert_int_eq(conn->state, CONN_LIVE);
+    put("orders:ann");
+    turn();
+    ck_assert_str_eq(take(conn), "17 ");
+    ck_assert_uint_eq(stats_get(worker.stats, STAT_RESUMES_RECOVERED), 1);
+}
+END_TEST
+
+START_TEST(a_topic_that_is_not_named_is_live_from_when_it_was_asked) {
+    put("orders:ann");
+    turn();
+    struct conn *conn = connect_user("ann");
+    join(conn, "orders:ann");
+    resume_at(conn, "{}");
+    put("orders:ann");
+    turn();
+    ck_assert_str_eq(take(conn), "{\"recovered\":true,\"count\":0} 11 ");
+}
+END_TEST
+
+START_TEST(ephemeral_events_are_never_resumed) {
+    reserve("orders:ann", 0)->flags = RECORD_FLAG_EPHEMERAL;
+    ring_append_commit(&writer);
+    put("orders:ann");
+    turn();
+    struct conn *conn = connect_user("ann");
+    join(conn, "orders:ann");
+    resume_at(conn, "{\"order.updates\":[9]}");
+    turn();
+    ck_assert_str_eq(take(conn), "{\"recovered\":true,\"count\":1} 11 ");
+}
+END_TEST
+
+START_TEST(a_host_that_is_behind_waits_two_seconds_for_kafka) {
+    struct conn *soon = connect_user("ann"), *never = connect_user("bob");
+    join(soon, "orders:ann");
+    join(never, "orders:bob");
+    resume_at(soon, "{\"order.updates\":[12]}");
+    resume_at(never, "{\"order.updates\":[99]}");
+    turn();
+    ck_assert_str_eq(take(soon), "");
+    put("orders:ann"); /* 10, which it has had elsewhere */
+    put("orders:bob"); /* 11: live for bob, whatever becomes of his position */
+    put("orders:ann");
+    put("orders:ann"); /* 13 */
+    tick(1050);
+    ck_assert_str_eq(take(soon), "{\"recovered\":true,\"count\":1} 13 ");
+    tick(2950);
+    ck_assert_str_eq(take(never), "");
+    tick(3000);
+    ck_assert_str_eq(take(never), "{\"recovered\":false,\"reason\":\"UNKNOWN_POSITION\"} 11 ");
+    ck_assert_int_eq(never->state, CONN_LIVE);
+}
+END_TEST
+
+START_TEST(what_was_before_the_window_is_too_old) {
+    put("orders:ann");
+    turn();
+    struct conn *conn = connect_user("ann");
+    join(conn, "orders:ann");
+    resume_at(conn, "{\"order.updates\":[8]}"); /* 9 was never here */
+    turn();
+    ck_assert_str_eq(take(conn), "{\"recovered\":false,\"reason\":\"TOO_OLD\"} ");
+    ck_assert_uint_eq(stats_get(worker.stats, STAT_RESUMES_TOO_OLD), 1);
+}
+END_TEST
+
+START_TEST(offsets_that_fall_within_what_was_missed_can_not_be_put_in_order) {
+    put("orders:ann");
+    put("orders:ann");
+    store_relaxed(&worker.view.segment.positions->partitions[0].next, 10); /* made anew */
+    next_offset = 10;
+    put("orders:ann");
+    put("orders:ann");
+    put("orders:ann");
+    turn();
+    struct conn *conn = connect_user("ann");
+    join(conn, "orders:ann");
+    resume_at(conn, "{\"order.updates\":[9]}");
+    turn();
+    ck_assert_str_eq(take(conn), "{\"recovered\":false,\"reason\":\"UNKNOWN_POSITION\"} ");
+}
+END_TEST
+
+START_TEST(a_connection_that_has_had_events_is_not_resumed_in_disorder) {
+    struct conn *conn = connect_user("ann");
+    join(conn, "orders:ann");
+    put("orders:ann");
+    put("orders:ann");
+    turn();
+    ck_assert_str_eq(take(conn), "10 11 ");
+    resume_at(conn, "{\"order.updates\":[9]}");
+    put("orders:ann");
+    turn();
+    ck_assert_str_eq(take(conn), "{\"recovered\":false,\"reason\":\"UNKNOWN_POSITION\"} 12 ");
+}
+END_TEST
+
+START_TEST(who_came_with_a_token_is_held_a_moment_and_told_a_position) {
+    struct conn *conn = connect_user("ann");
+    struct span position;
+    conn_hold_a_moment(&worker, conn);
+    join(conn, "orders:ann");
+    ck_assert(conn_position(&worker, conn, &position));
+    ck_assert(span_is(position, "{\"epoch\":\"1\",\"topics\":{\"order.updates\":[9]}}"));
+    put("orders:ann");
+    tick(1100);
+    ck_assert_str_eq(take(conn), "");
+    tick(1200);
+    ck_assert_str_eq(take(conn), "10 ");
+    ck_assert_int_eq(conn->state, CONN_LIVE);
+}
+END_TEST
+
+START_TEST(a_resume_of_more_than_a_queue_goes_out_as_it_is_read) {
+    for (int i = 0; i < 400; i++) {
+        put_padded("orders:ann", 500);
+    }
+    turn();
+    struct conn *conn = connect_user("ann");
+    join(conn, "orders:ann");
+    resume_at(conn, "{\"order.updates\":[9]}");
+    unsigned seen = 0;
+    turn();
+    ck_assert_uint_lt(conn->queue.bytes, 70000);
+    while (conn->state == CONN_CATCHING) {
+        for (const char *at = take(conn); (at = strchr(at, ' ')) != NULL; at++) {
+            seen++;
+        }
+        turn();
+    }
+    for (const char *at = take(conn); (at = strchr(at, ' ')) != NULL; at++) {
+        seen++;
+    }
+    ck_assert_uint_eq(seen, 401);
+}
+END_TEST
+
+START_TEST(a_storm_of_resumes_is_cut_into_turns) {
+    enum { MANY = 300 };
+    struct conn *conns[MANY];
+    for (int i = 0; i < 20; i++) {
+        put("trades");
+    }
+    turn();
+    for (unsigned i = 0; i < MANY; i++) {
+        conns[i] = connect_user("ann");
+        join(conns[i], "trades");
+        resume_at(conns[i], "{\"order.updates\":[9]}");
+    }
+    ck_assert(catchup_turn(&worker)); /* not all of them in one */
+    unsigned left = 0;
+    for (unsigned i = 0; i < MANY; i++) {
+        left += conns[i]->state == CONN_CATCHING;
+    }
+    ck_assert_uint_gt(left, MANY / 2);
+    turn();
+    for (unsigned i = 0; i < MANY; i++) {
+        ck_assert_int_eq(conns[i]->state, CONN_LIVE);
+    }
+    ck_assert_uint_eq(stats_get(worker.stats, STAT_RESUMES_RECOVERED), MANY);
+    ck_assert_uint_eq(stats_get(worker.stats, STAT_CAUGHT_UP), MANY * 20);
+}
+END_TEST
+
+START_TEST(one_that_dies_while_it_waits_leaves_nothing_behind) {
+    struct conn *conn = connect_user("ann");
+    join(conn, "orders:ann");
+    resume_at(conn, "{\"order.updates\":[99]}");
+    turn();
+    conn_kill(&worker, conn);
+    conn_reap(&worker);
+    tick(5000);
+    ck_assert_uint_eq(stats_get(worker.stats, STAT_CATCHING), 0);
+}
+END_TEST
+
+START_TEST(a_rejected_message_moves_the_position_once_the_worker_has_read_so_far) {
+    struct position *position = &worker.view.segment.positions->partitions[0];
+    put("trades");
+    store_relaxed(&position->next, 12); /* 11 gave no record */
+    position_note(worker.position, worker.reader.cursor);
+    ck_assert_uint_eq(position_next(worker.position, 0), 10); /* 10 is not read yet */
+    position_note(worker.position, worker.reader.cursor);
+    ck_assert_uint_eq(position_next(worker.position, 0), 10);
+    turn();
+    ck_assert_uint_eq(position_next(worker.position, 0), 11);
+    position_note(worker.position, worker.reader.cursor);
+    ck_assert_uint_eq(position_next(worker.position, 0), 12);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("catchup");
+    TCase *tests = tcase_create("catchup");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, who_falls_behind_gets_all_in_order_and_is_live_again);
+    tcase_add_test(tests, what_comes_while_the_list_is_read_comes_behind_it);
+    tcase_add_test(tests, a_room_joined_meanwhile_begins_where_it_was_joined);
+    tcase_add_test(tests, a_room_left_meanwhile_is_silent_though_its_events_were_listed);
+    tcase_add_test(tests, an_event_in_two_of_its_rooms_is_caught_up_once);
+    tcase_add_test(tests, its_own_and_expired_events_are_left_out);
+    tcase_add_test(tests, who_is_lapped_while_it_reads_nothing_is_told_to_try_again);
+    tcase_add_test(tests, a_resume_gives_what_was_missed_then_what_comes);
+    tcase_add_test(tests, a_topic_that_is_not_named_is_live_from_when_it_was_asked);
+    tcase_add_test(tests, ephemeral_events_are_never_resumed);
+    tcase_add_test(tests, a_host_that_is_behind_waits_two_seconds_for_kafka);
+    tcase_add_test(tests, what_was_before_the_window_is_too_old);
+    tcase_add_test(tests, offsets_that_fall_within_what_was_missed_can_not_be_put_in_order);
+    tcase_add_test(tests, a_connection_that_has_had_events_is_not_resumed_in_disorder);
+    tcase_add_test(tests, who_came_with_a_token_is_held_a_moment_and_told_a_position);
+    tcase_add_test(tests, a_resume_of_more_than_a_queue_goes_out_as_it_is_read);
+    tcase_add_test(tests, a_storm_of_resumes_is_cut_into_turns);
+    tcase_add_test(tests, one_that_dies_while_it_waits_leaves_nothing_behind);
+    tcase_add_test(tests, a_rejected_message_moves_the_position_once_the_worker_has_read_so_far);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}
