@@ -189,6 +189,10 @@ void conn_each_of_user(struct worker *worker, struct span id, struct span room, 
     }
 }
 
+void conn_send_snapshot(struct worker *worker, struct conn *conn, struct span room) {
+    snapshot_send(worker, conn, room);
+}
+
 unsigned conn_room_count(const struct worker *worker, const struct conn *conn) {
     unsigned automatic = worker->conns->auto_room_count;
     return conn->room_count > automatic ? conn->room_count - automatic : 0;

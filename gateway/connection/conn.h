@@ -73,6 +73,8 @@ void conn_hold_a_moment(struct worker *worker, struct conn *conn);
 /* Answers with `resumed`, then come the events missed since the position (taken over), then live ones. */
 void conn_resume(struct worker *worker, struct conn *conn, struct position_claim *claim,
                  const char *ref);
+/* It has just joined the room: queues the room's current values (delivery/snapshot.h). */
+void conn_send_snapshot(struct worker *worker, struct conn *conn, struct span room);
 
 /* Queues one text frame (copied), to be written before fan-out. Nothing is sent once closing has begun. */
 void conn_send_text(struct worker *worker, struct conn *conn, struct span payload);

@@ -22,6 +22,9 @@ int fanout_new(struct worker *worker, struct fanout **out) {
         return -ENOMEM;
     }
     int error = frame_arena_init(&fanout->arena);
+    if (error == 0) {
+        error = snapshots_new(&fanout->snapshots);
+    }
     if (error == 0 && worker->options->ws_deflate) {
         error = frame_deflate_new(&fanout->deflater);
     }
@@ -30,6 +33,7 @@ int fanout_new(struct worker *worker, struct fanout **out) {
     if (error != 0) {
         catchups_free(fanout->catchups);
         frame_deflate_free(fanout->deflater);
+        snapshots_free(fanout->snapshots);
         frame_arena_done(&fanout->arena);
         free(fanout);
         return error;
@@ -51,6 +55,7 @@ void fanout_free(struct fanout *fanout) {
     if (fanout->backend_calls != NULL) {
         fanout->backend_calls->destroy(fanout->backend);
     }
+    snapshots_free(fanout->snapshots);
     room_table_done(&fanout->rooms);
     user_table_done(&fanout->users);
     outq_pool_done(&fanout->queues);

@@ -12,6 +12,7 @@
 #include "gateway/delivery/interest.h"
 #include "gateway/delivery/outq.h"
 #include "gateway/delivery/room.h"
+#include "gateway/delivery/snapshot.h"
 #include "gateway/delivery/user.h"
 #include "gateway/worker.h"
 
@@ -30,6 +31,7 @@ struct fanout {
     struct frame_arena arena;
     struct outq_pool queues;
     struct flush_schedule schedule;
+    struct snapshots *snapshots;
     struct frame_deflate *deflater; /* NULL: WS_DEFLATE is off */
     struct catchups *catchups;
     struct ring_read missed; /* reads records at places that the index tells */

@@ -157,6 +157,23 @@ int frame_make_deflated(struct frame_arena *arena, struct span payload, struct f
     return make(arena, &arena->open_deflated, &shape, payload, out);
 }
 
+int frame_make_snapshot(struct frame_arena *arena, struct span payload, struct frame_piece *out) {
+    static const struct wslay_frame_iocb shape = {.opcode = WSLAY_TEXT_FRAME};
+    return make(arena, &arena->open_snapshot, &shape, payload, out);
+}
+
+int frame_move_snapshot(struct frame_arena *arena, struct frame_piece from,
+                        struct frame_piece *out) {
+    int error = make_room(arena, &arena->open_snapshot, from.length);
+    if (error != 0) {
+        return error;
+    }
+    *out = (struct frame_piece){arena->open_snapshot, arena->blocks[arena->open_snapshot]->used,
+                                from.length};
+    append_to_open(frame_bytes(arena, from), from.length, 0, arena);
+    return 0;
+}
+
 int frame_raw(struct frame_arena *arena, struct span bytes, struct frame_piece *out) {
     if (bytes.length > FRAME_PAYLOAD_MAX) {
         return -EMSGSIZE;

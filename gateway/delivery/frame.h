@@ -39,8 +39,8 @@ struct frame_arena {
     struct frame_block *spare[FRAME_SPARE_BLOCKS];
     uint32_t spare_count;
     /* Blocks being filled, 0: none. Plain and deflated frames lie apart, so that those of one connection stay
-     * neighbours. */
-    uint32_t open_plain, open_deflated;
+     * neighbours; those of snapshots, which stay for long, would keep the others' blocks. */
+    uint32_t open_plain, open_deflated, open_snapshot;
     uint32_t *open; /* the one that is written to now */
     uint64_t bytes; /* memory of all blocks in use */
     wslay_frame_context_ptr framer;
@@ -54,6 +54,11 @@ int frame_make(struct frame_arena *arena, uint8_t opcode, struct span payload,
                struct frame_piece *out) MUST_CHECK;
 /* A text frame of a payload that has been deflated (RSV1). */
 int frame_make_deflated(struct frame_arena *arena, struct span payload,
+                        struct frame_piece *out) MUST_CHECK;
+/* A text frame that stays (snapshot.h), and a copy of one. */
+int frame_make_snapshot(struct frame_arena *arena, struct span payload,
+                        struct frame_piece *out) MUST_CHECK;
+int frame_move_snapshot(struct frame_arena *arena, struct frame_piece from,
                         struct frame_piece *out) MUST_CHECK;
 /* The bytes as they are (HTTP): ASCII, never merged with what follows. */
 int frame_raw(struct frame_arena *arena, struct span bytes, struct frame_piece *out) MUST_CHECK;

@@ -6,9 +6,16 @@
 #include "gateway/message/auto_join.h"
 #include "gateway/message/reply.h"
 
+/* Passed through conn_each_room(). */
+struct joiner {
+    struct worker *worker;
+    struct conn *conn;
+};
+
 static void reply_success(struct worker *worker, struct conn *conn, const struct identity *identity,
                           const char *ref);
 static void join_automatic_rooms(struct worker *worker, struct conn *conn, const char *ref);
+static void send_snapshot(void *context, struct span room);
 
 bool authenticate_accept(struct worker *worker, struct conn *conn, const struct identity *identity,
                          enum authenticate_then then, const char *ref) {
@@ -101,4 +108,14 @@ static void join_automatic_rooms(struct worker *worker, struct conn *conn, const
 
     /* A client that lacks a room without knowing would wait for ever: then rather close, by reply_send. */
     reply_send(worker, conn, "auto_subscribed", reply_data(data, done), ref);
+    if (done) {
+        struct joiner joiner = {worker, conn};
+        conn_each_room(worker, conn, send_snapshot, &joiner);
+    }
+}
+
+static void send_snapshot(void *context, struct span room) {
+    const struct joiner *joiner = context;
+
+    conn_send_snapshot(joiner->worker, joiner->conn, room);
 }

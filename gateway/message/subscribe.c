@@ -10,11 +10,13 @@
 static enum policy_result may_join(const struct worker *worker, const struct conn *conn,
                                    const struct channel_rooms *rooms, struct span *undecided);
 static bool join_if_space(struct worker *worker, struct conn *conn,
-                          const struct channel_rooms *rooms, enum error_code *code);
+                          const struct channel_rooms *rooms, bool *joined, enum error_code *code);
 static bool has_space(const struct worker *worker, const struct conn *conn,
                       const struct channel_rooms *rooms);
 static bool join(struct worker *worker, struct conn *conn, const struct channel_rooms *rooms,
-                 enum error_code *code);
+                 bool *joined, enum error_code *code);
+static void send_snapshots(struct worker *worker, struct conn *conn,
+                           const struct channel_rooms *rooms, const bool *joined);
 static void reply_subscribed(struct worker *worker, struct conn *conn, const char *channel,
                              const struct channel_rooms *rooms, const char *ref);
 static bool all_strings(const cJSON *channels);
@@ -25,6 +27,7 @@ void subscribe_channel(struct worker *worker, struct conn *conn, const char *cha
     struct span undecided;
     enum policy_result result = POLICY_UNKNOWN;
     enum error_code code;
+    bool joined[CHANNEL_MAX_ROOMS] = {false};
 
     if (channel_rooms(span_of(channel), conn_user_id(worker, conn), &rooms) == 0) {
         result = may_join(worker, conn, &rooms, &undecided);
@@ -33,8 +36,9 @@ void subscribe_channel(struct worker *worker, struct conn *conn, const char *cha
         subscribe_later(worker, conn, channel, undecided, ref);
     } else if (result != POLICY_ALLOW) {
         reply_channel_error(worker, conn, policy_ask_error(result), channel, ref);
-    } else if (join_if_space(worker, conn, &rooms, &code)) {
+    } else if (join_if_space(worker, conn, &rooms, joined, &code)) {
         reply_subscribed(worker, conn, channel, &rooms, ref);
+        send_snapshots(worker, conn, &rooms, joined);
     } else {
         reply_channel_error(worker, conn, code, channel, ref);
     }
@@ -88,12 +92,12 @@ static enum policy_result may_join(const struct worker *worker, const struct con
 }
 
 static bool join_if_space(struct worker *worker, struct conn *conn,
-                          const struct channel_rooms *rooms, enum error_code *code) {
+                          const struct channel_rooms *rooms, bool *joined, enum error_code *code) {
     if (!has_space(worker, conn, rooms)) {
         *code = ERROR_TOO_MANY_SUBSCRIPTIONS;
         return false;
     }
-    return join(worker, conn, rooms, code);
+    return join(worker, conn, rooms, joined, code);
 }
 
 /* The own personal rooms are a mask of four bits: they cost nothing and do not count. */
@@ -112,9 +116,7 @@ static bool has_space(const struct worker *worker, const struct conn *conn,
 }
 
 static bool join(struct worker *worker, struct conn *conn, const struct channel_rooms *rooms,
-                 enum error_code *code) {
-    bool joined[CHANNEL_MAX_ROOMS] = {false};
-
+                 bool *joined, enum error_code *code) {
     for (unsigned i = 0; i < rooms->count; i++) {
         int result = room_lease_join(worker, conn, span_of(rooms->names[i]));
         if (result < 0) {
@@ -129,6 +131,16 @@ static bool join(struct worker *worker, struct conn *conn, const struct channel_
         joined[i] = result == 1;
     }
     return true;
+}
+
+/* Of rooms that it was in already it has had them. */
+static void send_snapshots(struct worker *worker, struct conn *conn,
+                           const struct channel_rooms *rooms, const bool *joined) {
+    for (unsigned i = 0; i < rooms->count; i++) {
+        if (joined[i]) {
+            conn_send_snapshot(worker, conn, span_of(rooms->names[i]));
+        }
+    }
 }
 
 static void reply_subscribed(struct worker *worker, struct conn *conn, const char *channel,

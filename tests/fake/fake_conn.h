@@ -24,6 +24,7 @@ struct conn {
     unsigned room_count;
     char rooms[FAKE_ROOMS][ROOM_NAME_MAX_BYTES + 1];
     unsigned automatic_rooms; /* this many of them do not count against the limit */
+    unsigned snapshot_count; /* rooms whose current values were asked for */
     unsigned reply_count;
     char *texts[FAKE_REPLIES];    /* what was sent, as long as it fits */
     cJSON *replies[FAKE_REPLIES]; /* the same, parsed: at once unless keep_texts */
@@ -175,6 +176,12 @@ int conn_leave(struct worker *worker, struct conn *conn, struct span room) {
     memmove(conn->rooms[at], conn->rooms[at + 1], after * sizeof(conn->rooms[0]));
     conn->room_count--;
     return 1;
+}
+
+void conn_send_snapshot(struct worker *worker, struct conn *conn, struct span room) {
+    (void)worker;
+    assert(fake_conn_find(conn, room) >= 0);
+    conn->snapshot_count++;
 }
 
 bool conn_in_room(const struct worker *worker, const struct conn *conn, struct span room) {

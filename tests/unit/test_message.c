@@ -531,6 +531,7 @@ START_TEST(subscribing_twice_is_no_error) {
         ck_assert_uint_eq(conn.reply_count, 1);
         (void)reply(0, "subscribed", "s");
         ck_assert_uint_eq(conn.room_count, SEVEN + 1);
+        ck_assert_uint_eq(conn.snapshot_count, SEVEN + 1); /* once a room */
     }
 }
 END_TEST

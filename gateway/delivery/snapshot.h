@@ -1,0 +1,28 @@
+/* Snapshots: who joins a room of a conflated route gets the current value of each of its keys at once, in the order of
+ * keys, each marked `"snapshot":true`.
+ *
+ * A worker mirrors the snapshot table of shared memory (shm/snapshot_table.h), from its first joiner on: at each join it
+ * follows what has changed since the last one, and keeps of each key its rooms and one finished frame. So many joiners
+ * share the same frames, neighbours in memory, and each costs one reference for a run of them; what changes between
+ * two joiners is made once. A value whose record this worker has not read yet is left for later: it comes live, and
+ * until then the key's value before it, where this worker has it, is still the current one.
+ *
+ * Memory: the table's size at most, three times with what replaced frames still occupy; then all are moved together. One
+ * worker owns one. */
+#ifndef MOONX_GATEWAY_DELIVERY_SNAPSHOT_H
+#define MOONX_GATEWAY_DELIVERY_SNAPSHOT_H
+
+#include "gateway/worker.h"
+
+struct conn;
+struct snapshots;
+
+/* Small until somebody joins a room. */
+int snapshots_new(struct snapshots **out) MUST_CHECK;
+void snapshots_free(struct snapshots *snapshots);
+
+/* The connection has just joined the room and had no event of it yet: queues the room's current values. Nothing for a
+ * room that has none. Closes the connection when it can't be told (1011: memory is out; 1013: its queue is full). */
+void snapshot_send(struct worker *worker, struct conn *conn, struct span room);
+
+#endif

@@ -1,0 +1,121 @@
+// Conflated routes: who joins gets the current value of each key at once, in key order, then every newer one.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Producer, startKafka } from '../kafka/kafka.mjs';
+import { connectClient, signedIn, startGateway } from './harness.mjs';
+
+const KEYS = 300;
+let kafka, producer, gateway;
+
+const token = n => `T${String(n).padStart(4, '0')}`;
+const price = (n, value) => ({ token: token(n), chainId: 1, price: String(value) });
+const snapshots = client => client.received.filter(message => message.snapshot === true);
+const send = (n, value) => producer.send('price.updates', price(n, value), { partition: n % 2 });
+
+before(async () => {
+    kafka = await startKafka();
+    await kafka.createTopic('price.updates', 2);
+    producer = new Producer(kafka.bootstrap);
+    await Promise.all(Array.from({ length: KEYS }, (_, n) => send(n, 'old')));
+    await Promise.all(Array.from({ length: KEYS }, (_, n) => send(n, 'first')));
+    gateway = await startGateway({ kafka: kafka.bootstrap, workers: 2 });
+});
+
+after(async () => {
+    await gateway?.stop();
+    await producer?.stop();
+    await kafka?.stop();
+});
+
+const expectAll = (client, value) => {
+    const values = snapshots(client);
+    assert.deepEqual(values.map(({ data }) => data.token), Array.from({ length: KEYS }, (_, n) => token(n)));
+    assert.deepEqual([...new Set(values.map(({ data }) => data.price))], [value]);
+    for (const { id, type, timestamp, raw } of values) {
+        assert.match(id, /^price\.updates:[01]:\d+$/);
+        assert.equal(type, 'price_update');
+        assert.equal(typeof timestamp, 'number');
+        assert.ok(raw.endsWith(',"snapshot":true}'), raw);
+    }
+};
+
+test('history fills the table: the first joiner after the start gets the newest value of each key, in key order', async () => {
+    const client = await signedIn(gateway);
+    await client.settled();
+    expectAll(client, 'first');
+    const types = client.received.map(({ type, snapshot }) => snapshot ? 'snapshot' : type);
+    assert.ok(types.indexOf('snapshot') > types.indexOf('auto_subscribed'), types.slice(0, 5).join());
+    await client.close();
+});
+
+test('a newer value comes live, not marked, and the next joiner has it in place of the old one', async () => {
+    const first = await signedIn(gateway);
+    await Promise.all(Array.from({ length: KEYS }, (_, n) => send(n, 'second')));
+    await Promise.all(Array.from({ length: KEYS }, (_, n) => first.next(({ data, snapshot }) => data.token === token(n) && data.price === 'second' && !snapshot)));
+    const second = await signedIn(gateway);
+    await second.settled();
+    expectAll(second, 'second');
+    await Promise.all([first.close(), second.close()]);
+});
+
+test('a finer room has its own key alone; a room joined already sends none', async () => {
+    const client = await signedIn(gateway);
+    await client.settled();
+    client.received.length = 0;
+    assert.equal((await client.request('subscribe', { channel: `prices:1:${token(7)}` })).type, 'subscribed');
+    await client.settled();
+    assert.deepEqual(snapshots(client).map(({ data }) => data.token), [token(7)]);
+    await client.request('subscribe', { channel: `prices:1:${token(7)}` });
+    await client.request('subscribe', { channel: 'prices' });
+    await client.settled();
+    assert.equal(snapshots(client).length, 1);
+    await client.request('unsubscribe', { channel: 'prices' });
+    await client.request('subscribe', { channel: 'prices' });
+    await client.settled();
+    assert.equal(snapshots(client).length, 1 + KEYS);
+    await client.close();
+});
+
+// Each key's value counts up. Whoever joins in the middle must see, key by key, a snapshot (or none, when the first
+// value comes live at once) and from there on every single value.
+test('joining in the middle of a stream: neither gap nor double between snapshot and live, over kills of ingest', async () => {
+    const RUNNING = 20, ROUNDS = 150;
+    const clients = [];
+    const sending = (async () => {
+        for (let round = 0; round < ROUNDS; round++)
+            await Promise.all(Array.from({ length: RUNNING }, (_, n) => send(n, 1000 + round)));
+    })();
+    for (let i = 0; i < 12; i++) {
+        clients.push(await signedIn(gateway, { user: `u${i}` }));
+        if (i === 4 || i === 8)
+            await gateway.kill('ingest');
+    }
+    await sending;
+    const last = await send(KEYS - 1, 'last');
+    await Promise.all(clients.map(client => client.next(message => message.id === last.id && !message.snapshot)));
+    for (const client of clients)
+        for (let n = 0; n < RUNNING; n++) {
+            const values = client.received.filter(({ type, data }) => type === 'price_update' && data.token === token(n));
+            const shown = values.filter(({ snapshot }) => snapshot), live = values.filter(({ snapshot }) => !snapshot);
+            assert.ok(shown.length <= 1, `${shown.length} snapshots of ${token(n)}`);
+            assert.ok(shown.length === 0 || values[0].snapshot, 'the snapshot comes first');
+            if (shown.length === 1 && shown[0].data.price === 'second')
+                assert.equal(live[0]?.data.price, '1000');
+            const counted = [...shown, ...live].map(({ data }) => Number(data.price)).filter(Number.isFinite);
+            assert.deepEqual(counted, Array.from(counted, (_, i) => counted[0] + i), `${token(n)}: ${counted}`);
+            assert.equal(counted.at(-1) ?? 1000 + ROUNDS - 1, 1000 + ROUNDS - 1);
+        }
+    await Promise.all(clients.map(client => client.close()));
+});
+
+test('many joiners at once share the frames', async () => {
+    const before = await gateway.metrics();
+    const clients = await Promise.all(Array.from({ length: 200 }, () => connectClient(gateway)));
+    await Promise.all(clients.map(client => client.authenticate({ user: 'crowd' })));
+    await Promise.all(clients.map(client => client.settled()));
+    for (const client of clients)
+        assert.equal(snapshots(client).length, KEYS);
+    assert.equal(await gateway.metric('snapshot_values_sent_total'),
+        Object.entries(before).filter(([name]) => name.startsWith('snapshot_values_sent_total')).reduce((sum, [, value]) => sum + value, 0) + 200 * KEYS);
+    await Promise.all(clients.map(client => client.close()));
+});
