@@ -34,6 +34,7 @@ struct room_hit {
     int64_t expiry_ms;
     uint16_t kind; /* enum record_kind */
     uint16_t flags;
+    uint32_t snapshot_slot;
 };
 
 /* The whole of the room's records below `published` is found only if the caller has seen `indexed` there

@@ -7,6 +7,8 @@
 #include "gateway/delivery/fanout.h"
 #include "gateway/delivery/position.h"
 #include "gateway/delivery/position_claim.h"
+#include "gateway/delivery/snapshot.h"
+#include "gateway/message/notice.h"
 #include "gateway/message/reply.h"
 
 #include <stdlib.h>
@@ -29,11 +31,14 @@ struct catchup {
     uint32_t conn;
     uint32_t next, previous; /* in its queue */
     uint8_t phase;
-    uint8_t queue;   /* index into catchups.queues */
-    bool had_events; /* on this connection, before or since */
-    bool told;       /* may be told a position: held by its handshake */
-    uint64_t cursor; /* all before it is queued or listed */
-    uint64_t *list;  /* positions missed; NULL: none */
+    uint8_t queue;       /* index into catchups.queues */
+    bool had_events;     /* on this connection, before or since */
+    bool slow;           /* fell behind by itself: it is told what it was spared */
+    bool owes_snapshots; /* they come after the resume */
+    uint64_t conflated;  /* passed over of what it was too slow for, not told yet */
+    bool told;           /* may be told a position: held by its handshake */
+    uint64_t cursor;     /* all before it is queued or listed */
+    uint64_t *list;      /* positions missed; NULL: none */
     uint32_t at, count;
     uint64_t until_ms; /* HELD, WAITING: the end of it; 0: none */
     struct position_claim *claim;
@@ -60,7 +65,9 @@ static long wait_step(struct worker *worker, struct catchup *catchup);
 static long resume_from(struct worker *worker, struct catchup *catchup, uint64_t from,
                         const uint64_t *wants);
 static void resumed(struct worker *worker, struct catchup *catchup, const char *reason,
-                    uint32_t count);
+                    uint32_t count, const uint64_t *wants);
+static void pay_snapshots(struct worker *worker, struct conn *conn, const uint64_t *wants);
+static void become_live(struct worker *worker, struct catchup *catchup);
 static long read_step(struct worker *worker, struct catchup *catchup);
 static long queue_listed(struct worker *worker, struct catchup *catchup);
 static long collect_more(struct worker *worker, struct catchup *catchup);
@@ -124,6 +131,7 @@ void catchup_go(struct worker *worker, struct conn *conn) {
         struct catchup *catchup = catchup_of(worker, conn);
         catchup->phase = READING;
         move(worker->fanout->catchups, catchup, READY);
+        pay_snapshots(worker, conn, NULL);
     }
 }
 
@@ -161,6 +169,7 @@ bool catchup_fall_behind(struct worker *worker, struct conn *conn, uint64_t posi
         return false;
     }
     catchup->had_events = true;
+    catchup->slow = true;
     stats_add(worker->stats, STAT_FELL_BEHIND, 1);
     catchup_written(worker, conn); /* it may have room for a shorter one */
     return true;
@@ -177,6 +186,13 @@ void catchup_before_join(struct worker *worker, struct conn *conn) {
     if (error != 0) {
         give_up(worker, catchup, error);
     }
+}
+
+bool catchup_defers(const struct worker *worker, const struct conn *conn) {
+    struct catchup *catchup = catchup_of(worker, conn);
+    bool waits = catchup->phase == WAITING || (catchup->phase == HELD && catchup->until_ms == 0);
+    catchup->owes_snapshots |= waits;
+    return waits;
 }
 
 void catchup_written(struct worker *worker, struct conn *conn) {
@@ -294,7 +310,7 @@ static long wait_step(struct worker *worker, struct catchup *catchup) {
     if (verdict == CLAIM_GOOD) {
         return resume_from(worker, catchup, from, wants);
     }
-    resumed(worker, catchup, verdict == CLAIM_TOO_OLD ? "TOO_OLD" : "UNKNOWN_POSITION", 0);
+    resumed(worker, catchup, verdict == CLAIM_TOO_OLD ? "TOO_OLD" : "UNKNOWN_POSITION", 0, NULL);
     return 0;
 }
 
@@ -310,14 +326,14 @@ static long resume_from(struct worker *worker, struct catchup *catchup, uint64_t
     int error = append_list(worker, catchup, &stretch, &got);
     switch (error) {
     case 0:
-        resumed(worker, catchup, NULL, got.missed);
+        resumed(worker, catchup, NULL, got.missed, wants);
         break;
     case -E2BIG: /* as good as gone: no client waits for so much */
     case -ESTALE:
-        resumed(worker, catchup, "TOO_OLD", 0);
+        resumed(worker, catchup, "TOO_OLD", 0, NULL);
         break;
     case -EILSEQ:
-        resumed(worker, catchup, "UNKNOWN_POSITION", 0);
+        resumed(worker, catchup, "UNKNOWN_POSITION", 0, NULL);
         break;
     case -EAGAIN:
         move(worker->fanout->catchups, catchup, IDLE);
@@ -330,7 +346,7 @@ static long resume_from(struct worker *worker, struct catchup *catchup, uint64_t
 
 /* The answer; the events come behind it. `reason` NULL: recovered. */
 static void resumed(struct worker *worker, struct catchup *catchup, const char *reason,
-                    uint32_t count) {
+                    uint32_t count, const uint64_t *wants) {
     struct conn *conn = conn_of(worker, catchup);
     enum stat_id outcome = reason == NULL                   ? STAT_RESUMES_RECOVERED
                            : strcmp(reason, "TOO_OLD") == 0 ? STAT_RESUMES_TOO_OLD
@@ -341,6 +357,25 @@ static void resumed(struct worker *worker, struct catchup *catchup, const char *
     catchup->phase = READING;
     move(worker->fanout->catchups, catchup, READY);
     reply_resumed(worker, conn, reason, count, catchup->ref); /* may close, and so free it */
+    pay_snapshots(worker, conn, wants);
+}
+
+/* Of what the resume gives the newest values come by it. wants NULL: it gives nothing. */
+static void pay_snapshots(struct worker *worker, struct conn *conn, const uint64_t *wants) {
+    if (conn->state == CONN_CATCHING && catchup_of(worker, conn)->owes_snapshots) {
+        catchup_of(worker, conn)->owes_snapshots = false;
+        snapshot_send_rooms(worker, conn, wants);
+    }
+}
+
+/* Told once, at the end: how often is the network's business, not the client's. */
+static void become_live(struct worker *worker, struct catchup *catchup) {
+    struct conn *conn = conn_of(worker, catchup);
+    uint64_t conflated = catchup->conflated;
+    conn_set_state(worker, conn, CONN_LIVE); /* forgets it */
+    if (conflated > 0) {
+        notice_conflated(worker, conn, conflated);
+    }
 }
 
 static long read_step(struct worker *worker, struct catchup *catchup) {
@@ -353,7 +388,7 @@ static long read_step(struct worker *worker, struct catchup *catchup) {
         return queue_listed(worker, catchup);
     }
     if (catchup->cursor == worker->reader.cursor) {
-        conn_set_state(worker, conn, CONN_LIVE); /* forgets it */
+        become_live(worker, catchup);
         return 0;
     }
     return collect_more(worker, catchup);
@@ -400,6 +435,8 @@ static long collect_more(struct worker *worker, struct catchup *catchup) {
 static int append_list(struct worker *worker, struct catchup *catchup,
                        const struct catchup_stretch *stretch, struct catchup_list *got) {
     int error = catchup_collect(worker, conn_of(worker, catchup), stretch, got);
+    stats_add(worker->stats, STAT_EVENTS_CONFLATED, got->conflated);
+    catchup->conflated += catchup->slow ? got->conflated : 0;
     uint32_t left = catchup->count - catchup->at;
     if (error != 0 || got->count == 0) {
         catchup->cursor = error != 0 ? catchup->cursor : stretch->to;

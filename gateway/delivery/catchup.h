@@ -39,6 +39,8 @@ void catchup_resume(struct worker *worker, struct conn *conn, struct position_cl
 bool catchup_fall_behind(struct worker *worker, struct conn *conn, uint64_t position) MUST_CHECK;
 /* It is about to be in one more room: what it misses up to here is of the rooms it has been in. */
 void catchup_before_join(struct worker *worker, struct conn *conn);
+/* True: it waits for a resume, after which it will get the snapshots of its rooms that it does not give. */
+bool catchup_defers(const struct worker *worker, const struct conn *conn);
 /* Some of its queue has been written. */
 void catchup_written(struct worker *worker, struct conn *conn);
 /* It is no longer catching up, for whatever reason: conn_set_state() alone calls this. */

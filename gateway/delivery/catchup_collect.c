@@ -5,6 +5,7 @@
 #include "gateway/delivery/fanout.h"
 #include "shm/positions.h"
 #include "shm/room_walk.h"
+#include "shm/snapshot_table.h"
 
 #include <stdlib.h>
 
@@ -25,6 +26,7 @@ struct collection {
     int64_t now_ms;
     uint32_t count;
     uint64_t hops;
+    uint64_t conflated;
     int error;
 };
 
@@ -55,6 +57,7 @@ int catchup_collect(struct worker *worker, const struct conn *conn,
     walk_user(&collection, conn);
     room_each(&worker->fanout->rooms, conn, walk_room, &collection);
     out->cost = collection.hops;
+    out->conflated = collection.conflated;
     if (collection.error != 0 || collection.count == 0) {
         return collection.error;
     }
@@ -108,6 +111,12 @@ static void walk(struct collection *collection, struct span key, unsigned kinds)
 static void take(struct collection *collection, const struct room_hit *hit) {
     uint64_t key;
     if (!wanted(collection, hit, &key)) {
+        return;
+    }
+    if ((hit->flags & RECORD_FLAG_CONFLATED) &&
+        snapshot_table_superseded(&collection->worker->view.segment, hit->snapshot_slot,
+                                  hit->position)) {
+        collection->conflated++; /* of a record in several of its rooms once for each */
         return;
     }
     if (collection->count == CATCHUP_MAX_MISSED) {

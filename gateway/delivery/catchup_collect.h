@@ -21,8 +21,9 @@ struct catchup_stretch {
 struct catchup_list {
     uint64_t *positions; /* oldest first, for free(); NULL: none */
     uint32_t count;
-    uint32_t missed; /* a resume: so many of them, the first, are what it was asked for */
-    uint64_t cost;   /* records looked at */
+    uint32_t missed;    /* a resume: so many of them, the first, are what it was asked for */
+    uint64_t cost;      /* records looked at */
+    uint64_t conflated; /* passed over, since a newer value of their key is there or comes */
 };
 
 /* -E2BIG: more than CATCHUP_MAX_MISSED; -ESTALE: some are overwritten; -EILSEQ: offsets of a partition fall (its topic

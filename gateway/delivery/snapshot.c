@@ -2,8 +2,10 @@
 
 #include "common/log.h"
 #include "gateway/connection/conn_table.h"
+#include "gateway/delivery/catchup.h"
 #include "gateway/delivery/conn_flush.h"
 #include "gateway/delivery/fanout.h"
+#include "shm/positions.h"
 #include "shm/snapshot_table.h"
 
 #include <stdlib.h>
@@ -50,6 +52,8 @@ struct room_key {
     char bytes[ROOM_NAME_MAX_BYTES + 1];
 };
 
+static void send_room(struct worker *worker, struct conn *conn, struct span room,
+                      const uint64_t *named);
 static bool prepare(struct snapshots *all);
 static void follow(struct snapshots *all);
 static void refresh(void *context, uint32_t slot);
@@ -67,7 +71,8 @@ static struct snapshot_room *room_make(struct snapshots *all, const struct room_
 static void room_drop(struct snapshots *all, uint32_t index);
 static bool make_space(struct worker *worker, struct conn *conn);
 static bool queue_run(struct worker *worker, struct conn *conn, struct frame_piece run);
-static long queue_all(struct worker *worker, struct conn *conn, const struct snapshot_room *room);
+static long queue_all(struct worker *worker, struct conn *conn, const struct snapshot_room *room,
+                      const uint64_t *named);
 
 static struct snapshot_room *room_at(const struct snapshots *all, uint32_t index) {
     return slab_at(&all->rooms, index);
@@ -80,6 +85,10 @@ static uint64_t hash_of(const void *owner, uint32_t index) {
 static bool has_key(const void *owner, uint32_t index, struct span key) {
     const struct snapshot_room *room = room_at(owner, index);
     return span_equal((struct span){room->name, room->name_length}, key);
+}
+
+static bool is_open(const struct conn *conn) {
+    return conn->state == CONN_LIVE || conn->state == CONN_CATCHING;
 }
 
 static void room_key_set(struct room_key *key, uint64_t hash, unsigned kind, struct span name) {
@@ -124,25 +133,50 @@ void snapshots_free(struct snapshots *all) {
 }
 
 void snapshot_send(struct worker *worker, struct conn *conn, struct span room) {
+    if (conn->state == CONN_LIVE ||
+        (conn->state == CONN_CATCHING && !catchup_defers(worker, conn))) {
+        send_room(worker, conn, room, NULL);
+    }
+}
+
+/* Passed through conn_each_room(). */
+struct rooms_visit {
+    struct worker *worker;
+    struct conn *conn;
+    const uint64_t *named;
+};
+
+static void visit_room(void *context, struct span room) {
+    const struct rooms_visit *visit = context;
+    send_room(visit->worker, visit->conn, room, visit->named);
+}
+
+void snapshot_send_rooms(struct worker *worker, struct conn *conn, const uint64_t *named) {
+    struct rooms_visit visit = {worker, conn, named};
+    conn_each_room(worker, conn, visit_room, &visit);
+}
+
+static void send_room(struct worker *worker, struct conn *conn, struct span room,
+                      const uint64_t *named) {
     struct snapshots *all = worker->fanout->snapshots;
     struct room_key key;
     struct span name;
     unsigned kind = (unsigned)room_name_kind(room, &name);
     all->worker = worker;
-    if (conn->state != CONN_LIVE || load_relaxed(&worker->view.segment.snapshots->changes) == 0) {
+    if (!is_open(conn) || load_relaxed(&worker->view.segment.snapshots->changes) == 0) {
         return;
     }
-    if (!prepare(all)) {
+    if (prepare(all)) {
+        follow(all);
+    }
+    if (all->mirrors == NULL || all->failed) {
         conn_close(worker, conn, CLOSE_SERVER_ERROR, "Out of memory");
         return;
     }
-    follow(all);
     room_key_set(&key, room_name_hash(&worker->view.segment.header->hash_key, name), kind, name);
     uint32_t index = index_table_find(&all->by_name, key.hash, key.text);
-    if (all->failed) {
-        conn_close(worker, conn, CLOSE_SERVER_ERROR, "Out of memory");
-    } else if (index != 0 && make_space(worker, conn)) {
-        long count = queue_all(worker, conn, room_at(all, index));
+    if (index != 0 && make_space(worker, conn)) {
+        long count = queue_all(worker, conn, room_at(all, index), named);
         stats_add(worker->stats, STAT_SNAPSHOT_VALUES, (uint64_t)count);
         stats_add(worker->stats, STAT_MESSAGES_OUT, (uint64_t)count);
     }
@@ -221,6 +255,7 @@ static bool update(struct snapshots *all, uint32_t slot, const struct snapshot_v
         }
     }
     mirror->position = value->position;
+    mirror->head->partition = value->record->partition;
     return make_frame(all, mirror, record_envelope(value->record));
 }
 
@@ -420,15 +455,26 @@ static bool make_space(struct worker *worker, struct conn *conn) {
     if (conn->state != CONN_DEAD && conn->queue.bytes > worker->options->ws_max_queue_bytes) {
         conn_too_slow(worker, conn);
     }
-    return conn->state == CONN_LIVE;
+    return is_open(conn);
+}
+
+static bool is_named(const struct mirror *mirror, const uint64_t *named) {
+    return named != NULL && mirror->head->partition < POSITIONS_MAX_PARTITIONS &&
+           named[mirror->head->partition] != POSITION_UNKNOWN;
 }
 
 /* How many values. */
-static long queue_all(struct worker *worker, struct conn *conn, const struct snapshot_room *room) {
+static long queue_all(struct worker *worker, struct conn *conn, const struct snapshot_room *room,
+                      const uint64_t *named) {
     const struct mirror *mirrors = worker->fanout->snapshots->mirrors;
     struct frame_piece run = {0};
+    long count = 0;
     for (uint32_t i = 0; i < room->count; i++) {
         struct frame_piece piece = mirrors[room->slots[i]].piece;
+        if (is_named(&mirrors[room->slots[i]], named)) {
+            continue;
+        }
+        count++;
         if (run.block == piece.block && run.at + run.length == piece.at) {
             run.length += piece.length;
             continue;
@@ -438,11 +484,11 @@ static long queue_all(struct worker *worker, struct conn *conn, const struct sna
         }
         run = piece;
     }
-    if (!queue_run(worker, conn, run)) {
+    if (run.block == 0 || !queue_run(worker, conn, run)) {
         return 0;
     }
     flush_schedule_add(&worker->fanout->schedule, conn, false);
-    return room->count;
+    return count;
 }
 
 static bool queue_run(struct worker *worker, struct conn *conn, struct frame_piece run) {

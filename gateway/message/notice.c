@@ -18,6 +18,14 @@ void notice_refresh(struct worker *worker, struct conn *conn, int64_t expires_in
     reply_send(worker, conn, "token_refresh_required", data, NULL);
 }
 
+void notice_conflated(struct worker *worker, struct conn *conn, uint64_t count) {
+    cJSON *data = cJSON_CreateObject();
+
+    data = reply_data(data, cJSON_AddNumberToObject(data, "count", (double)count) != NULL &&
+                                cJSON_AddStringToObject(data, "reason", "CONFLATED") != NULL);
+    reply_send(worker, conn, "skipped", data, NULL);
+}
+
 void notice_revoked(struct worker *worker, struct conn *conn, const char *room) {
     cJSON *data = cJSON_CreateObject();
 

@@ -13,6 +13,8 @@ void notice_reconnect(struct worker *worker, struct conn *conn, long after_ms, c
 void notice_refresh(struct worker *worker, struct conn *conn, int64_t expires_in_ms);
 /* `unsubscribed` {channel, reason}: the user may no longer be in that room. */
 void notice_revoked(struct worker *worker, struct conn *conn, const char *room);
+/* `skipped` {count, reason CONFLATED}: it was slow, and has got the newest values instead of all. */
+void notice_conflated(struct worker *worker, struct conn *conn, uint64_t count);
 /* `skipped` {count, reason} to every authenticated connection; `count` is the most it can have missed. */
 void notice_skipped(struct worker *worker, uint64_t count, const char *reason);
 
