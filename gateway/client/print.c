@@ -27,6 +27,7 @@ bool print_read_envelope(struct span text, struct print_envelope *out) {
     if (json_get(whole, "data", &value) == 1) {
         envelope.data = value.text;
     }
+    envelope.snapshot = json_get(whole, "snapshot", &value) == 1 && value.type == JSON_TRUE;
     *out = envelope;
     return true;
 }
@@ -46,7 +47,7 @@ static bool strip_number(struct span *text) {
 
 bool print_is_event(const struct print_envelope *envelope) {
     struct span id = envelope->id;
-    return strip_number(&id) && strip_number(&id) && id.length > 0;
+    return !envelope->snapshot && strip_number(&id) && strip_number(&id) && id.length > 0;
 }
 
 void print_message(FILE *out, enum print_style style, unsigned columns, struct span text,

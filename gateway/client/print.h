@@ -12,12 +12,13 @@ enum print_style { PRINT_NOTHING, PRINT_JSON, PRINT_SHORT };
 /* The members of an envelope (PROTOCOL 2) as their own bytes; empty where absent. */
 struct print_envelope {
     struct span id, type, timestamp, data;
+    bool snapshot; /* a value from before the room was joined */
 };
 
 /* False when the text is no JSON object with a type. */
 bool print_read_envelope(struct span text, struct print_envelope *out);
 
-/* An id of the form topic:partition:offset: the message came from Kafka. */
+/* An id of the form topic:partition:offset, and no snapshot: the message has just come from Kafka. */
 bool print_is_event(const struct print_envelope *envelope);
 
 /* `columns`: width of the terminal, 0: unlimited. `envelope` NULL: the text could not be read as one. */

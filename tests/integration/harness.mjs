@@ -292,19 +292,23 @@ class Client {
     // Everything that came, parsed, each with its own text as `raw`, in order.
     received = [];
 
-    constructor(gateway, { protocols = [], ...options } = {}) {
+    // recorder: what it does and sees is written down for the history checker (tests/checker/recorder.mjs).
+    constructor(gateway, { protocols = [], recorder, ...options } = {}) {
         this.gateway = gateway;
+        this.recorder = recorder;
         this.ws = new WebSocket(gateway.url, protocols, options);
         this.ws.on('message', (bytes, isBinary) => {
             assert.equal(isBinary, false, 'the gateway sends text only');
             const raw = bytes.toString('utf8');
             this.received.push({ raw, ...JSON.parse(raw) });
+            this.recorder?.received(this, this.received.at(-1));
             this.#waiters.forEach(waiter => waiter());
         });
         this.ws.on('error', error => (this.error = error));
         this.ws.once('open', () => this.ws._socket.unref()); // as above
         this.closed = new Promise(resolve => this.ws.once('close', (code, reason) => {
             this.ended = { code, reason: reason.toString('utf8') };
+            this.recorder?.closed(this);
             this.#waiters.forEach(waiter => waiter());
             resolve(this.ended);
         }));
@@ -347,6 +351,7 @@ class Client {
     }
 
     send(type, data, more = {}) {
+        this.recorder?.sending(this, type, data);
         this.ws.send(JSON.stringify({ type, ...(data === undefined ? {} : { data }), ...more }));
     }
 

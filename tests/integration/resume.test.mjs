@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Producer, startKafka } from '../kafka/kafka.mjs';
+import { Recorder } from '../checker/recorder.mjs';
 import { connectClient, descendantsOf, mintToken, signedIn, startGateway, until } from './harness.mjs';
 
 const TOPICS = { 'order.updates': 3, 'trade.updates': 2, 'notification.updates': 1, 'price.updates': 2 };
@@ -38,8 +39,8 @@ function positionOf(client) {
 }
 
 // The order of answers is part of the promise, so nothing is skipped here.
-async function resumed(own, { user = 'alice', position, channels, extra } = {}) {
-    const client = await connectClient(own);
+async function resumed(own, { user = 'alice', position, channels, extra, recorder } = {}) {
+    const client = await connectClient(own, { recorder });
     await client.next('auth_required');
     client.send('authenticate', { token: mintToken({ sub: user }), resume: position, ...(channels ? { channels } : {}), ...extra }, { id: 'come-back' });
     const answer = await client.next('resumed');
@@ -165,6 +166,7 @@ describe('a resume', () => {
     });
 
     test('under load, on any worker, has neither gap nor double', async () => {
+        const recorder = new Recorder();
         const one = await signedIn(gateway, { user: 'lea' });
         await produce([['order.updates', order('lea', 0)]]);
         await eventsAfter(one, 1);
@@ -173,15 +175,19 @@ describe('a resume', () => {
         const expected = [];
         let position = start, stop = false;
         const load = (async () => {
-            for (let n = 0; !stop; n++)
-                expected.push((await producer.send('order.updates', order('lea', n), { partition: n % 3 })).id);
+            for (let n = 0; !stop; n++) {
+                const { id } = await producer.send('order.updates', order('lea', n), { partition: n % 3 });
+                recorder.sent('order.updates', order('lea', n), id);
+                expected.push(id);
+            }
         })();
         const seen = [];
         for (let round = 0; round < 20; round++) {
-            const { client, answer } = await resumed(gateway, { user: 'lea', position });
+            const { client, answer } = await resumed(gateway, { user: 'lea', position, recorder });
             assert.equal(answer.data.recovered, true, answer.raw);
             await until('some more', () => eventsOf(client).length >= answer.data.count + 20);
             client.ws.terminate(); // in mid-stream
+            await client.closed;
             const got = eventsOf(client);
             position = copyOf(position);
             for (const { id } of got) {
@@ -196,6 +202,7 @@ describe('a resume', () => {
         seen.push(...await eventsAfter(client, answer.data.count));
         await until('the rest', () => new Set([...seen, ...eventsOf(client).map(({ id }) => id)]).size === expected.length);
         await client.close();
+        recorder.verify({ events: 400 });
         assert.equal(seen.length, new Set(seen).size, 'no event twice');
         assert.deepEqual([...seen].sort(), [...expected].sort());
     });

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Producer, startKafka } from '../kafka/kafka.mjs';
+import { Recorder } from '../checker/recorder.mjs';
 import { connectClient, signedIn, startGateway } from './harness.mjs';
 
 const KEYS = 300;
+const recorder = new Recorder();
 let kafka, producer, gateway;
 
 const token = n => `T${String(n).padStart(4, '0')}`;
@@ -15,7 +17,7 @@ const send = (n, value) => producer.send('price.updates', price(n, value), { par
 before(async () => {
     kafka = await startKafka();
     await kafka.createTopic('price.updates', 2);
-    producer = new Producer(kafka.bootstrap);
+    producer = recorder.watch(new Producer(kafka.bootstrap));
     await Promise.all(Array.from({ length: KEYS }, (_, n) => send(n, 'old')));
     await Promise.all(Array.from({ length: KEYS }, (_, n) => send(n, 'first')));
     gateway = await startGateway({ kafka: kafka.bootstrap, workers: 2 });
@@ -86,13 +88,14 @@ test('joining in the middle of a stream: neither gap nor double between snapshot
             await Promise.all(Array.from({ length: RUNNING }, (_, n) => send(n, 1000 + round)));
     })();
     for (let i = 0; i < 12; i++) {
-        clients.push(await signedIn(gateway, { user: `u${i}` }));
+        clients.push(await signedIn(gateway, { user: `u${i}` }, { recorder }));
         if (i === 4 || i === 8)
             await gateway.kill('ingest');
     }
     await sending;
-    const last = await send(KEYS - 1, 'last');
-    await Promise.all(clients.map(client => client.next(message => message.id === last.id && !message.snapshot)));
+    const lasts = [await send(KEYS - 2, 'last'), await send(KEYS - 1, 'last')]; // one a partition
+    await Promise.all(clients.flatMap(client => lasts.map(({ id }) => client.next(message => message.id === id && !message.snapshot))));
+    clients.forEach(client => lasts.forEach(({ id }) => recorder.seen(client, id)));
     for (const client of clients)
         for (let n = 0; n < RUNNING; n++) {
             const values = client.received.filter(({ type, data }) => type === 'price_update' && data.token === token(n));
@@ -106,6 +109,7 @@ test('joining in the middle of a stream: neither gap nor double between snapshot
             assert.equal(counted.at(-1) ?? 1000 + ROUNDS - 1, 1000 + ROUNDS - 1);
         }
     await Promise.all(clients.map(client => client.close()));
+    recorder.verify({ events: RUNNING * ROUNDS });
 });
 
 test('many joiners at once share the frames', async () => {
