@@ -3,13 +3,11 @@
 #include "common/config_files.h"
 #include "common/log.h"
 #include "gateway/access/middleware.h"
-#include "gateway/access/policy_ask.h"
+#include "gateway/access/policy.h"
 #include "gateway/connection/conn_table.h"
 #include "gateway/connection/ws_inflate.h"
 #include "gateway/http/admin_rule.h"
-#include "gateway/message/auto_join.h"
-#include "gateway/message/notice.h"
-#include "gateway/message/room_lease.h"
+#include "gateway/message/room_review.h"
 #include "gateway/redis/redis.h"
 #include "gateway/tls/tls.h"
 
@@ -127,52 +125,9 @@ void reload_done(void) {
     option_done(&taken[1]);
 }
 
-/* Rooms that one connection has to leave. */
-struct revoked {
-    struct worker *worker;
-    const struct conn *conn;
-    unsigned count;
-    char (*names)[ROOM_NAME_MAX_BYTES + 1]; /* room for as many as it is in */
-};
-
-static void look_at_room(void *context, struct span room) {
-    struct revoked *revoked = context;
-    enum policy_result result = policy_ask_now(revoked->worker, revoked->conn, POLICY_JOIN, room);
-    /* what the operator has it join by itself needs no line in the table (auto_join.h) */
-    bool stays = result == POLICY_ALLOW || result == POLICY_LATER ||
-                 (result == POLICY_UNKNOWN &&
-                  auto_join_names(revoked->worker->options->auto_join_rooms,
-                                  conn_user_id(revoked->worker, revoked->conn), room));
-    /* the auth service is asked soon, or again when its last answer has run out */
-    if (stays && policy_ask_rules(revoked->worker, revoked->conn, POLICY_JOIN, room)) {
-        stays = room_lease_hold(revoked->worker, revoked->conn, room) == 0;
-    }
-    if (!stays) {
-        char *name = revoked->names[revoked->count++];
-        memcpy(name, room.data, room.length);
-        name[room.length] = '\0';
-    }
-}
-
-static void take_rooms(struct worker *worker, struct conn *conn, void *context) {
+static void review(struct worker *worker, struct conn *conn, void *context) {
     unsigned *left = context;
-    struct revoked revoked = {.worker = worker, .conn = conn};
-    if (!conn_authenticated(conn) || conn->room_count == 0) {
-        return;
-    }
-    revoked.names = calloc(conn->room_count, sizeof *revoked.names);
-    if (revoked.names == NULL) {
-        conn_close(worker, conn, CLOSE_SERVER_ERROR,
-                   "Out of memory"); /* rather than let it listen on */
-        return;
-    }
-    conn_each_room(worker, conn, look_at_room, &revoked);
-    for (unsigned i = 0; i < revoked.count; i++) {
-        conn_leave(worker, conn, span_of(revoked.names[i]));
-        notice_revoked(worker, conn, revoked.names[i]);
-    }
-    *left += revoked.count;
-    free(revoked.names);
+    *left += room_review(worker, conn);
 }
 
 /* The stored CONFIG_FILE holds only what may be in force, so all of it is taken. */
@@ -202,7 +157,7 @@ void reload_in_place(struct worker *worker, bool dev) {
         log_error("reload refused, the old configuration stays: %s", error);
         return;
     }
-    conn_each(worker, take_rooms, &left);
+    conn_each(worker, review, &left);
     stats_set(worker->stats, STAT_CONFIG_GENERATION, config_files_generation());
     log_info("reloaded; %u memberships ended", left);
 }

@@ -5,6 +5,7 @@
 #include "gateway/connection/conn.h"
 #include "gateway/message/auto_join.h"
 #include "gateway/message/reply.h"
+#include "gateway/message/room_review.h"
 
 /* Passed through conn_each_room(). */
 struct joiner {
@@ -52,6 +53,8 @@ bool authenticate_accept(struct worker *worker, struct conn *conn, const struct 
     }
     if (first) {
         join_automatic_rooms(worker, conn, ref);
+    } else {
+        (void)room_review(worker, conn); /* the new token may allow less */
     }
     return true;
 }

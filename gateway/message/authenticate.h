@@ -16,7 +16,7 @@ enum authenticate_then {
 };
 
 /* The token is good: `auth_success`, and on the first one `auto_subscribed`. On a connection that already is
- * somebody's it only moves the expiry; another user's is refused. False: there was a refusal instead. */
+ * somebody's it moves the expiry, and rooms that the new token does not allow are left; another user's is refused. False: there was a refusal instead. */
 bool authenticate_accept(struct worker *worker, struct conn *conn, const struct identity *identity,
                          enum authenticate_then then, const char *ref) MUST_CHECK;
 /* The token is not: `auth_failed`; the third closes. AUTH_UNAVAILABLE counts as none. */

@@ -1,5 +1,5 @@
 /* `authenticate` {token, channels?, resume?}: makes the connection a user's, joins the automatic rooms, subscribes to
- * what is asked. On a connection that already is somebody's it only moves the expiry. */
+ * what is asked. On a connection that already is somebody's it is a refresh (authenticate.h). */
 #include "common/clock.h"
 #include "gateway/connection/conn.h"
 #include "gateway/message/authenticate.h"

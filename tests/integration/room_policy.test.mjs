@@ -10,7 +10,7 @@ import { SECRET, connectClient, mintToken, startGateway, until } from './harness
 
 const folder = mkdtempSync(join(tmpdir(), 'moonx-rooms-'));
 const roomsFile = join(folder, 'rooms');
-const TABLE = `prices user none\nbox:* claim:rooms none\norder:* ask none\nuser:{userId} owner none\n`;
+const TABLE = `prices user none\nbox:* claim:rooms none\nvip:* role:vip none\norder:* ask none\nuser:{userId} owner none\n`;
 writeFileSync(roomsFile, TABLE);
 
 // `rights[room]`: {allowed, ttl}, or a function that answers itself.
@@ -82,6 +82,24 @@ describe('claim:NAME', () => {
         assert.equal(await subscribes(client, 'box:1'), 'PERMISSION_DENIED');
         assert.equal(await subscribes(client, 'box:5'), 'subscribed');
         await client.close();
+    });
+
+    test('a refreshed token that allows less: the rooms are left, with a word for each, and the others stay', async () => {
+        for (const fewer of [mintToken({ sub: 'ann', rooms: ['box:2'], jti: 'fewer' }), 'fewer']) {
+            service.tokens.fewer = { id: 'ann', rooms: ['box:2'] }; // this one the auth service judges
+            const client = await signedIn({ rooms: ['box:1', 'box:2'], roles: ['vip'] });
+            for (const room of ['box:1', 'box:2', 'vip:1'])
+                assert.equal(await subscribes(client, room), 'subscribed');
+            const foreign = await client.request('authenticate', { token: mintToken({ sub: 'bob' }) });
+            assert.equal(foreign.data.code, 'INVALID_TOKEN');
+            assert.deepEqual(await rooms(client), ['prices', 'box:1', 'box:2', 'vip:1'], 'a refused token takes nothing');
+            assert.equal((await client.request('authenticate', { token: fewer })).type, 'auth_success');
+            assert.deepEqual(await rooms(client), ['prices', 'box:2']);
+            const notices = client.all('unsubscribed').map(({ data }) => data);
+            assert.deepEqual(notices.map(({ channel }) => channel), ['box:1', 'vip:1']);
+            assert.ok(notices.every(({ reason }) => typeof reason === 'string' && reason.length > 0), JSON.stringify(notices));
+            await client.close();
+        }
     });
 
     test('a user whom the auth service describes has his claims from there, remembered too', async () => {
