@@ -60,9 +60,14 @@ static int parts_start(const struct worker *worker, const struct options *option
     if (result == 0) {
         result = auth_start(parts->auth, worker->base, worker->stats);
     }
-    if (result == 0 && parts->redis != NULL) {
+    if (result == 0 && redis_same(parts->redis, worker->redis)) {
+        redis_free(parts->redis);
+        parts->redis = worker->redis;
+    } else if (result == 0 && parts->redis != NULL) {
         result = redis_start(parts->redis, worker->base, worker->stats);
-        result = result != 0 ? result : middleware_share(parts->middleware, parts->redis);
+    }
+    if (result == 0 && parts->redis != NULL) {
+        result = middleware_share(parts->middleware, parts->redis);
     }
     if (result == 0 && worker->inflate != NULL) {
         result = ws_inflate_new((size_t)options->ws_max_message_bytes, &parts->inflate);
@@ -70,13 +75,16 @@ static int parts_start(const struct worker *worker, const struct options *option
     return result;
 }
 
-static void parts_free(const struct parts *parts) {
+/* `kept`: the connection to Redis that stays in use. */
+static void parts_free(const struct parts *parts, const struct redis *kept) {
     auth_free(parts->auth);
     policy_free(parts->policy);
     admin_rule_free(parts->admin);
     middleware_free(parts->middleware);
     ws_inflate_free(parts->inflate);
-    redis_free(parts->redis);
+    if (parts->redis != kept) {
+        redis_free(parts->redis);
+    }
     tls_free(parts->tls); /* sessions that have begun with it keep what they need */
 }
 
@@ -104,7 +112,7 @@ int reload_read(struct worker *worker, const struct options *options, bool dev, 
         }
     }
     if (result != 0) {
-        parts_free(&fresh);
+        parts_free(&fresh, worker->redis);
         return result;
     }
     worker->auth = fresh.auth;
@@ -115,7 +123,11 @@ int reload_read(struct worker *worker, const struct options *options, bool dev, 
     worker->redis = fresh.redis;
     worker->tls = fresh.tls;
     worker->options = options;
-    parts_free(&old); /* who waits for its answers is told, and may ask the new one */
+    parts_free(&old,
+               worker->redis); /* who waits for its answers is told, and may ask the new one */
+    if (worker->redis != NULL && worker->base != NULL) {
+        redis_show(worker->redis);
+    }
     warn_of_certificates(worker);
     return 0;
 }

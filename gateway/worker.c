@@ -268,12 +268,13 @@ static void tear_down(struct worker *worker) {
         room_lease_stop();
         auth_stop(worker->auth); /* who waits for its answer is told while there are connections */
     }
-    redis_free(worker->redis);
+    redis_stop(worker->redis); /* the same */
     uplink_stop(worker);
     if (worker->fanout != NULL && worker->conns != NULL) {
         conn_table_free(worker, worker->conns);
     }
     middleware_free(worker->middleware); /* its timer belongs to the loop */
+    redis_free(worker->redis);
     fanout_free(worker->fanout);
     ws_pool_free(worker->ws_pool);
     ws_inflate_free(worker->inflate);

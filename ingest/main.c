@@ -44,7 +44,9 @@ int main(int argc, char **argv) {
         return refuse("what MOONX_HERITAGE names is not from a moonx-gateway of this version");
     }
     if (child == 0 || heritage.role != HERITAGE_INGEST) {
-        return answer(&options, &command);
+        int status = answer(&options, &command);
+        option_done(&options);
+        return status;
     }
     log_init_words("ingest", options.log_level, options.log_format);
     if (options.kafka_brokers[0] == '\0' && !command.dev) {

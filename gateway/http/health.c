@@ -14,7 +14,7 @@ struct findings {
     bool kafka_up;
     bool ingest_live;
     unsigned workers_live, workers_lost;
-    enum grade workers, consumer, limiter, host;
+    enum grade workers, consumer, limiter, verifier, host;
 };
 
 static struct findings examine(const struct host_view *view);
@@ -78,6 +78,11 @@ static bool is_lost(const struct worker_block *block, uint64_t now_ns) {
            !(block && load_relaxed(&block->state) == WORKER_STARTING);
 }
 
+/* What lies outside and is down only degrades. */
+static enum grade with_dependency(const struct findings *findings, enum stat_id down) {
+    return sum_live(findings, down) > 0 ? worst(findings->workers, DEGRADED) : findings->workers;
+}
+
 static struct findings examine(const struct host_view *view) {
     struct findings found = {.view = view, .now_ns = clock_mono_ns()};
     found.ingest_live = liveness_ingest(view, found.now_ns);
@@ -88,9 +93,9 @@ static struct findings examine(const struct host_view *view) {
     }
     found.workers = found.workers_live == 0 ? UNHEALTHY : found.workers_lost ? DEGRADED : HEALTHY;
     found.consumer = !found.ingest_live ? UNHEALTHY : found.kafka_up ? HEALTHY : DEGRADED;
-    found.limiter =
-        sum_live(&found, STAT_REDIS_DOWN) > 0 ? worst(found.workers, DEGRADED) : found.workers;
-    found.host = worst(found.limiter, found.consumer);
+    found.limiter = with_dependency(&found, STAT_REDIS_DOWN);
+    found.verifier = with_dependency(&found, STAT_AUTH_SERVICE_DOWN);
+    found.host = worst(worst(found.limiter, found.verifier), found.consumer);
     return found;
 }
 
@@ -141,7 +146,7 @@ static void add_components(struct json_body *body, const struct findings *findin
                   host_view_sum(view, STAT_KAFKA_MESSAGES));
     add_component(body, components, "RateLimiter", findings->limiter, "requests",
                   host_view_sum(view, STAT_MESSAGES_IN));
-    add_component(body, components, "AuthService", findings->workers, "verifications",
+    add_component(body, components, "AuthService", findings->verifier, "verifications",
                   verifications);
     add_component(body, components, "ConnectionHandler", findings->workers, "pending",
                   sum_live(findings, STAT_PENDING_AUTH));

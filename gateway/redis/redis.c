@@ -97,23 +97,39 @@ static void close_socket(struct redis *redis) {
     }
 }
 
-void redis_free(struct redis *redis) {
+bool redis_same(const struct redis *a, const struct redis *b) {
+    if (a == NULL || b == NULL) {
+        return a == b;
+    }
+    return redis_address_same(&a->address, &b->address) && strcmp(a->prefix, b->prefix) == 0 &&
+           a->timeout_ms == b->timeout_ms;
+}
+
+void redis_stop(struct redis *redis) {
     if (redis == NULL) {
         return;
     }
-    if (redis->stats != NULL) {
-        stats_set(redis->stats, STAT_REDIS_UP, 0);
-        stats_set(redis->stats, STAT_REDIS_DOWN, 0);
-    }
     redis->state = OFF;
+    if (redis->stats != NULL) {
+        redis_show(redis);
+    }
     close_socket(redis);
     end_calls(redis);
     if (redis->tick != NULL) {
         event_free(redis->tick);
+        redis->tick = NULL;
     }
     if (redis->dns != NULL) {
         evdns_base_free(redis->dns, 0);
+        redis->dns = NULL;
     }
+}
+
+void redis_free(struct redis *redis) {
+    if (redis == NULL) {
+        return;
+    }
+    redis_stop(redis);
     redis_address_done(&redis->address);
     free(redis);
 }
@@ -136,12 +152,21 @@ int redis_start(struct redis *redis, struct event_base *base, struct stats *stat
     return 0;
 }
 
+void redis_show(const struct redis *redis) {
+    stats_set(redis->stats, STAT_REDIS_UP, redis->state == UP);
+    stats_set(redis->stats, STAT_REDIS_DOWN, redis->state != UP && redis->state != OFF);
+}
+
 bool redis_is_up(const struct redis *redis) {
     return redis->state == UP;
 }
 
 struct event_base *redis_loop(const struct redis *redis) {
     return redis->base;
+}
+
+struct stats *redis_stats(const struct redis *redis) {
+    return redis->stats;
 }
 
 const char *redis_prefix(const struct redis *redis) {
@@ -412,6 +437,5 @@ static void fail(struct redis *redis, const char *fault) {
 static void set_state(struct redis *redis, enum state state) {
     redis->state = state;
     redis->since_ms = clock_mono_ms();
-    stats_set(redis->stats, STAT_REDIS_UP, state == UP);
-    stats_set(redis->stats, STAT_REDIS_DOWN, state != UP);
+    redis_show(redis);
 }

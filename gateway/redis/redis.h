@@ -38,14 +38,21 @@ typedef void redis_done(void *context, const redisReply *reply);
 /* *out stays NULL when no Redis is configured. `error` has one line that names the option. */
 int redis_new(const struct options *options, struct redis **out, char *error,
               size_t error_size) MUST_CHECK;
-/* Calls under way end without an answer; the gauges say that there is none. */
+/* Whether both lead to the same place in the same way, so that a reload need not connect anew. NULL: none. */
+bool redis_same(const struct redis *a, const struct redis *b);
+/* For good: calls under way end without an answer, no more are taken; the gauges say that there is none. */
+void redis_stop(struct redis *redis);
+/* Stops it first. What others have borrowed (redis_loop, redis_prefix) is theirs no more. */
 void redis_free(struct redis *redis);
+/* The gauges of this one, after another one of the same worker has been stopped. */
+void redis_show(const struct redis *redis);
 /* Begins to connect; the loop must outlive `redis`. -ENOMEM. */
 int redis_start(struct redis *redis, struct event_base *base, struct stats *stats) MUST_CHECK;
 
 bool redis_is_up(const struct redis *redis);
 /* NULL before redis_start(). */
 struct event_base *redis_loop(const struct redis *redis);
+struct stats *redis_stats(const struct redis *redis);
 /* What each key begins with. */
 const char *redis_prefix(const struct redis *redis);
 /* One command. -EAGAIN: Redis is not up, or too much waits for it; -ENOMEM. */

@@ -46,6 +46,16 @@ int redis_address_read(const struct options *options, struct redis_address *out,
     return 1;
 }
 
+static struct span password_of(const struct redis_address *address) {
+    return address->password != NULL ? secret_bytes(address->password) : (struct span){"", 0};
+}
+
+bool redis_address_same(const struct redis_address *a, const struct redis_address *b) {
+    return strcmp(a->host, b->host) == 0 && a->port == b->port && a->database == b->database &&
+           strcmp(a->user, b->user) == 0 && (a->password == NULL) == (b->password == NULL) &&
+           secret_equal(password_of(a), password_of(b));
+}
+
 void redis_address_done(struct redis_address *address) {
     secret_free(address->password);
     address->password = NULL;

@@ -23,6 +23,7 @@ struct redis_address {
  * password. -errno of the file. */
 int redis_address_read(const struct options *options, struct redis_address *out, char *error,
                        size_t error_size) MUST_CHECK;
+bool redis_address_same(const struct redis_address *a, const struct redis_address *b);
 void redis_address_done(struct redis_address *address);
 
 #endif

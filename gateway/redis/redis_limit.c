@@ -1,6 +1,7 @@
 #include "gateway/redis/redis_limit.h"
 
 #include "common/clock.h"
+#include "shm/stats.h"
 
 #include <event2/event.h>
 #include <stdio.h>
@@ -36,6 +37,7 @@ struct share {
 struct redis_limit {
     struct redis *redis;
     const struct limit_table *table;
+    struct stats *stats;
     struct event *timer;
     uint64_t *touched; /* a bit for each entry of the table: it has a share already */
     struct share *shares;
@@ -59,6 +61,7 @@ struct batch {
 };
 
 static void on_timer(evutil_socket_t fd, short what, void *context);
+static void flush(struct redis_limit *limit);
 static void tell(struct redis_limit *limit, unsigned first, unsigned count);
 static void on_answer(void *context, const redisReply *reply);
 
@@ -71,6 +74,7 @@ int redis_limit_new(struct redis *redis, const struct limit_table *table,
         return -ENOMEM;
     }
     limit->redis = redis;
+    limit->stats = redis_stats(redis);
     limit->table = table;
     LIST_INIT(&limit->under_way);
     limit->touched = calloc(table->slots / 64, sizeof(*limit->touched));
@@ -90,6 +94,9 @@ void redis_limit_free(struct redis_limit *limit) {
     struct batch *batch;
 
     if (limit != NULL) {
+        if (limit->timer != NULL) {
+            flush(limit);
+        }
         LIST_FOREACH(batch, &limit->under_way, link) {
             batch->limit = NULL;
         }
@@ -132,10 +139,12 @@ void redis_limit_touch(struct redis_limit *limit, uint32_t index, uint64_t cost_
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *context) {
-    struct redis_limit *limit = context;
-
     (void)fd;
     (void)what;
+    flush(context);
+}
+
+static void flush(struct redis_limit *limit) {
     for (unsigned first = 0; first < limit->count; first += REDIS_LIMIT_KEYS) {
         unsigned left = limit->count - first;
         tell(limit, first, left < REDIS_LIMIT_KEYS ? left : REDIS_LIMIT_KEYS);
@@ -170,6 +179,7 @@ static void tell(struct redis_limit *limit, unsigned first, unsigned count) {
         redis_call(limit->redis, (int)(3 + 2 * count), words, on_answer, batch) == 0) {
         batch->limit = limit;
         batch->count = count;
+        stats_add(limit->stats, STAT_LIMIT_SHARES, count);
         LIST_INSERT_HEAD(&limit->under_way, batch, link);
     } else {
         free(batch);

@@ -24,7 +24,8 @@
 
 struct redis_limit;
 
-/* Both outlive it; answers that come after its end are for nobody. -ENOMEM. */
+/* `redis` has a loop; both outlive it. Its end tells what has not been told; answers that come later are for nobody.
+ * -ENOMEM. */
 int redis_limit_new(struct redis *redis, const struct limit_table *table,
                     struct redis_limit **out) MUST_CHECK;
 void redis_limit_free(struct redis_limit *limit);

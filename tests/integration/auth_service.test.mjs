@@ -290,7 +290,8 @@ test('a service that is down is left alone, shown by /health, and used again whe
     service.down = true;
     for (let i = 0; i < 5; i++)
         assert.equal(await tries(good('lena')), 'AUTH_UNAVAILABLE');
-    assert.equal((await gateway.health()).services.auth, false);
+    const health = await gateway.health();
+    assert.deepEqual([health.services.auth, health.status, health.components.AuthService.status], [false, 'degraded', 'degraded']);
     const calls = service.calls.length;
     for (let i = 0; i < 10; i++)
         assert.equal(await tries(good('lena')), 'AUTH_UNAVAILABLE');

@@ -186,6 +186,30 @@ describe('limits over two gateways', () => {
         await here.close();
     });
 
+    test('SIGHUP keeps the connection when nothing about Redis has changed, and tells what was not told yet', async () => {
+        const [here, there] = await everywhere('gus');
+        const failures = await gateways[0].metric('redis_failures_total');
+        const reloads = () => gateways[0].output.match(/reloaded;/g)?.length ?? 0;
+        const [before, clients] = [reloads(), async () => Number((await redis.command('INFO', 'stats')).match(/total_connections_received:(\d+)/)[1])];
+        const connections = await clients();
+        writeFileSync(config, 'REDIS_TIMEOUT=300\nWS_MAX_SUBSCRIPTIONS=90\n');
+        assert.equal(await say(here, 40), 40);
+        gateways[0].signal('SIGHUP');
+        let seen = 0;
+        await until('both workers to reload', async () => {
+            const { services } = await gateways[0].health();
+            assert.equal(services.redis, true, 'never absent');
+            seen++;
+            return reloads() >= before + 2;
+        });
+        await until('the other gateway to refuse', async () => (await say(there, 1)) === 0);
+        assert.ok(await clients() - connections <= 2, 'only those of this test have connected'); // INFO itself
+        assert.equal(await gateways[0].metric('redis_failures_total'), failures);
+        assert.ok(await gateways[0].metric('redis_limit_shares_total') > 0);
+        assert.ok(seen > 0);
+        await Promise.all([here.close(), there.close()]);
+    });
+
     test('SIGHUP connects anew and goes on sharing', async () => {
         writeFileSync(config, 'REDIS_TIMEOUT=400\n');
         gateways[0].signal('SIGHUP');

@@ -66,6 +66,34 @@ START_TEST(kafka_away_degrades_but_stays_200) {
 }
 END_TEST
 
+START_TEST(a_dependency_that_is_down_for_one_worker_degrades_but_stays_200) {
+    static const struct {
+        enum stat_id up, down;
+        const char *service, *component;
+    } rows[] = {
+        {STAT_AUTH_SERVICE_UP, STAT_AUTH_SERVICE_DOWN, "services.auth",
+         "components.AuthService.status"},
+        {STAT_REDIS_UP, STAT_REDIS_DOWN, "services.redis", "components.RateLimiter.status"},
+    };
+    for (unsigned i = 0; i < ARRAY_LENGTH(rows); i++) {
+        stats_set(&fixture.view.workers[0]->stats, rows[i].up, 1);
+        stats_set(&fixture.view.workers[1]->stats, rows[i].down, 1);
+        cJSON *json = fixture_json(&fixture, "GET /health", 200);
+        fixture_check_text(json, "status", "degraded");
+        fixture_check_bool(json, rows[i].service, false);
+        fixture_check_text(json, rows[i].component, "degraded");
+        fixture_check_text(json, "components.ConnectionManager.status", "healthy");
+        cJSON_Delete(json);
+        stats_set(&fixture.view.workers[1]->stats, rows[i].down, 0);
+        stats_set(&fixture.view.workers[1]->stats, rows[i].up, 1);
+        json = fixture_json(&fixture, "GET /health", 200);
+        fixture_check_text(json, "status", "healthy");
+        fixture_check_bool(json, rows[i].service, true);
+        cJSON_Delete(json);
+    }
+}
+END_TEST
+
 START_TEST(one_lost_worker_degrades_and_its_connections_are_gone) {
     stats_set(&fixture.view.workers[0]->stats, STAT_CONNECTIONS, 4);
     stats_set(&fixture.view.workers[1]->stats, STAT_CONNECTIONS, 5);
@@ -205,6 +233,7 @@ int main(void) {
     tcase_add_checked_fixture(tests, start, stop);
     tcase_add_test(tests, a_healthy_host_shows_the_whole_page);
     tcase_add_test(tests, kafka_away_degrades_but_stays_200);
+    tcase_add_test(tests, a_dependency_that_is_down_for_one_worker_degrades_but_stays_200);
     tcase_add_test(tests, one_lost_worker_degrades_and_its_connections_are_gone);
     tcase_add_test(tests, a_worker_that_is_starting_is_no_fault);
     tcase_add_test(tests, a_draining_worker_still_lives);

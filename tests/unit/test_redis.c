@@ -45,6 +45,25 @@ static void expect(const char *url, const char *host, unsigned port, unsigned da
     ck_assert(password == NULL || span_is(secret_bytes(address.password), password));
 }
 
+START_TEST(two_addresses_are_the_same_when_all_of_them_is) {
+    static const char *const others[] = {"redis://u:p@i:2/3", "redis://u:p@h:3/3",
+                                         "redis://u:p@h:2/4", "redis://v:p@h:2/3",
+                                         "redis://u:q@h:2/3", "redis://h:2/3"};
+    struct redis_address first;
+
+    ck_assert_int_eq(read_url("redis://u:p@h:2/3"), 1);
+    first = address;
+    address.password = NULL;
+    ck_assert_int_eq(read_url("redis://u:p@h:2/3"), 1);
+    ck_assert(redis_address_same(&first, &address));
+    for (unsigned i = 0; i < ARRAY_LENGTH(others); i++) {
+        ck_assert_int_eq(read_url(others[i]), 1);
+        ck_assert_msg(!redis_address_same(&first, &address), "%s", others[i]);
+    }
+    redis_address_done(&first);
+}
+END_TEST
+
 START_TEST(an_address_says_where_and_who) {
     expect("redis://h", "h", 6379, 0, "", NULL);
     expect("redis://h:1/", "h", 1, 0, "", NULL);
@@ -223,6 +242,7 @@ int main(void) {
 
     tcase_add_checked_fixture(cases, NULL, done);
     tcase_add_test(cases, an_address_says_where_and_who);
+    tcase_add_test(cases, two_addresses_are_the_same_when_all_of_them_is);
     tcase_add_test(cases, what_is_no_address_is_refused_without_showing_the_password);
     tcase_add_test(cases, host_port_and_password_may_stand_alone);
     tcase_add_test(cases, replies_are_read_byte_by_byte);
