@@ -167,6 +167,9 @@
       125, 16777216, "bytes", "connections", workers, "Longest message accepted from a client.")          \
     X(int, ws_max_queue_bytes, "WS_MAX_QUEUE_BYTES", "", "", "262144", NULL,                              \
       4096, 1073741824, "bytes", "connections", workers, "Most bytes that wait for one slow client; more it reads on from the ring.")     \
+    X(int, worker_queue_bytes, "WORKER_QUEUE_BYTES", "", "", "268435456", NULL,                           \
+      1048576, 1099511627776, "bytes", "connections", restart,                                            \
+      "Most memory of one worker for what waits to be written; near it the worker does less, in stages.") \
     X(bool, ws_deflate, "WS_DEFLATE", "", "", "false", NULL,                                              \
       0, 0, "", "connections", restart, "permessage-deflate for clients that offer it; an event is deflated once.") \
     X(int, ws_max_subscriptions, "WS_MAX_SUBSCRIPTIONS", "", "", "100", NULL,                             \

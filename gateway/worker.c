@@ -18,6 +18,7 @@
 #include "gateway/delivery/conn_flush.h"
 #include "gateway/delivery/event_receive.h"
 #include "gateway/delivery/fanout.h"
+#include "gateway/delivery/overload.h"
 #include "gateway/delivery/position.h"
 #include "gateway/http/admin_rule.h"
 #include "gateway/message/room_lease.h"
@@ -86,6 +87,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context) {
     conn_timers_advance(worker);
     position_note(worker->position, worker->reader.cursor);
     catchup_tick(worker);
+    overload_shed(worker);
     update_gauges(worker);
     if (worker->draining && drain_tick(worker)) {
         loop.stop = true;
@@ -158,7 +160,7 @@ static void stop_events(void) {
 static bool may_sleep(struct worker *worker) {
     bool quiet = wake_prepare_sleep(worker->block, &worker->view.segment.words->indexed,
                                     worker->reader.cursor);
-    return (quiet || fanout_full(worker->fanout)) && !uplink_answered(worker);
+    return (quiet || fanout_full(worker)) && !uplink_answered(worker);
 }
 
 /* One turn: new records to their queues, one slice of writes, the sockets that are ready. */
@@ -167,6 +169,7 @@ static void turn(struct worker *worker) {
     bool more = event_receive(worker);
     uplink_receive(worker);
     more |= catchup_turn(worker);
+    overload_look(worker);
     more |= conn_flush_slice(worker);
     int sleep = !more && may_sleep(worker) ? 0 : EVLOOP_NONBLOCK;
     event_base_loop(worker->base, EVLOOP_ONCE | sleep);

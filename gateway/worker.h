@@ -51,7 +51,8 @@ struct worker {
     struct event_base *base;
     uint64_t revocations_seen; /* changes of view.revocations that have been followed */
     bool draining;
-    bool dev; /* --dev */
+    bool refusing; /* too much waits to be written: no new connections */
+    bool dev;      /* --dev */
 };
 
 /* Runs until told to stop; the process's exit status. What is borrowed lives as long. */

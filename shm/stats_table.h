@@ -98,6 +98,11 @@
     X(QUEUED_BYTES, "queued_bytes", gauge, worker, "Bytes waiting for clients to read")                      \
     X(FRAME_BYTES, "frame_bytes", gauge, worker, "Memory held by frames that wait to be written")            \
     X(SLOW_CLOSED, "slow_clients_closed_total", counter, worker, "Connections closed because they took nothing in time or could not be caught up") \
+    X(OVERLOAD_NO_DEFLATE, "overload_no_deflate", gauge, worker, "Workers that deflate nothing because too much waits to be written") \
+    X(OVERLOAD_SHORT_QUEUES, "overload_short_queues", gauge, worker, "Workers that have shortened clients' queues for it") \
+    X(OVERLOAD_REFUSING, "overload_refusing", gauge, worker, "Workers that refuse new connections for it")    \
+    X(OVERLOAD_SHEDDING, "overload_shedding", gauge, worker, "Workers that close the slowest clients for it")  \
+    X(OVERLOAD_SHED, "overload_shed_total", counter, worker, "Connections closed because too much waited to be written") \
     X(CATCHING, "connections_catching_up", gauge, worker, "Connections that read missed events from the ring") \
     X(FELL_BEHIND, "slow_clients_behind_total", counter, worker, "Times a client's full queue made it read on from the ring") \
     X(CAUGHT_UP, "caught_up_events_total", counter, worker, "Missed events queued to clients that caught up")  \

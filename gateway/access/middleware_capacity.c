@@ -1,4 +1,4 @@
-/* Whether the host takes anybody: not while it drains, and not beyond WS_MAX_CONNECTIONS. */
+/* Whether the host takes anybody: not while it drains or is overloaded (gateway/delivery/overload.h), and not beyond WS_MAX_CONNECTIONS. */
 #include "gateway/access/middleware.h"
 
 #define RETRY_AFTER_S 5
@@ -15,6 +15,11 @@ enum middleware_verdict middleware_capacity(struct middleware_handshake *handsha
     if (worker->draining || load_relaxed(&worker->view.host->draining) != 0) {
         *refusal = (struct middleware_refusal){
             .status = 503, .reason = "The server is draining", .retry_after_s = RETRY_AFTER_S};
+        return MIDDLEWARE_REFUSE;
+    }
+    if (worker->refusing) {
+        *refusal = (struct middleware_refusal){
+            .status = 503, .reason = "The worker is overloaded", .retry_after_s = RETRY_AFTER_S};
         return MIDDLEWARE_REFUSE;
     }
     if (host_full(worker)) {

@@ -89,7 +89,7 @@ static struct conn *conn_of(const struct worker *worker, const struct catchup *c
 }
 
 static bool has_space(const struct worker *worker, const struct conn *conn) {
-    uint64_t half = (uint64_t)worker->options->ws_max_queue_bytes / 2;
+    uint64_t half = overload_queue_limit(worker) / 2;
     return conn->queue.bytes < (half < FILL_BYTES ? half : FILL_BYTES);
 }
 
@@ -220,10 +220,10 @@ bool catchup_is_fresh(const struct worker *worker, const struct conn *conn) {
 bool catchup_turn(struct worker *worker) {
     struct catchups *all = worker->fanout->catchups;
     long budget = TURN_BUDGET;
-    while (budget > 0 && all->queues[READY].first != 0 && !fanout_full(worker->fanout)) {
+    while (budget > 0 && all->queues[READY].first != 0 && !fanout_full(worker)) {
         budget -= step(worker, at(all, all->queues[READY].first)) + STEP_COST;
     }
-    return all->queues[READY].first != 0 && !fanout_full(worker->fanout);
+    return all->queues[READY].first != 0 && !fanout_full(worker);
 }
 
 void catchup_tick(struct worker *worker) {

@@ -66,7 +66,7 @@ bool event_receive(struct worker *worker) {
     uint64_t end = room_walk_indexed(&worker->view.segment);
     for (unsigned i = 0; i < RECEIVE_MAX_RECORDS && deliveries < RECEIVE_MAX_DELIVERIES && more;
          i++) {
-        more = worker->reader.cursor < end && !fanout_full(worker->fanout) &&
+        more = worker->reader.cursor < end && !fanout_full(worker) &&
                receive_next(worker, &deliveries);
     }
     store_release(&worker->block->cursor, worker->reader.cursor);

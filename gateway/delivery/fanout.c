@@ -3,15 +3,9 @@
 #include "gateway/connection/conn_table.h"
 #include "gateway/delivery/catchup.h"
 #include "gateway/delivery/conn_flush.h"
+#include "gateway/delivery/overload.h"
 
 #include <stdlib.h>
-
-/* The worker's cap: frames of all queues, and entries of all queues (16 bytes each). Past it, lag stays in
- * the ring, where it is seen and paced. */
-#define FANOUT_MAX_FRAME_BYTES (256ull << 20)
-#define FANOUT_MAX_ENTRIES     (8u << 20)
-/* From here on nothing is deflated: who is behind must not cost CPU too. */
-#define FANOUT_DEFLATE_FRAME_BYTES (FANOUT_MAX_FRAME_BYTES / 4)
 
 /* Listeners' connections lie anywhere in memory: ask for them some steps ahead. */
 #define PREFETCH_AHEAD 6u
@@ -81,8 +75,7 @@ struct delivery {
 
 /* A single event longer than the limit still reaches a client that has read everything else. */
 static bool over_limit(const struct worker *worker, const struct conn *conn, uint32_t length) {
-    return conn->queue.bytes != 0 &&
-           conn->queue.bytes + length > worker->options->ws_max_queue_bytes;
+    return conn->queue.bytes != 0 && conn->queue.bytes + length > overload_queue_limit(worker);
 }
 
 /* Made for the first listener who has negotiated it; under memory pressure the plain frame serves all. */
@@ -90,7 +83,7 @@ static const struct frame_piece *deflated_twin(struct delivery *delivery) {
     struct fanout *fanout = delivery->worker->fanout;
     if (!delivery->deflate_tried) {
         delivery->deflate_tried = true;
-        if (fanout->deflater != NULL && fanout->arena.bytes < FANOUT_DEFLATE_FRAME_BYTES &&
+        if (fanout->deflater != NULL && fanout->stage < OVERLOAD_NO_DEFLATE &&
             frame_deflate_make(fanout->deflater, &fanout->arena, delivery->payload,
                                &delivery->deflated) == 0) {
             frame_ref(&fanout->arena, delivery->deflated.block);
@@ -285,7 +278,6 @@ void fanout_everyone(struct worker *worker, struct span payload) {
     delivery_end(&delivery);
 }
 
-bool fanout_full(const struct fanout *fanout) {
-    return fanout->arena.bytes > FANOUT_MAX_FRAME_BYTES ||
-           fanout->queues.nodes.used > FANOUT_MAX_ENTRIES;
+bool fanout_full(const struct worker *worker) {
+    return overload_bytes(worker) > (uint64_t)worker->options->worker_queue_bytes;
 }

@@ -11,6 +11,7 @@
 #include "gateway/delivery/frame_deflate.h"
 #include "gateway/delivery/interest.h"
 #include "gateway/delivery/outq.h"
+#include "gateway/delivery/overload.h"
 #include "gateway/delivery/room.h"
 #include "gateway/delivery/snapshot.h"
 #include "gateway/delivery/user.h"
@@ -34,6 +35,7 @@ struct fanout {
     struct snapshots *snapshots;
     struct frame_deflate *deflater; /* NULL: WS_DEFLATE is off */
     struct catchups *catchups;
+    enum overload_stage stage;
     struct ring_read missed; /* reads records at places that the index tells */
     const struct flush_backend_calls *backend_calls;
     struct flush_backend *backend;
@@ -49,6 +51,6 @@ long fanout_record(struct worker *worker, const struct record *record) MUST_CHEC
 /* Queues one text frame to every authenticated connection (`skipped` after a lap). */
 void fanout_everyone(struct worker *worker, struct span payload);
 /* True when queues and frames hold as much as a worker may keep: it stops reading the ring then. */
-bool fanout_full(const struct fanout *fanout);
+bool fanout_full(const struct worker *worker);
 
 #endif

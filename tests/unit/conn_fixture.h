@@ -29,6 +29,7 @@ static inline void set_up(void) {
                                .admin_listen = "",
                                .auth_timeout = 10000,
                                .ws_max_queue_bytes = 1 << 20,
+                               .worker_queue_bytes = 256 << 20,
                                .ws_max_message_bytes = 65536,
                                .ws_max_connections = 10,
                                .ws_ping_interval = 30000,

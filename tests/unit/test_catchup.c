@@ -26,6 +26,7 @@ static void set_up_ring(uint64_t bytes) {
     memset(&worker, 0, sizeof worker);
     options = (struct options){.auto_join_rooms = "",
                                .ws_max_queue_bytes = 4096,
+                               .worker_queue_bytes = 256 << 20,
                                .ws_max_message_bytes = 65536,
                                .ws_ping_interval = 30000,
                                .ws_slow_timeout = 30000,

@@ -67,6 +67,7 @@ static void set_up(void) {
     memset(&worker, 0, sizeof worker);
     options = (struct options){.auto_join_rooms = "prices",
                                .ws_max_queue_bytes = 262144,
+                               .worker_queue_bytes = 256 << 20,
                                .ws_max_message_bytes = MAX_MESSAGE,
                                .ws_ping_interval = 30000};
     worker.options = &options;
