@@ -1,62 +1,127 @@
 #include "gateway/client/arguments.h"
+#include "common/option_hint.h"
+#include "gateway/client/arguments_help.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-static const char usage[] =
-    "Usage: moonx-client --token TOKEN [options]\n"
-    "Connects to a MoonX Gateway, authenticates and prints every message, one line each:\n"
-    "short and coloured on a terminal, the JSON as it came in a pipe.\n\n"
-    "  --url URL            ws://HOST:PORT/PATH (default ws://127.0.0.1:3008/ws)\n"
-    "  --token TOKEN        the JWT; also from the environment variable MOONX_TOKEN\n"
-    "  --token-file FILE    reads the JWT from a file\n"
-    "  --subscribe CHANNEL  subscribes to a channel; may be repeated\n"
-    "  --count N            closes and exits with 0 after N events from Kafka\n"
-    "  --timeout S          gives up with exit status 1 after S seconds\n"
-    "  --json               prints JSON on a terminal, too\n"
-    "  --quiet              prints errors only\n"
-    "  --help, --version\n\n"
-    "Exit status: 0 after --count events, a normal close or Ctrl-C; 1 on failure; 2 on wrong "
-    "usage.\n";
+#define DEFAULT_URL        "ws://127.0.0.1:3008/ws"
+#define DEFAULT_TIMEOUT_MS 10000u
+#define MAX_VALUES         3
 
-static void take_option(int option, const char *value, struct arguments *out);
+typedef void taker(struct arguments *out, char **values);
+
+/* clang-format off */
+static taker take_url, take_token, take_token_file, take_reconnect, take_no_reconnect, take_subscribe, take_publish,
+    take_send, take_stdin, take_json, take_quiet, take_summary, take_count, take_expect, take_once, take_timeout,
+    take_help, take_version;
+/* clang-format on */
+
+static const struct row {
+    const char *flag;
+    const char *values; /* their names, by spaces */
+    taker *take;
+} rows[] = {
+#define GROUP(title)
+#define FLAG(name, names, who, help) {name, names, who},
+#include "gateway/client/arguments_table.h"
+#undef GROUP
+#undef FLAG
+};
+
+static void take_flag(char **argv, int *at, struct arguments *out);
+static void complete(struct arguments *out);
 static void usage_error(const char *option, const char *value, const char *allowed);
 
 void arguments_parse(int argc, char **argv, struct arguments *out) {
-    static const struct option known[] = {{"url", required_argument, NULL, 'u'},
-                                          {"token", required_argument, NULL, 't'},
-                                          {"token-file", required_argument, NULL, 'f'},
-                                          {"subscribe", required_argument, NULL, 's'},
-                                          {"count", required_argument, NULL, 'n'},
-                                          {"timeout", required_argument, NULL, 'T'},
-                                          {"json", no_argument, NULL, 'j'},
-                                          {"quiet", no_argument, NULL, 'q'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {"version", no_argument, NULL, 'v'},
-                                          {NULL, 0, NULL, 0}};
-    int option;
-    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
-        take_option(option, optarg, out);
+    const char *url = getenv("MOONX_URL");
+    *out = (struct arguments){.url_text = url == NULL || *url == '\0' ? DEFAULT_URL : url,
+                              .token = getenv("MOONX_TOKEN")};
+    for (int at = 1; at < argc; at++) {
+        if (strncmp(argv[at], "--", 2) != 0) {
+            usage_error("argument", argv[at], "unexpected; --help shows how to call it");
+        }
+        take_flag(argv, &at, out);
     }
-    if (optind < argc) {
-        usage_error("argument", argv[optind], "unexpected");
-    }
+    complete(out);
+}
+
+bool arguments_await(const struct arguments *arguments) {
+    return arguments->count > 0 || arguments->expect_count > 0 || arguments->once;
+}
+
+/* What follows from the flags together. */
+static void complete(struct arguments *out) {
     int result = ws_url_parse(out->url_text, &out->url);
     if (result == -EPROTONOSUPPORT) {
         usage_error("--url", out->url_text, "wss:// is not supported yet, use ws://");
     } else if (result != 0) {
         usage_error("--url", out->url_text, "must be ws://HOST[:PORT][/PATH]");
     }
-    if (out->style == PRINT_SHORT && !isatty(STDOUT_FILENO)) {
-        out->style = PRINT_JSON;
+    bool terminal = isatty(STDOUT_FILENO) == 1;
+    out->style = out->quiet ? PRINT_NOTHING : out->json || !terminal ? PRINT_JSON : PRINT_SHORT;
+    out->summary = out->summary || (terminal && isatty(STDERR_FILENO) == 1 && !out->quiet);
+    out->reconnect =
+        out->reconnect_asked || (terminal && !arguments_await(out) && !out->no_reconnect);
+    if (out->timeout_ms == 0 && (out->expect_count > 0 || out->once)) {
+        out->timeout_ms = DEFAULT_TIMEOUT_MS;
     }
 }
 
 static void usage_error(const char *option, const char *value, const char *allowed) {
     fprintf(stderr, "moonx-client: %s %s: %s\n", option, value, allowed);
     exit(ARGUMENTS_EXIT_USAGE);
+}
+
+static void unknown_flag(struct span flag) {
+    struct option_hint hint = {.wanted = flag};
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        option_hint_consider(&hint, span_of(rows[i].flag));
+    }
+    fprintf(stderr, "moonx-client: unknown option " SPAN_FORMAT "%s%s%s\n", SPAN_ARGS(flag),
+            hint.best[0] == '\0' ? "; --help lists them" : ", did you mean ", hint.best,
+            hint.best[0] == '\0' ? "" : "?");
+    exit(ARGUMENTS_EXIT_USAGE);
+}
+
+static const struct row *find_row(struct span flag) {
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        if (span_is(flag, rows[i].flag)) {
+            return &rows[i];
+        }
+    }
+    unknown_flag(flag);
+    return NULL;
+}
+
+static int value_count(const struct row *row) {
+    int count = row->values[0] == '\0' ? 0 : 1;
+    for (const char *at = row->values; *at != '\0'; at++) {
+        count += *at == ' ' ? 1 : 0;
+    }
+    return count;
+}
+
+/* The flag at argv[*at], as "--flag VALUE" or "--flag=VALUE", with its values; *at stands on the last of them. */
+static void take_flag(char **argv, int *at, struct arguments *out) {
+    char *flag = argv[*at], *values[MAX_VALUES];
+    size_t length = strcspn(flag, "=");
+    const struct row *row = find_row((struct span){flag, length});
+    int wanted = value_count(row), have = 0;
+    if (flag[length] == '=') {
+        if (wanted == 0) {
+            usage_error(row->flag, flag + length + 1, "takes no value");
+        }
+        values[have++] = flag + length + 1;
+    }
+    for (; have < wanted; have++) {
+        if (argv[*at + 1] == NULL) {
+            usage_error(row->flag, row->values, wanted > 1 ? "all are needed" : "is missing");
+        }
+        values[have] = argv[++*at];
+    }
+    row->take(out, values);
 }
 
 static unsigned long parse_number(const char *option, const char *text, unsigned long most) {
@@ -71,42 +136,108 @@ static unsigned long parse_number(const char *option, const char *text, unsigned
     return value;
 }
 
-static void take_option(int option, const char *value, struct arguments *out) {
-    switch (option) {
-    case 'u':
-        out->url_text = value;
-        break;
-    case 't':
-        out->token = value;
-        break;
-    case 'f':
-        out->token_file = value;
-        break;
-    case 's':
-        if (out->channel_count == ARGUMENTS_MAX_CHANNELS) {
-            usage_error("--subscribe", value, "too many channels");
-        }
-        out->channels[out->channel_count++] = value;
-        break;
-    case 'n':
-        out->count = parse_number("--count", value, 1000000000000ul);
-        break;
-    case 'T':
-        out->timeout_ms = 1000 * parse_number("--timeout", value, 1000000);
-        break;
-    case 'j':
-        out->style = PRINT_JSON;
-        break;
-    case 'q':
-        out->style = PRINT_NOTHING;
-        break;
-    case 'h':
-        fputs(usage, stdout);
-        exit(EXIT_SUCCESS);
-    case 'v':
-        puts("moonx-client " MOONX_VERSION);
-        exit(EXIT_SUCCESS);
-    default: /* getopt has said what is wrong */
-        exit(ARGUMENTS_EXIT_USAGE);
+static void take_url(struct arguments *out, char **values) {
+    out->url_text = values[0];
+}
+
+static void take_token(struct arguments *out, char **values) {
+    out->token = values[0];
+}
+
+static void take_token_file(struct arguments *out, char **values) {
+    out->token_file = values[0];
+}
+
+static void take_reconnect(struct arguments *out, char **values) {
+    (void)values;
+    out->reconnect_asked = true;
+    out->no_reconnect = false;
+}
+
+static void take_no_reconnect(struct arguments *out, char **values) {
+    (void)values;
+    out->no_reconnect = true;
+    out->reconnect_asked = false;
+}
+
+static void take_subscribe(struct arguments *out, char **values) {
+    if (out->channel_count == ARGUMENTS_MAX_CHANNELS) {
+        usage_error("--subscribe", values[0], "too many channels");
     }
+    out->channels[out->channel_count++] = values[0];
+}
+
+static struct arguments_message *next_message(struct arguments *out, const char *flag,
+                                              const char *value) {
+    if (out->message_count == ARGUMENTS_MAX_MESSAGES) {
+        usage_error(flag, value, "too many messages; --stdin takes any number");
+    }
+    return &out->messages[out->message_count++];
+}
+
+static void take_publish(struct arguments *out, char **values) {
+    *next_message(out, "--publish", values[0]) =
+        (struct arguments_message){.room = values[0], .event = values[1], .payload = values[2]};
+}
+
+static void take_send(struct arguments *out, char **values) {
+    next_message(out, "--send", values[0])->line = values[0];
+}
+
+static void take_stdin(struct arguments *out, char **values) {
+    (void)values;
+    out->read_stdin = true;
+}
+
+static void take_json(struct arguments *out, char **values) {
+    (void)values;
+    out->json = true;
+}
+
+static void take_quiet(struct arguments *out, char **values) {
+    (void)values;
+    out->quiet = true;
+}
+
+static void take_summary(struct arguments *out, char **values) {
+    (void)values;
+    out->summary = true;
+}
+
+static void take_count(struct arguments *out, char **values) {
+    out->count = parse_number("--count", values[0], 1000000000000ul);
+}
+
+static void take_expect(struct arguments *out, char **values) {
+    if (out->expect_count == ARGUMENTS_MAX_EXPECTS) {
+        usage_error("--expect", values[0], "too many");
+    }
+    if (expect_parse(values[0], &out->expects[out->expect_count]) != 0) {
+        usage_error("--expect", values[0],
+                    "must be TYPE or TYPE:FIELD=VALUE[,FIELD=VALUE] (at most 8)");
+    }
+    out->expect_count++;
+}
+
+static void take_once(struct arguments *out, char **values) {
+    (void)values;
+    out->once = true;
+}
+
+static void take_timeout(struct arguments *out, char **values) {
+    out->timeout_ms = 1000 * parse_number("--timeout", values[0], 1000000);
+}
+
+static void take_help(struct arguments *out, char **values) {
+    (void)out;
+    (void)values;
+    arguments_help(stdout);
+    exit(EXIT_SUCCESS);
+}
+
+static void take_version(struct arguments *out, char **values) {
+    (void)out;
+    (void)values;
+    puts("moonx-client " MOONX_VERSION);
+    exit(EXIT_SUCCESS);
 }

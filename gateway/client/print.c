@@ -1,78 +1,50 @@
 #include "gateway/client/print.h"
-#include "common/json.h"
-
-#include <stdlib.h>
 #include <time.h>
 
 #define TIME_COLUMNS 13u /* "HH:MM:SS.mmm " */
 #define TYPE_COLUMNS 19u
 
 static const char *colour_of(struct span type);
-static void put_time(FILE *out, struct span timestamp);
-
-bool print_read_envelope(struct span text, struct print_envelope *out) {
-    struct print_envelope envelope = {0};
-    struct json_value whole, value;
-    if (json_check(text, &whole, NULL) != JSON_OK || json_get(whole, "type", &value) != 1 ||
-        value.type != JSON_STRING) {
-        return false;
-    }
-    envelope.type = value.text;
-    if (json_get(whole, "id", &value) == 1 && value.type == JSON_STRING) {
-        envelope.id = value.text;
-    }
-    if (json_get(whole, "timestamp", &value) == 1 && value.type == JSON_NUMBER) {
-        envelope.timestamp = value.text;
-    }
-    if (json_get(whole, "data", &value) == 1) {
-        envelope.data = value.text;
-    }
-    envelope.snapshot = json_get(whole, "snapshot", &value) == 1 && value.type == JSON_TRUE;
-    *out = envelope;
-    return true;
-}
-
-/* Takes ":DIGITS" off the end of *text. */
-static bool strip_number(struct span *text) {
-    size_t end = text->length;
-    while (end > 0 && text->data[end - 1] >= '0' && text->data[end - 1] <= '9') {
-        end--;
-    }
-    if (end == text->length || end == 0 || text->data[end - 1] != ':') {
-        return false;
-    }
-    text->length = end - 1;
-    return true;
-}
-
-bool print_is_event(const struct print_envelope *envelope) {
-    struct span id = envelope->id;
-    return !envelope->snapshot && strip_number(&id) && strip_number(&id) && id.length > 0;
-}
+static void put_time(FILE *out, int64_t ms);
+static void put_short(FILE *out, unsigned columns, const struct envelope *envelope,
+                      const char *answers);
 
 void print_message(FILE *out, enum print_style style, unsigned columns, struct span text,
-                   const struct print_envelope *envelope) {
+                   const struct envelope *envelope, const char *answers) {
     if (style == PRINT_NOTHING) {
         return;
     }
     if (style == PRINT_JSON || envelope == NULL) {
         print_clean(out, text, SIZE_MAX);
     } else {
-        size_t used = TIME_COLUMNS + TYPE_COLUMNS + 1;
-        put_time(out, envelope->timestamp);
-        fputs(colour_of(envelope->type), out);
-        print_clean(out, envelope->type, columns == 0 ? SIZE_MAX : columns);
-        for (size_t i = envelope->type.length; i < TYPE_COLUMNS; i++) {
-            fputc(' ', out);
-        }
-        fputs("\033[0m ", out);
-        used += envelope->type.length > TYPE_COLUMNS ? envelope->type.length - TYPE_COLUMNS : 0;
-        print_clean(out, envelope->data,
-                    columns == 0     ? SIZE_MAX
-                    : columns > used ? columns - used
-                                     : 0);
+        put_short(out, columns, envelope, answers);
     }
     fputc('\n', out);
+}
+
+/* What is left of the columns, and never the 0 that means no limit. */
+static size_t left(unsigned columns, size_t used) {
+    return columns == 0 ? SIZE_MAX : columns > used ? columns - used : 1;
+}
+
+static void put_short(FILE *out, unsigned columns, const struct envelope *envelope,
+                      const char *answers) {
+    size_t type = envelope->type.length;
+    size_t used = TIME_COLUMNS + 1 + (type > TYPE_COLUMNS ? type : TYPE_COLUMNS);
+    put_time(out, envelope_time_ms(envelope));
+    fputs(colour_of(envelope->type), out);
+    print_clean(out, envelope->type, left(columns, TIME_COLUMNS));
+    for (size_t i = type; i < TYPE_COLUMNS; i++) {
+        fputc(' ', out);
+    }
+    fputs("\033[0m ", out);
+    if (answers != NULL) {
+        fputs("\033[2m", out);
+        print_clean(out, span_of(answers), left(columns, used));
+        fputs("\033[0m ", out);
+        used += strlen(answers) + 1;
+    }
+    print_clean(out, envelope->data.text, left(columns, used));
 }
 
 void print_clean(FILE *out, struct span text, size_t columns) {
@@ -112,13 +84,9 @@ static const char *colour_of(struct span type) {
     return "\033[2m";
 }
 
-/* Local time of day of a timestamp in ms; blanks when there is none. */
-static void put_time(FILE *out, struct span timestamp) {
-    char digits[24] = "";
+/* Local time of day of a timestamp; blanks when there is none. */
+static void put_time(FILE *out, int64_t ms) {
     struct tm parts;
-    memcpy(digits, timestamp.data == NULL ? "" : timestamp.data,
-           timestamp.length < sizeof(digits) ? timestamp.length : 0);
-    long long ms = strtoll(digits, NULL, 10);
     time_t seconds = (time_t)(ms / 1000);
     if (ms <= 0 || localtime_r(&seconds, &parts) == NULL) {
         fprintf(out, "%*s", (int)TIME_COLUMNS, "");

@@ -3,27 +3,16 @@
 #ifndef MOONX_GATEWAY_CLIENT_PRINT_H
 #define MOONX_GATEWAY_CLIENT_PRINT_H
 
-#include "common/base.h"
+#include "gateway/client/envelope.h"
 
 #include <stdio.h>
 
 enum print_style { PRINT_NOTHING, PRINT_JSON, PRINT_SHORT };
 
-/* The members of an envelope (PROTOCOL 2) as their own bytes; empty where absent. */
-struct print_envelope {
-    struct span id, type, timestamp, data;
-    bool snapshot; /* a value from before the room was joined */
-};
-
-/* False when the text is no JSON object with a type. */
-bool print_read_envelope(struct span text, struct print_envelope *out);
-
-/* An id of the form topic:partition:offset, and no snapshot: the message has just come from Kafka. */
-bool print_is_event(const struct print_envelope *envelope);
-
-/* `columns`: width of the terminal, 0: unlimited. `envelope` NULL: the text could not be read as one. */
+/* `columns`: width of the terminal, 0: unlimited. `envelope` NULL: the text could not be read as one. `answers`: what it
+ * is the answer to, shown in the short style; NULL: nothing. */
 void print_message(FILE *out, enum print_style style, unsigned columns, struct span text,
-                   const struct print_envelope *envelope);
+                   const struct envelope *envelope, const char *answers);
 
 /* Control characters (C0, DEL, and C1 as UTF-8) become blanks: in JSON text raw ones are nothing but space
  * between tokens. Text past `columns` characters is cut and ends in an ellipsis. */

@@ -19,8 +19,8 @@ struct ws_client_closed {
     char reason[WS_CLIENT_REASON_BYTES];
 };
 
-/* Connects (every address of the name in turn) and does the handshake within timeout_ms. On failure `error`
- * has one line. Call ws_client_turn() once right after: messages may have come with the answer. */
+/* Connects (every address of the name in turn) and does the handshake within timeout_ms. On failure (those
+ * of ws_connect_open()) `error` has one line. Call ws_client_turn() once right after: messages may have come with the answer. */
 int ws_client_open(const struct ws_url *url, unsigned timeout_ms, ws_client_message *message,
                    void *context, struct ws_client **out, char *error,
                    size_t error_size) MUST_CHECK;

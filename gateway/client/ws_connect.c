@@ -156,7 +156,7 @@ static int shake_hands(struct ws_connect *connection, const struct ws_url *url,
         snprintf(error, error_size, "handshake: %s", strerror(-result));
     } else if (verdict == WS_HANDSHAKE_REFUSED) {
         snprintf(error, error_size, "HTTP %u: %s", answer.status, answer.message);
-        result = -ECONNREFUSED;
+        result = answer.status == 429 || answer.status >= 500 ? -EBUSY : -EACCES;
     } else if (verdict == WS_HANDSHAKE_BAD) {
         snprintf(error, error_size, "handshake: %s", answer.message);
         result = -EPROTO;

@@ -13,7 +13,8 @@ struct ws_connect {
     char early[WS_HANDSHAKE_ANSWER_MAX];
 };
 
-/* Tries every address of the name in turn. On failure `error` has one line. */
+/* Tries every address of the name in turn. On failure `error` has one line; -EBUSY: the server says that another time
+ * may be better (429, 5xx); -EACCES: it refuses (other statuses); -EPROTO: it does not speak WebSocket. */
 int ws_connect_open(const struct ws_url *url, unsigned timeout_ms, struct ws_connect *out,
                     char *error, size_t error_size) MUST_CHECK;
 

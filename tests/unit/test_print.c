@@ -7,16 +7,16 @@
 static char shown[512];
 
 static const char *show(enum print_style style, unsigned columns, const char *text) {
-    struct print_envelope envelope;
-    bool readable = print_read_envelope(span_of(text), &envelope);
+    struct envelope envelope;
+    bool readable = envelope_read(span_of(text), &envelope);
     FILE *out = fmemopen(shown, sizeof(shown), "w");
-    print_message(out, style, columns, span_of(text), readable ? &envelope : NULL);
+    print_message(out, style, columns, span_of(text), readable ? &envelope : NULL, NULL);
     fclose(out);
     return shown;
 }
 
 static bool is_event(const char *id) {
-    return print_is_event(&(struct print_envelope){.id = span_of(id)});
+    return envelope_is_event(&(struct envelope){.id = span_of(id)});
 }
 
 START_TEST(only_ids_of_topic_partition_and_offset_are_events) {
@@ -31,16 +31,15 @@ START_TEST(only_ids_of_topic_partition_and_offset_are_events) {
 END_TEST
 
 START_TEST(a_text_without_a_type_is_no_envelope) {
-    struct print_envelope envelope;
-    ck_assert(!print_read_envelope(span_of("{}"), &envelope));
-    ck_assert(!print_read_envelope(span_of("{\"type\":1}"), &envelope));
-    ck_assert(!print_read_envelope(span_of("[\"type\"]"), &envelope));
-    ck_assert(!print_read_envelope(span_of("{\"type\":\"x\""), &envelope));
-    ck_assert(
-        print_read_envelope(span_of("{\"type\":\"x\",\"id\":5,\"data\":{\"n\":1.50}}"), &envelope));
+    struct envelope envelope;
+    ck_assert(!envelope_read(span_of("{}"), &envelope));
+    ck_assert(!envelope_read(span_of("{\"type\":1}"), &envelope));
+    ck_assert(!envelope_read(span_of("[\"type\"]"), &envelope));
+    ck_assert(!envelope_read(span_of("{\"type\":\"x\""), &envelope));
+    ck_assert(envelope_read(span_of("{\"type\":\"x\",\"id\":5,\"data\":{\"n\":1.50}}"), &envelope));
     ck_assert(span_is(envelope.type, "x"));
     ck_assert_uint_eq(envelope.id.length, 0);
-    ck_assert(span_is(envelope.data, "{\"n\":1.50}"));
+    ck_assert(span_is(envelope.data.text, "{\"n\":1.50}"));
 }
 END_TEST
 
@@ -76,6 +75,27 @@ START_TEST(a_short_line_has_time_type_and_data) {
 }
 END_TEST
 
+START_TEST(an_answer_says_what_it_answers) {
+    struct envelope envelope;
+    struct span text = SPAN_LITERAL("{\"type\":\"pong\",\"data\":{\"serverTime\":5}}");
+    ck_assert(envelope_read(text, &envelope));
+    FILE *out = fmemopen(shown, sizeof(shown), "w");
+    print_message(out, PRINT_SHORT, 0, text, &envelope, "answers ping, 0.4 ms");
+    fclose(out);
+    ck_assert_str_eq(shown, "             \033[2mpong               \033[0m "
+                            "\033[2manswers ping, 0.4 ms\033[0m {\"serverTime\":5}\n");
+}
+END_TEST
+
+START_TEST(a_terminal_too_narrow_shows_an_ellipsis_and_no_second_line) {
+    for (unsigned columns = 1; columns < 40; columns++) {
+        const char *line = show(PRINT_SHORT, columns, "{\"type\":\"t\",\"data\":{\"a\":12345}}");
+        ck_assert_ptr_eq(strchr(line, '\n'), line + strlen(line) - 1);
+        ck_assert(strstr(line, "12345}") == NULL);
+    }
+}
+END_TEST
+
 START_TEST(quiet_shows_nothing) {
     shown[0] = '\0';
     ck_assert_str_eq(show(PRINT_NOTHING, 0, "{\"type\":\"x\"}"), "");
@@ -91,6 +111,8 @@ int main(void) {
     tcase_add_test(tests, nothing_that_is_sent_reaches_the_terminal_as_a_control);
     tcase_add_test(tests, a_long_line_ends_at_the_width_with_an_ellipsis);
     tcase_add_test(tests, a_short_line_has_time_type_and_data);
+    tcase_add_test(tests, an_answer_says_what_it_answers);
+    tcase_add_test(tests, a_terminal_too_narrow_shows_an_ellipsis_and_no_second_line);
     tcase_add_test(tests, quiet_shows_nothing);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
