@@ -2,9 +2,10 @@
  * user of its own, then counts deliveries and their latency.
  *
  *   bench_load --port P --secret-file FILE [--connections N] [--processes K] [--in-flight C]
- *              [--first-user U] [--nice N] [--expires SECONDS-SINCE-1970]
+ *              [--first-user U] [--nice N] [--expires SECONDS-SINCE-1970] [--position JSON] [--deflate] [--deaf]
  *
- * Says {"ready":N,"failed":F,"retries":R,"seconds":S} when all are told their rooms (or failed), then obeys its standard
+ * Says {"ready":N,"failed":F,"retries":R,"seconds":S} when all are told their rooms, or with
+ * --position that they are recovered (or failed); --deaf: they read no more from then on. Then obeys its standard
  * input, one word a line, one line of JSON or one word back:
  *   mark     counting starts anew             report   what came since the last mark
  * At the end of the input it stops its processes and ends. */
@@ -75,10 +76,13 @@ static int parse(int argc, char **argv, struct load_settings *out) {
                                           {"first-user", required_argument, NULL, 'u'},
                                           {"nice", required_argument, NULL, 'i'},
                                           {"expires", required_argument, NULL, 'e'},
+                                          {"position", required_argument, NULL, 'r'},
+                                          {"deflate", no_argument, NULL, 'z'},
+                                          {"deaf", no_argument, NULL, 'd'},
                                           {NULL, 0, NULL, 0}};
     int option;
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
-        int value = option == 's' || option == '?' ? 0 : atoi(optarg);
+        int value = optarg == NULL ? 0 : atoi(optarg);
         switch (option) {
         case 'p':
             out->port = (uint16_t)value;
@@ -104,13 +108,23 @@ static int parse(int argc, char **argv, struct load_settings *out) {
         case 'e':
             out->expires_s = atoll(optarg);
             break;
+        case 'r':
+            out->position = optarg;
+            break;
+        case 'z':
+            out->deflate = true;
+            break;
+        case 'd':
+            out->deaf = true;
+            break;
         default:
             return -EINVAL;
         }
     }
     bool good = out->port != 0 && out->secret != NULL && out->connections > 0 &&
                 out->processes > 0 && out->processes <= LOAD_MAX_PROCESSES &&
-                out->processes <= out->connections && out->in_flight > 0;
+                out->processes <= out->connections && out->in_flight > 0 &&
+                (out->position == NULL || strlen(out->position) < LOAD_POSITION_BYTES);
     return good ? 0 : -EINVAL;
 }
 
@@ -200,12 +214,14 @@ static void report(const struct load_settings *settings, const struct load_share
         }
     }
     printf("{\"seconds\":%.6f,\"ready\":%llu,\"closed\":%llu,\"close_code\":%u,\"deliveries\":%llu,"
-           "\"privates\":%llu,\"others\":%llu,\"bytes\":%llu,\"reads\":%llu,\"span_s\":%.6f,"
+           "\"privates\":%llu,\"others\":%llu,\"bytes\":%llu,\"wire\":%llu,\"reads\":%llu,\"span_"
+           "s\":%.6f,"
            "\"cpu_s\":%.6f,\"latency\":",
            seconds, (unsigned long long)ready, (unsigned long long)now.closed, close_code,
            (unsigned long long)now.deliveries, (unsigned long long)now.privates,
            (unsigned long long)now.others, (unsigned long long)now.bytes,
-           (unsigned long long)now.reads, (double)(last_ns - first_ns) / 1e9, cpu_s);
+           (unsigned long long)now.wire, (unsigned long long)now.reads,
+           (double)(last_ns - first_ns) / 1e9, cpu_s);
     histogram_print(stdout, &now.public_latency);
     fputs(",\"private\":", stdout);
     histogram_print(stdout, &now.private_latency);

@@ -70,10 +70,11 @@ class Bench:
 
     # Events of 300 bytes for everyone: CPU of the worker for a delivery, and latency.
 
-    def paced(self, gateway, load, k, rate, seconds):
+    def paced(self, gateway, load, k, rate, seconds, more=()):
+        """more: further words for the producer."""
         topic = f"trades.{gateway.name}"
         with producer(self.given, self.kafka.bootstrap, topic, "--batch", k, "--rate", rate, "--seconds",
-                      seconds, warm=(load, "deliveries", load.connections)) as source:
+                      seconds, *more, warm=(load, "deliveries", load.connections)) as source:
             flushes = gateway.metric("moonx_flushes_total")
             load.ask("mark")
             started = time.monotonic()
@@ -91,7 +92,8 @@ class Bench:
                 "deliveries_per_s": answer["deliveries"] / max(answer["span_s"], 1e-9),
                 "missing": expected - answer["deliveries"], "closed": answer["closed"],
                 "frames_per_write": deliveries / max(flushes, 1),
-                "frame_bytes": answer["bytes"] / deliveries,
+                "frame_bytes": answer["bytes"] / deliveries, "wire_bytes": answer["wire"] / deliveries,
+                "events": done["events"],
                 "reader_us": answer["cpu_s"] * 1e6 / deliveries, "latency": answer["latency"]}
 
     def floor_window(self, floor, load, k, rate, seconds):

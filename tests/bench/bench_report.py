@@ -66,7 +66,8 @@ def handshake(found):
     print("expected: with HS256 at most 2.0\n")
 
 
-def show(result):
+def show(result, modules):
+    """modules: by part, what prints its figures."""
     machine = result["machine"]
     print(f"\n{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}, commit "
           f"{machine['commit']}, {result['kafka']} Kafka, load {machine['load_average'][0]}, "
@@ -89,5 +90,8 @@ def show(result):
     if "through" in result:
         row("Events a second, to one client", f"{result['through']['events_per_s']:.0f}",
             f"missing {result['through']['missing']:.0f}")
+    for part, print_part in modules.items():
+        if part in result:
+            print_part(result[part])
     for part, reason in result.get("skipped", {}).items():
         print(f"not measured: {part}: {reason}")

@@ -6,6 +6,8 @@
 
 #include "common/clock.h"
 #include "gateway/client/ws_handshake.h"
+#include "tests/bench/load_frame.h"
+#include "tests/bench/load_inflate.h"
 #include "tests/bench/load_share.h"
 #include "tests/bench/load_token.h"
 #include "tests/bench/stamp.h"
@@ -22,8 +24,8 @@
 #define LOAD_READ_BYTES   (256 * 1024)
 #define LOAD_SOURCES      16 /* 127.0.0.10 and up: 28,000 ephemeral ports each */
 #define LOAD_EPOLL_EVENTS 512
-#define LOAD_RETRY_MS     1000u              /* as AUTH_UNAVAILABLE asks: later */
-#define LOAD_MASK_KEY     "\x37\x9a\x11\xc4" /* fixed: nothing on loopback needs to be protected */
+#define LOAD_DEAF_BUFFER  4096
+#define LOAD_RETRY_MS     1000u /* as AUTH_UNAVAILABLE asks: later */
 
 enum load_state { LOAD_CONNECTING, LOAD_SHAKING, LOAD_AUTHENTICATING, LOAD_READY, LOAD_GONE };
 
@@ -48,6 +50,7 @@ struct load_process {
     char request[1024];
     size_t request_length;
     char *buffer;
+    struct load_inflater inflater;
     /* Those whom the gateway has told to come again, the earliest first: a ring of `count`. */
     struct load_connection **retries;
     unsigned retry_first, retry_count;
@@ -69,38 +72,16 @@ static void load_gone(struct load_process *process, struct load_connection *conn
     connection->carry_length = 0;
 }
 
-/* A masked frame of at most 64 KiB. 0 or -EIO. */
-static int load_send_frame(int fd, unsigned opcode, const char *payload, size_t length) {
-    unsigned char frame[1024];
-    size_t at = 0;
-    frame[at++] = (unsigned char)(0x80 | opcode);
-    if (length < 126) {
-        frame[at++] = (unsigned char)(0x80 | length);
-    } else {
-        frame[at++] = 0x80 | 126;
-        frame[at++] = (unsigned char)(length >> 8);
-        frame[at++] = (unsigned char)(length & 0xff);
-    }
-    if (at + 4 + length > sizeof(frame)) {
-        return -EIO;
-    }
-    memcpy(frame + at, LOAD_MASK_KEY, 4);
-    at += 4;
-    for (size_t i = 0; i < length; i++) {
-        frame[at + i] = (unsigned char)(payload[i] ^ LOAD_MASK_KEY[i % 4]);
-    }
-    at += length;
-    return send(fd, frame, at, MSG_NOSIGNAL) == (ssize_t)at ? 0 : -EIO;
-}
-
 static int load_authenticate(struct load_process *process, struct load_connection *connection) {
     char token[LOAD_TOKEN_BYTES];
-    char message[LOAD_TOKEN_BYTES + 128];
+    char message[LOAD_TOKEN_BYTES + LOAD_POSITION_BYTES + 128];
+    const char *position = process->settings->position;
     unsigned number = process->first + (unsigned)(connection - process->connections);
     load_token_mint(process->settings, process->settings->first_user + number, token);
     int length =
         snprintf(message, sizeof(message),
-                 "{\"id\":\"a\",\"type\":\"authenticate\",\"data\":{\"token\":\"%s\"}}", token);
+                 "{\"id\":\"a\",\"type\":\"authenticate\",\"data\":{\"token\":\"%s\"%s%s}}", token,
+                 position != NULL ? ",\"resume\":" : "", position != NULL ? position : "");
     return load_send_frame(connection->fd, 1, message, (size_t)length);
 }
 
@@ -114,11 +95,13 @@ static void load_open_one(struct load_process *process) {
     process->in_flight++;
     connection->state = LOAD_CONNECTING;
     connection->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int yes = 1;
+    int yes = 1, small = LOAD_DEAF_BUFFER;
     struct epoll_event event = {.events = EPOLLOUT, .data.ptr = connection};
     if (connection->fd < 0 ||
         setsockopt(connection->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof(yes)) != 0 ||
         setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)) != 0 ||
+        (process->settings->deaf &&
+         setsockopt(connection->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)) != 0) ||
         bind(connection->fd, (struct sockaddr *)&source, sizeof(source)) != 0 ||
         (connect(connection->fd, (struct sockaddr *)&target, sizeof(target)) != 0 &&
          errno != EINPROGRESS) ||
@@ -165,6 +148,16 @@ static int load_retry_due(struct load_process *process) {
     return -1;
 }
 
+/* A deaf one reads nothing from here on. */
+static void load_ready(struct load_process *process, struct load_connection *connection) {
+    connection->state = LOAD_READY;
+    process->in_flight--;
+    process->child->counts.ready++;
+    if (process->settings->deaf) {
+        epoll_ctl(process->epoll, EPOLL_CTL_DEL, connection->fd, NULL);
+    }
+}
+
 static int load_before_ready(struct load_process *process, struct load_connection *connection,
                              struct span payload) {
     if (memmem(payload.data, payload.length, "\"AUTH_UNAVAILABLE\"", 18) != NULL) {
@@ -174,10 +167,14 @@ static int load_before_ready(struct load_process *process, struct load_connectio
     if (memmem(payload.data, payload.length, "\"auth_failed\"", 13) != NULL) {
         return -EACCES;
     }
-    if (memmem(payload.data, payload.length, "\"auto_subscribed\"", 17) != NULL) {
-        connection->state = LOAD_READY;
-        process->in_flight--;
-        process->child->counts.ready++;
+    /* with a position it is ready only when it has been recovered */
+    const char *last =
+        process->settings->position == NULL ? "\"auto_subscribed\"" : "\"recovered\":true";
+    if (memmem(payload.data, payload.length, "\"recovered\":false", 17) != NULL) {
+        return -ESTALE;
+    }
+    if (memmem(payload.data, payload.length, last, strlen(last)) != NULL) {
+        load_ready(process, connection);
     }
     return 0;
 }
@@ -205,9 +202,13 @@ static void load_deliver(struct load_process *process, struct span payload, uint
 }
 
 static int load_frame(struct load_process *process, struct load_connection *connection,
-                      unsigned opcode, struct span payload, uint64_t now_ns) {
-    switch (opcode) {
+                      unsigned first_byte, struct span payload, uint64_t now_ns) {
+    switch (first_byte & LOAD_FRAME_OPCODE) {
     case 1:
+        if ((first_byte & LOAD_FRAME_DEFLATED) != 0 &&
+            load_inflate(&process->inflater, &payload) != 0) {
+            return -EPROTO;
+        }
         if (connection->state == LOAD_READY) {
             load_deliver(process, payload, now_ns);
             return 0;
@@ -226,27 +227,6 @@ static int load_frame(struct load_process *process, struct load_connection *conn
     }
 }
 
-/* Size of the frame's header and payload, 0 when not even the header is there. */
-static size_t load_frame_size(const unsigned char *at, size_t length, size_t *header) {
-    if (length < 2) {
-        return 0;
-    }
-    size_t size = at[1] & 0x7f;
-    *header = size == 126 ? 4 : size == 127 ? 10 : 2;
-    if (length < *header) {
-        return 0;
-    }
-    if (size == 126) {
-        size = (size_t)at[2] << 8 | at[3];
-    } else if (size == 127) {
-        size = 0;
-        for (unsigned i = 2; i < 10; i++) {
-            size = size << 8 | at[i];
-        }
-    }
-    return *header + size;
-}
-
 /* Gives out every whole frame; *used is where the rest begins. */
 static int load_frames(struct load_process *process, struct load_connection *connection,
                        size_t length, size_t *used, uint64_t now_ns) {
@@ -261,8 +241,7 @@ static int load_frames(struct load_process *process, struct load_connection *con
             return 0;
         }
         struct span payload = {data + *used + header, size - header};
-        int result =
-            load_frame(process, connection, (unsigned char)data[*used] & 0x0f, payload, now_ns);
+        int result = load_frame(process, connection, (unsigned char)data[*used], payload, now_ns);
         if (result != 0) {
             return result;
         }
@@ -271,9 +250,18 @@ static int load_frames(struct load_process *process, struct load_connection *con
     return 0;
 }
 
+/* The head's own check refuses an extension that it has not asked for: with deflate it is hidden from it. */
 static int load_handshake(struct load_process *process, struct load_connection *connection,
                           size_t length, size_t *used) {
+    static const char offer[] = "\r\nSec-WebSocket-Extensions: permessage-deflate;";
     struct ws_handshake_answer answer;
+    if (process->settings->deflate) {
+        char *accepted = memmem(process->buffer, length, offer, sizeof(offer) - 1);
+        if (accepted == NULL) {
+            return memmem(process->buffer, length, "\r\n\r\n", 4) != NULL ? -EPROTO : 0;
+        }
+        accepted[2] = 'X';
+    }
     switch (
         ws_handshake_check((struct span){process->buffer, length}, false, process->key, &answer)) {
     case WS_HANDSHAKE_MORE:
@@ -315,16 +303,18 @@ static int load_read(struct load_process *process, struct load_connection *conne
     }
     struct load_child *child = process->child;
     size_t length = have + (size_t)got;
-    size_t used = 0;
+    size_t used = 0, begin;
     int result = 0;
     uint64_t now_ns = clock_mono_ns();
     if (connection->state == LOAD_SHAKING) {
         result = load_handshake(process, connection, length, &used);
     }
+    begin = used;
     if (result == 0 && connection->state >= LOAD_AUTHENTICATING) {
         uint64_t before = child->counts.deliveries;
         result = load_frames(process, connection, length, &used, now_ns);
         child->counts.reads++;
+        child->counts.wire += used - begin;
         if (child->counts.deliveries != before) {
             child->first_ns = child->first_ns == 0 ? now_ns : child->first_ns;
             child->last_ns = now_ns;
@@ -359,6 +349,11 @@ static int load_child_main(struct load_process *process) {
     }
     long length = ws_handshake_request(authority, "/ws", process->key, process->request,
                                        sizeof(process->request));
+    if (length > 0 && process->settings->deflate) { /* in front of the closing empty line */
+        length -= 2;
+        length += snprintf(process->request + length, sizeof(process->request) - (size_t)length,
+                           "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n");
+    }
     process->request_length = length > 0 ? (size_t)length : 0;
     if (process->settings->nice != 0) {
         setpriority(PRIO_PROCESS, 0, process->settings->nice);

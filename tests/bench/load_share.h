@@ -5,7 +5,8 @@
 
 #include "tests/bench/histogram.h"
 
-#define LOAD_MAX_PROCESSES 16
+#define LOAD_MAX_PROCESSES  16
+#define LOAD_POSITION_BYTES 512
 
 struct load_counts {
     uint64_t ready;      /* connections that have been told their rooms */
@@ -15,7 +16,8 @@ struct load_counts {
     uint64_t deliveries; /* events for everyone */
     uint64_t privates;   /* events of one user */
     uint64_t others;     /* messages without a stamp */
-    uint64_t bytes;      /* of payload, of stamped events */
+    uint64_t bytes;      /* of payload, of stamped events, inflated */
+    uint64_t wire;       /* bytes of all frames, as they came */
     uint64_t reads;      /* recv calls that brought bytes */
     struct histogram public_latency, private_latency;
 };
@@ -35,8 +37,11 @@ struct load_share {
 struct load_settings {
     uint16_t port;
     unsigned connections, processes, in_flight;
-    unsigned first_user; /* users are named bench<number> */
-    long long expires_s; /* of tokens, since 1970; the same again gives the same tokens */
+    unsigned first_user;  /* users are named bench<number> */
+    long long expires_s;  /* of tokens, since 1970; the same again gives the same tokens */
+    const char *position; /* JSON that each resumes from; NULL: none does */
+    bool deflate;         /* offer permessage-deflate, and insist */
+    bool deaf;            /* read nothing once ready, behind a small socket buffer */
     int nice;
     const char *secret;
     size_t secret_length;
