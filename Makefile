@@ -161,14 +161,15 @@ $(OUT)/man/option_entries: $(OUT)/obj/man/option_entries.o $(ARCHIVE)
 check-asan: ## unit tests under the address and undefined-behaviour sanitizers
 	$(MAKE) VARIANT=asan check
 
-TORTURE := torture_ring torture_torn torture_wake
-torture: ## processes killed in mid-write, torn reads, lost wake-ups: some 20 s
+TORTURE := torture_ring torture_torn torture_wake torture_uplink
+torture: ## processes killed in mid-write, torn reads, lost wake-ups: some 25 s
 torture: $(TORTURE:%=$(OUT)/tests/torture/%)
 	tests/run-unit $(TORTURE:%=$(OUT)/tests/torture/%)
 
-check-tsan: ## the ring in threads under the thread sanitizer
-	$(MAKE) VARIANT=tsan build/tsan/tests/torture/torture_threads
-	tests/run-unit build/tsan/tests/torture/torture_threads
+THREADS := torture_threads torture_uplink_threads
+check-tsan: ## ring and uplink in threads under the thread sanitizer
+	$(MAKE) VARIANT=tsan $(THREADS:%=build/tsan/tests/torture/%)
+	tests/run-unit $(THREADS:%=build/tsan/tests/torture/%)
 
 integration: ## the whole product against real Kafka, foreign clients, kill -9
 integration: all $(HELPERS)

@@ -103,19 +103,22 @@ static bool find_space(const struct uplink_put *put, size_t length, uint64_t *at
 static void fill(struct uplink_put *put, const struct uplink_item *item, uint64_t at, uint64_t id) {
     struct uplink_entry *entry = entry_at(put->block, put->tail);
     char *data = put->block->data + at % UPLINK_DATA_BYTES;
+    const struct uplink_entry filled = {.id = id,
+                                        .at = at,
+                                        .key_length = (uint32_t)item->key.length,
+                                        .value_length = (uint32_t)item->value.length,
+                                        .sender = item->sender,
+                                        .expiry_ms = item->expiry_ms,
+                                        .deadline_ns = item->deadline_ns,
+                                        .target = item->target,
+                                        .flags = item->flags,
+                                        .once = *item->once};
 
     memcpy(data, item->key.data, item->key.length);
     memcpy(data + item->key.length, item->value.data, item->value.length);
-    entry->id = id;
-    entry->at = at;
-    entry->key_length = (uint32_t)item->key.length;
-    entry->value_length = (uint32_t)item->value.length;
-    entry->sender = item->sender;
-    entry->expiry_ms = item->expiry_ms;
-    entry->deadline_ns = item->deadline_ns;
-    entry->target = item->target;
-    entry->flags = item->flags;
-    entry->once = *item->once;
+    /* fill:A pairs with uplink_take_peek:B: that `head` has passed the place is stored before its bytes change. */
+    fence_release();
+    order_copy_in(entry, &filled, offsetof(struct uplink_entry, answered));
 }
 
 static bool take_answer(struct uplink_put *put, uint64_t number, struct uplink_answer *out) {

@@ -3,32 +3,37 @@
 static bool sound(const struct uplink_entry *entry);
 static void expose(const struct uplink_take *take, const struct uplink_entry *entry,
                    struct uplink_taken *out);
+static void follow_head(struct uplink_take *take, uint64_t head, uint64_t tail);
+static bool is_passed(const struct uplink_take *take);
 static bool is_next(const struct uplink_take *take, uint64_t tail);
 
 void uplink_take_init(struct uplink_take *take, struct uplink_block *block) {
-    uint64_t head = load_acquire(&block->head_at), tail = load_acquire(&block->tail);
-
     memset(take, 0, sizeof(*take));
     take->block = block;
-    /* Words that contradict each other: what comes from now on is taken, nothing before. */
-    take->taken = head <= tail && tail - head <= UPLINK_ENTRIES ? head : tail;
+    take->taken = load_acquire(&block->head_at);
 }
 
 enum uplink_result uplink_take_peek(struct uplink_take *take, struct uplink_taken *out) {
+    uint64_t head = load_acquire(&take->block->head_at);
     /* uplink_take_peek:A pairs with uplink_put_add:A: what lies before `tail` is filled in. */
     uint64_t tail = load_acquire(&take->block->tail);
     struct uplink_entry entry;
 
-    if (tail - take->taken > UPLINK_ENTRIES) { /* no worker moves so far: also backwards */
-        take->taken = tail;
+    follow_head(take, head, tail);
+    if (tail - take->taken > UPLINK_ENTRIES) {
+        if (is_passed(take)) /* the worker went on between the two looks: again */
+            return UPLINK_NOTHING;
+        take->taken = tail; /* no worker moves so far: also backwards */
         return UPLINK_BAD;
     }
     while (is_next(take, tail)) {
         const struct uplink_entry *shared = &take->block->entries[take->taken % UPLINK_ENTRIES];
         order_copy_out(&entry, shared, offsetof(struct uplink_entry, answered));
+        /* uplink_take_peek:B pairs with fill:A (uplink_put.c): what was copied is the entry, or it is seen here that
+         * the worker fills its place anew. */
         fence_acquire();
-        /* A predecessor has answered it, and the worker has not yet moved on. */
-        if (entry.id != 0 && load_acquire(&shared->answered) == entry.id) {
+        /* A predecessor has answered it, and the worker has moved on meanwhile or not yet. */
+        if (is_passed(take) || (entry.id != 0 && load_acquire(&shared->answered) == entry.id)) {
             take->taken++;
             continue;
         }
@@ -77,6 +82,16 @@ bool uplink_take_sleep(struct uplink_take *take, bool blocked) {
         return true;
     store_relaxed(&take->block->sleeping, 0);
     return false;
+}
+
+/* Over what a predecessor has answered the worker moves at its own time, also while this one still stands before it. */
+static void follow_head(struct uplink_take *take, uint64_t head, uint64_t tail) {
+    if (head - take->taken <= UPLINK_ENTRIES && head <= tail)
+        take->taken = head;
+}
+
+static bool is_passed(const struct uplink_take *take) {
+    return load_relaxed(&take->block->head_at) - take->taken - 1 < UPLINK_ENTRIES;
 }
 
 /* At most one entry under way in each place, whatever the worker says: the answer of one is never another's. */

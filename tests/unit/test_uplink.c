@@ -143,6 +143,30 @@ START_TEST(bytes_run_out_before_entries_and_an_entry_lies_in_one_piece) {
 }
 END_TEST
 
+/* Found by torture_uplink.c: the successor took the distance for nonsense and left out what lay there, for ever. */
+START_TEST(a_successor_of_ingest_follows_a_worker_who_goes_on_over_what_was_answered) {
+    struct uplink_taken out;
+    struct uplink_take successor;
+
+    for (unsigned i = 0; i < UPLINK_ENTRIES; i++) {
+        ck_assert_int_eq(add(1), 0);
+        answer(take_one(&out), i);
+    }
+    uplink_take_init(&successor, block);
+    answers();
+    for (unsigned i = 0; i < UPLINK_ENTRIES; i++) {
+        bytes[0] = (char)(i % 128);
+        ck_assert_int_eq(add(1), 0);
+    }
+    for (unsigned i = 0; i < UPLINK_ENTRIES; i++) {
+        ck_assert_int_eq(uplink_take_peek(&successor, &out), UPLINK_ENTRY);
+        ck_assert_int_eq(out.value.data[0], (char)(i % 128));
+        uplink_take_next(&successor);
+    }
+    ck_assert_int_eq(uplink_take_peek(&successor, &out), UPLINK_NOTHING);
+}
+END_TEST
+
 START_TEST(a_successor_of_ingest_takes_again_what_has_no_answer) {
     struct uplink_taken out;
 
@@ -294,6 +318,8 @@ int main(void) {
     tcase_add_test(tests, a_full_queue_says_so_and_has_space_once_the_first_is_answered);
     tcase_add_test(tests, bytes_run_out_before_entries_and_an_entry_lies_in_one_piece);
     tcase_add_test(tests, a_successor_of_ingest_takes_again_what_has_no_answer);
+    tcase_add_test(tests,
+                   a_successor_of_ingest_follows_a_worker_who_goes_on_over_what_was_answered);
     tcase_add_test(tests, a_successor_of_a_worker_hears_nothing_of_its_predecessor);
     tcase_add_test(tests, an_answer_without_its_entry_s_id_is_none);
     tcase_add_loop_test(tests, what_no_worker_writes_is_refused_and_never_followed, 0, 10);
