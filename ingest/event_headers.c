@@ -43,14 +43,9 @@ void event_headers_write(const struct event_headers *headers, rd_kafka_headers_t
     }
 }
 
-void event_headers_read(const rd_kafka_message_t *message, struct event_headers *out) {
-    rd_kafka_headers_t *headers;
-
+void event_headers_read(const rd_kafka_headers_t *headers, struct event_headers *out) {
     *out = (struct event_headers){.has_once = false};
-    if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return;
-    }
-    for (unsigned i = 0; i < ARRAY_LENGTH(readers); i++) {
+    for (unsigned i = 0; headers != NULL && i < ARRAY_LENGTH(readers); i++) {
         const void *value;
         size_t size;
         if (rd_kafka_header_get_last(headers, readers[i].name, &value, &size) ==

@@ -1,7 +1,7 @@
 /* What travels with an event beside its value: Kafka headers, as text, written by the host where a client published
  * and read by every host. Other producers may set them too. Pure; ingest only.
  *
- *   moonx-once       32 hexadecimal digits: of messages with the same one only the first counts (event_once.h)
+ *   moonx-once       32 hexadecimal digits: of messages with the same one only the first counts (shm/once.h)
  *   moonx-sender     16 hexadecimal digits: the connection that does not get it; ids are unique over all hosts
  *   moonx-expiry     decimal: milliseconds since 1970 after which it is not delivered
  *   moonx-ephemeral  1: live only, no part of history
@@ -24,7 +24,7 @@ struct event_headers {
 
 /* Those that say something are added. */
 void event_headers_write(const struct event_headers *headers, rd_kafka_headers_t *to);
-/* All absent where the message has none. Of a header that stands twice the last one counts. */
-void event_headers_read(const rd_kafka_message_t *message, struct event_headers *out);
+/* All absent where there are none (NULL). Of a header that stands twice the last one counts. */
+void event_headers_read(const rd_kafka_headers_t *headers, struct event_headers *out);
 
 #endif

@@ -157,8 +157,12 @@ static void take_value(struct kafka_consume *consume, struct kafka_topic *topic,
 static bool take_headers(struct kafka_consume *consume, struct event_source *source,
                          const rd_kafka_message_t *message) {
     struct event_headers headers;
+    rd_kafka_headers_t *raw;
 
-    event_headers_read(message, &headers);
+    if (rd_kafka_message_headers(message, &raw) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        raw = NULL;
+    }
+    event_headers_read(raw, &headers);
     source->sender = headers.sender;
     source->expiry_ms = headers.expiry_ms;
     source->ephemeral = headers.ephemeral;
