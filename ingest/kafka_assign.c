@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "ingest/kafka_start.h"
+#include "ingest/kafka_unclear.h"
 #include "ingest/room_feed.h"
 #include "shm/positions.h"
 
@@ -152,8 +153,12 @@ static void on_topics(struct kafka_assign *assign, const struct rd_kafka_metadat
         if (heard->err == RD_KAFKA_RESP_ERR_NO_ERROR && heard->partition_cnt > 0) {
             on_topic(assign, topic, heard, add);
         }
-        /* Only "there is none" counts as missing; that we may not look, or that it has no leader yet,
-         * says nothing. */
+        kafka_unclear_note(topic, heard->err);
+        if (topic->unclear) {
+            stats_add(assign->stats, STAT_KAFKA_ERRORS, 1);
+            kafka_watch_hurry(assign->watch);
+        }
+        /* Only "there is none" counts as missing. */
         seen[topic - assign->topics->topics] =
             heard->err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
     }
@@ -184,6 +189,7 @@ static void on_topic(struct kafka_assign *assign, struct kafka_topic *topic,
             begin(assign, topic, i, add);
         }
     }
+    topic->denied = false;
     if (known > 0 && topic->count > known) {
         log_info("topic %s has %d partitions now, it had %d", topic->route->topic, topic->count,
                  known);
@@ -216,9 +222,11 @@ static void begin(struct kafka_assign *assign, struct kafka_topic *topic, int32_
         room_feed_topic(assign->segment, partition->position->topic, topic->route);
     }
     /* without its control messages a host does not know whom it must not let in */
-    partition->awaited = !assign->heard && (partition->led || topic->route->kind == ROUTE_CONTROL);
+    partition->awaited = topic->route->kind == ROUTE_CONTROL
+                             ? !kafka_status_is_caught_up(assign->status)
+                             : !assign->heard && partition->led;
     partition->state = KAFKA_PARTITION_STARTING;
-    if (!known && (assign->heard || !assign->first_host_start)) {
+    if (!known && !topic->denied && (assign->heard || !assign->first_host_start)) {
         set_start(partition, 0, 0);
     }
     partition->next = load_relaxed(&partition->position->next);
@@ -309,8 +317,8 @@ static void on_watermark(struct kafka_assign *assign, struct kafka_topic *topic,
     if (partition->await_offset == POSITION_UNKNOWN) {
         partition->await_offset = facts->high;
     }
-    if (start.offset == facts->high) {
-        partition->awaited = false; /* the end is where it starts */
+    if (start.offset == facts->high && !facts->control) {
+        partition->awaited = false; /* the end is where it starts; control messages must prove it */
     }
     list = rd_kafka_topic_partition_list_new(1);
     put(list, topic, number);

@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "ingest/event_headers.h"
 #include "ingest/kafka_recheck.h"
+#include "ingest/kafka_unclear.h"
 
 #include <inttypes.h>
 #include <sys/eventfd.h>
@@ -204,6 +205,9 @@ static void take_error(struct kafka_consume *consume, const rd_kafka_message_t *
     } else if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
         kafka_assign_out_of_range(consume->assign, topic, message->partition);
     } else {
+        if (topic != NULL && message->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
+            kafka_unclear_tell(topic, message->err);
+        }
         count_error(consume, partition, message);
     }
 }

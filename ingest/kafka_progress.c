@@ -1,7 +1,10 @@
 #include "ingest/kafka_progress.h"
 
+#include "ingest/kafka_unclear.h"
+
 static void note_watermarks(struct kafka_assign *assign);
 static void note_watermark(struct kafka_assign *assign, const struct kafka_topics_walk *walk);
+static bool reached_its_end(const struct kafka_topics_walk *walk);
 static void look_whether_caught_up(struct kafka_assign *assign);
 
 void kafka_progress_tick(struct kafka_progress *progress, struct kafka_assign *assign,
@@ -40,12 +43,24 @@ static void note_watermark(struct kafka_assign *assign, const struct kafka_topic
     }
 }
 
+/* Control messages, where it starts at its end: a fetch must have come back (EOF, kafka_consume.c), since the right to
+ * read is another one than the right to know offsets. */
+static bool reached_its_end(const struct kafka_topics_walk *walk) {
+    const struct kafka_partition *partition = walk->at;
+
+    return partition->next != POSITION_UNKNOWN && partition->await_offset != POSITION_UNKNOWN &&
+           partition->next >= partition->await_offset &&
+           (walk->at_topic->route->kind != ROUTE_CONTROL || partition->last.known);
+}
+
 static void look_whether_caught_up(struct kafka_assign *assign) {
     struct kafka_topics_walk walk = {0};
 
+    if (kafka_unclear_control(assign->topics)) {
+        return;
+    }
     while (kafka_topics_next(assign->topics, &walk)) {
-        if (walk.at->awaited && walk.at->next != POSITION_UNKNOWN &&
-            walk.at->await_offset != POSITION_UNKNOWN && walk.at->next >= walk.at->await_offset) {
+        if (walk.at->awaited && reached_its_end(&walk)) {
             walk.at->awaited = false;
         }
         if (walk.at->awaited) {

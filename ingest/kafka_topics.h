@@ -58,6 +58,9 @@ struct kafka_topic {
     struct kafka_partition *partitions; /* by number; moves when it grows */
     unsigned missed;                    /* metadata answers in a row without the topic */
     uint64_t told_ms;                   /* when a restart was last logged; 0: never */
+    bool unclear;                       /* neither there nor not (kafka_unclear.h) … */
+    bool denied;              /* the broker's rules have kept it from us since it was last there */
+    uint64_t unclear_told_ms; /* when that was last logged; 0: never */
 };
 
 struct kafka_topics {

@@ -219,6 +219,75 @@ static void a_topic_that_appears_later_is_consumed_from_its_beginning(void) {
     close_all(&host, &broker);
 }
 
+/* Whether the broker's rules keep it from us, or it has no leader: both say nothing about what it has revoked. */
+static void a_control_topic_that_may_not_be_read_is_said_and_keeps_the_host_from_catching_up(void) {
+    struct host host;
+    struct broker broker;
+    char *log;
+
+    open_all(&host, &broker);
+    rd_kafka_mock_topic_set_error(broker.cluster, "gateway.control",
+                                  RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+    start(&host, &broker);
+    host_await_stat(&host, STAT_KAFKA_ERRORS, 2); /* two answers, with a second of ticks between */
+    CHECK(host_has_flag(&host, INGEST_KAFKA_UP), "up");
+    CHECK(!host_has_flag(&host, INGEST_CAUGHT_UP), "not caught up");
+    log = host_log(&host);
+    CHECK(strstr(log, "gateway.control can't be read: Broker: Topic authorization failed") != NULL,
+          "said:\n%s", log);
+    free(log);
+    rd_kafka_mock_topic_set_error(broker.cluster, "gateway.control", RD_KAFKA_RESP_ERR_NO_ERROR);
+    host_await_flag(&host, INGEST_CAUGHT_UP, true);
+    host_stop(&host);
+    close_all(&host, &broker);
+}
+
+static void a_control_topic_that_is_not_there_keeps_nobody_waiting(void) {
+    struct host host;
+    struct broker broker;
+
+    open_all(&host, &broker);
+    rd_kafka_mock_topic_set_error(broker.cluster, "gateway.control",
+                                  RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+    start(&host, &broker);
+    host_await_flag(&host, INGEST_CAUGHT_UP, true);
+    host_stop(&host);
+    close_all(&host, &broker);
+}
+
+/* What lay there before is history, as it would have been from the first: nobody gets it as news. */
+static void a_topic_that_becomes_readable_starts_as_if_it_had_been_from_the_first(void) {
+    struct host host;
+    struct broker broker;
+    const struct record *record;
+    char *log;
+
+    open_all(&host, &broker);
+    broker_text(&broker, "notification.updates", 0, "{\"title\":\"old\",\"message\":\"m\"}");
+    broker_flush(&broker);
+    rd_kafka_mock_topic_set_error(broker.cluster, "notification.updates",
+                                  RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+    start(&host, &broker);
+    host_await_flag(&host, INGEST_CAUGHT_UP, true); /* only control messages are waited for */
+    log = host_log(&host);
+    CHECK(strstr(log, "notification.updates can't be read") != NULL, "said:\n%s", log);
+    free(log);
+    rd_kafka_mock_topic_set_error(broker.cluster, "notification.updates",
+                                  RD_KAFKA_RESP_ERR_NO_ERROR);
+    uint64_t until_ms = clock_mono_ms() + HOST_PATIENCE_MS;
+    while (positions_find(host.segment.positions, SPAN_LITERAL("notification.updates"), 0) < 0 ||
+           next_of(&host, "notification.updates", 0) == POSITION_UNKNOWN) {
+        CHECK(clock_mono_ms() < until_ms, "its start is found");
+        (void)poll(NULL, 0, 5);
+    }
+    broker_text(&broker, "notification.updates", 0, "{\"title\":\"new\",\"message\":\"m\"}");
+    record = host_read(&host, HOST_PATIENCE_MS);
+    /* (no history here: this broker can't look up by time) */
+    CHECK(record != NULL && record->offset == 1, "the new one first");
+    host_stop(&host);
+    close_all(&host, &broker);
+}
+
 static void a_deleted_topic_is_marked_gone_and_continued_when_it_is_back(void) {
     struct host host;
     struct broker broker;
@@ -416,6 +485,9 @@ int main(int argc, char **argv) {
         TEST(a_killed_ingest_loses_and_doubles_nothing),
         TEST(it_runs_while_the_broker_is_away_and_catches_up_by_itself),
         TEST(a_topic_that_appears_later_is_consumed_from_its_beginning),
+        TEST(a_control_topic_that_may_not_be_read_is_said_and_keeps_the_host_from_catching_up),
+        TEST(a_control_topic_that_is_not_there_keeps_nobody_waiting),
+        TEST(a_topic_that_becomes_readable_starts_as_if_it_had_been_from_the_first),
         TEST(a_deleted_topic_is_marked_gone_and_continued_when_it_is_back),
         TEST(offsets_that_went_back_are_said_counted_and_followed),
         TEST(a_gap_is_counted_offset_by_offset),

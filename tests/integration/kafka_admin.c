@@ -3,6 +3,8 @@
  *   kafka_admin BROKERS create TOPIC N       a topic of N partitions, until each has a leader
  *   kafka_admin BROKERS grow TOPIC N         to N partitions, until each has a leader
  *   kafka_admin BROKERS delete TOPIC         until no metadata shows it
+ *   kafka_admin BROKERS allow TOPIC NAME read|describe
+ *                                            gives User:NAME that right, and with it takes away everybody else's
  * Exit status 0, or 1 with one line on standard error. */
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
@@ -17,6 +19,7 @@
 struct wanted {
     const char *topic; /* NULL: any broker will do */
     int partitions;    /* 0: the topic must be gone */
+    const char *user, *right;
 };
 
 static int64_t now_ms(void) {
@@ -78,6 +81,24 @@ static const rd_kafka_topic_result_t **results_of(rd_kafka_event_t *event, size_
     return rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event), count);
 }
 
+static int outcome_of_right(rd_kafka_queue_t *queue) {
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, ADMIN_TIMEOUT_MS);
+    if (!event)
+        return fail("allow", "no answer in time");
+    int status = 0;
+    size_t count = 0;
+    const rd_kafka_acl_result_t **results =
+        rd_kafka_CreateAcls_result_acls(rd_kafka_event_CreateAcls_result(event), &count);
+    if (rd_kafka_event_error(event))
+        status = fail("allow", rd_kafka_event_error_string(event));
+    else if (count != 1 || rd_kafka_acl_result_error(results[0]))
+        status =
+            fail("allow", count == 1 ? rd_kafka_error_string(rd_kafka_acl_result_error(results[0]))
+                                     : "not one result");
+    rd_kafka_event_destroy(event);
+    return status;
+}
+
 static int outcome(rd_kafka_queue_t *queue) {
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, ADMIN_TIMEOUT_MS);
     if (!event)
@@ -126,11 +147,31 @@ static int delete (rd_kafka_t *client, rd_kafka_queue_t *queue, const struct wan
     return outcome(queue);
 }
 
+static int allow(rd_kafka_t *client, rd_kafka_queue_t *queue, const struct wanted *wanted) {
+    char principal[100], error[256];
+    bool read = strcmp(wanted->right, "read") == 0;
+    snprintf(principal, sizeof principal, "User:%s", wanted->user);
+    rd_kafka_AclBinding_t *binding = rd_kafka_AclBinding_new(
+        RD_KAFKA_RESOURCE_TOPIC, wanted->topic, RD_KAFKA_RESOURCE_PATTERN_LITERAL, principal, "*",
+        read ? RD_KAFKA_ACL_OPERATION_READ : RD_KAFKA_ACL_OPERATION_DESCRIBE,
+        RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW, error, sizeof error);
+    if (!binding)
+        return fail(wanted->topic, error);
+    rd_kafka_CreateAcls(client, &binding, 1, NULL, queue);
+    rd_kafka_AclBinding_destroy(binding);
+    return outcome_of_right(queue);
+}
+
 static const struct command {
     const char *name;
     int arguments; /* behind its name */
+    bool awaited;  /* until metadata agrees */
     int (*request)(rd_kafka_t *client, rd_kafka_queue_t *queue, const struct wanted *wanted);
-} commands[] = {{"wait", 1, NULL}, {"create", 2, create}, {"grow", 2, grow}, {"delete", 1, delete}};
+} commands[] = {{"wait", 1, true, NULL},
+                {"create", 2, true, create},
+                {"grow", 2, true, grow},
+                {"delete", 1, true, delete},
+                {"allow", 3, false, allow}};
 
 static rd_kafka_t *client_new(const char *brokers) {
     char error[256];
@@ -162,10 +203,12 @@ static int run(const struct command *command, const char *brokers, char **argume
         status = await(client, &(struct wanted){0}, atoi(arguments[0]));
     } else {
         struct wanted wanted = {.topic = arguments[0],
-                                .partitions = command->arguments > 1 ? atoi(arguments[1]) : 0};
+                                .partitions = command->arguments > 1 ? atoi(arguments[1]) : 0,
+                                .user = command->arguments > 2 ? arguments[1] : "",
+                                .right = command->arguments > 2 ? arguments[2] : ""};
         rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
         status = command->request(client, queue, &wanted);
-        if (status == 0)
+        if (status == 0 && command->awaited)
             status = await(client, &wanted, ADMIN_TIMEOUT_MS);
         rd_kafka_queue_destroy(queue);
     }
@@ -178,5 +221,6 @@ int main(int argc, char **argv) {
         if (strcmp(argv[2], commands[i].name) == 0 && argc == 3 + commands[i].arguments)
             return run(&commands[i], argv[1], argv + 3);
     return fail("usage",
-                "kafka_admin BROKERS wait MS | create TOPIC N | grow TOPIC N | delete TOPIC");
+                "kafka_admin BROKERS wait MS | create TOPIC N | grow TOPIC N | delete TOPIC | "
+                "allow TOPIC NAME read|describe");
 }

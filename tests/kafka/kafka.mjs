@@ -62,12 +62,12 @@ class Kafka {
     #log;
     #child = null;
 
-    constructor(dir, port, controllerPort) {
+    constructor(dir, port, controllerPort, properties) {
         this.#dir = dir;
         this.#config = join(dir, 'server.properties');
         this.#log = join(dir, 'log');
         this.bootstrap = `127.0.0.1:${port}`;
-        writeFileSync(this.#config, serverProperties({ dir, port, controllerPort }));
+        writeFileSync(this.#config, serverProperties({ dir, port, controllerPort }) + properties);
         // For a test that fails before stop(): the broker first, or it would write its folder again.
         process.once('exit', () => {
             this.#child?.kill('SIGKILL');
@@ -137,12 +137,18 @@ class Kafka {
     async deleteTopic(name) {
         await admin(this.bootstrap, 'delete', name);
     }
+
+    // Of a broker with an authorizer: `right` is 'read' or 'describe'; who is not named has none any more.
+    async allow(topic, user, right) {
+        await admin(this.bootstrap, 'allow', topic, user, right);
+    }
 }
 
-// `start: false` gives a formatted broker whose address is known but where nobody answers yet.
-export async function startKafka({ dir, start = true } = {}) {
+// `start: false` gives a formatted broker whose address is known but where nobody answers yet. `properties`: lines behind
+// those of server.properties.mjs.
+export async function startKafka({ dir, start = true, properties = '' } = {}) {
     const folder = dir ?? mkdtempSync(join(tmpdir(), 'moonx-kafka-'));
-    const kafka = new Kafka(folder, await freePort(), await freePort());
+    const kafka = new Kafka(folder, await freePort(), await freePort(), properties);
     await kafka.format();
     if (start)
         await kafka.start();
