@@ -76,6 +76,7 @@ static int open_memory(struct ingest *ingest, char *error, size_t error_size) {
         return say(error, error_size, "the snapshot table can't be opened", result);
     }
     room_feed_slots(&ingest->view.segment, ingest->routes);
+    room_feed_types(&ingest->view.segment, ingest->routes);
     event_publish_init(&ingest->publish, &ingest->writer, ingest->view.workers,
                        ingest->heritage.wake_fd, ingest->view.worker_count);
     ingest->publish.snapshots = &ingest->snapshots;

@@ -3,6 +3,7 @@
 #include "common/room_name.h"
 #include "shm/feed_table.h"
 #include "shm/room_index.h"
+#include "shm/type_table.h"
 
 static const struct route_alternative *next_alternative(const struct route *route, unsigned *room,
                                                         unsigned *choice);
@@ -20,6 +21,21 @@ void room_feed_slots(struct segment *segment, const struct route_table *routes) 
             }
         }
     }
+}
+
+void room_feed_types(struct segment *segment, const struct route_table *routes) {
+    struct span types[TYPE_MAX];
+    unsigned count = 0;
+
+    static_assert(ROUTE_MAX_ROUTES <= TYPE_MAX && ROUTE_TYPE_MAX_BYTES <= TYPE_MAX_BYTES,
+                  "every route's type has a place");
+    for (unsigned i = 0; i < routes->count; i++) {
+        const struct route *route = routes->routes[i];
+        if (route->kind == ROUTE_TYPED) {
+            types[count++] = (struct span){route->type, route->type_length};
+        }
+    }
+    type_table_set(segment, types, count);
 }
 
 void room_feed_topic(struct segment *segment, uint32_t topic, const struct route *route) {

@@ -6,6 +6,7 @@
 #include "shm/room_index.h"
 #include "shm/snapshot_table.h"
 #include "shm/time_index.h"
+#include "shm/type_table.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -66,6 +67,7 @@ int segment_map(int fd, bool writable, struct segment *out) {
         .rooms = (struct room_index *)(void *)(start + header->rooms_at),
         .times = (struct time_index *)(void *)(start + header->times_at),
         .feeds = (struct feed_table *)(void *)(start + header->feeds_at),
+        .types = (struct type_table *)(void *)(start + header->types_at),
         .snapshots = (struct snapshot_table *)(void *)(start + header->snapshots_at),
         .snapshot_shape = snapshot_table_shape(header->ring_capacity),
         .room_buckets = room_index_buckets(header->ring_capacity),
@@ -120,7 +122,8 @@ static struct segment_header layout(uint64_t capacity) {
     uint64_t rooms_at = words_at + page_up(sizeof(struct ring_words));
     uint64_t times_at = rooms_at + page_up(room_index_size(capacity));
     uint64_t feeds_at = times_at + page_up(sizeof(struct time_index));
-    uint64_t snapshots_at = feeds_at + page_up(sizeof(struct feed_table));
+    uint64_t types_at = feeds_at + page_up(sizeof(struct feed_table));
+    uint64_t snapshots_at = types_at + page_up(sizeof(struct type_table));
     uint64_t ring_at = snapshots_at + page_up(snapshot_table_shape(capacity).size);
 
     return (struct segment_header){
@@ -134,6 +137,7 @@ static struct segment_header layout(uint64_t capacity) {
         .rooms_at = rooms_at,
         .times_at = times_at,
         .feeds_at = feeds_at,
+        .types_at = types_at,
         .snapshots_at = snapshots_at,
         .ring_at = ring_at,
         .ring_capacity = capacity,

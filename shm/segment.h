@@ -10,6 +10,7 @@
  *        …  struct room_index         ingest: newest record of each bucket of rooms (shm/room_index.h)
  *        …  struct time_index         ingest: where offsets lie in the ring (shm/time_index.h)
  *        …  struct feed_table         ingest: which rooms a topic feeds (shm/feed_table.h)
+ *        …  struct type_table         ingest: which event types are not for clients (shm/type_table.h)
  *        …  struct snapshot_table     ingest: the last value of each key (shm/snapshot_table.h)
  *        …  ring bytes                ingest: records (shm/record.h), `ring_capacity` of them
  * Every part starts at a page boundary; its offset stands in the header. A layout change raises
@@ -22,7 +23,7 @@
 #include "shm/stats.h"
 
 #define SEGMENT_MAGIC   0x6d6f6f6e73656731ull
-#define SEGMENT_VERSION 3u
+#define SEGMENT_VERSION 4u
 
 struct segment_header {
     uint64_t magic;
@@ -30,7 +31,8 @@ struct segment_header {
     uint32_t header_size;
     uint64_t size; /* of the whole segment, bytes */
     struct siphash_key hash_key;
-    uint64_t ingest_at, positions_at, words_at, rooms_at, times_at, feeds_at, snapshots_at, ring_at;
+    uint64_t ingest_at, positions_at, words_at, rooms_at, times_at, feeds_at, types_at;
+    uint64_t snapshots_at, ring_at;
     uint64_t ring_capacity; /* power of two, bytes */
 };
 
@@ -91,6 +93,7 @@ struct segment {
     struct room_index *rooms;
     struct time_index *times;
     struct feed_table *feeds;
+    struct type_table *types;
     struct snapshot_table *snapshots;
     struct snapshot_shape snapshot_shape;
     uint32_t room_buckets; /* of the room index, a power of two */

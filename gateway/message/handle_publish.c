@@ -3,6 +3,7 @@
 #include "gateway/message/publish.h"
 
 #include "common/room_name.h"
+#include "shm/type_table.h"
 
 #define EVENT_MAX_BYTES 64 /* without escapes; with them twice as many */
 
@@ -36,7 +37,7 @@ static const char *const built_in[] = {
     "system_alert",
 };
 
-static bool read_event(struct json_value object, struct span *out);
+static bool read_event(const struct worker *worker, struct json_value object, struct span *out);
 static bool is_built_in(struct span name);
 
 void handle_publish(struct worker *worker, struct conn *conn, const struct message *message) {
@@ -44,7 +45,8 @@ void handle_publish(struct worker *worker, struct conn *conn, const struct messa
     struct json_value payload;
     struct publish_event event = {.by_right = true, .from = true};
 
-    if (!publish_room(message, name, &event.room) || !read_event(message->text, &event.type) ||
+    if (!publish_room(message, name, &event.room) ||
+        !read_event(worker, message->text, &event.type) ||
         json_get(message->text, "payload", &payload) != 1 || payload.type != JSON_OBJECT) {
         reply_error(worker, conn, ERROR_INVALID_MESSAGE, NULL, message->ref);
         return;
@@ -57,7 +59,8 @@ void handle_publish(struct worker *worker, struct conn *conn, const struct messa
                                          .failure = ERROR_PUBLISH_FAILED});
 }
 
-static bool read_event(struct json_value object, struct span *out) {
+/* Nor may it be one of a back end's own: those that routes give. */
+static bool read_event(const struct worker *worker, struct json_value object, struct span *out) {
     struct json_value event;
     char plain[EVENT_MAX_BYTES];
     long length;
@@ -66,12 +69,12 @@ static bool read_event(struct json_value object, struct span *out) {
         return false;
     }
     length = json_unescape(event, plain, sizeof(plain));
-    if (length <= 0 || event.text.length > 2 * EVENT_MAX_BYTES ||
-        is_built_in((struct span){plain, (size_t)length})) {
+    if (length <= 0 || event.text.length > 2 * EVENT_MAX_BYTES) {
         return false;
     }
     *out = event.text;
-    return true;
+    struct span name = {plain, (size_t)length};
+    return !is_built_in(name) && !type_table_has(&worker->view.segment, name);
 }
 
 static bool is_built_in(struct span name) {

@@ -112,6 +112,7 @@ static const size_t header_fields[] = {
     offsetof(struct segment_header, words_at),      offsetof(struct segment_header, ring_at),
     offsetof(struct segment_header, ring_capacity), offsetof(struct segment_header, rooms_at),
     offsetof(struct segment_header, times_at),      offsetof(struct segment_header, feeds_at),
+    offsetof(struct segment_header, types_at),
 };
 
 START_TEST(a_header_with_one_wrong_bit_is_refused) {
