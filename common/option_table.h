@@ -37,7 +37,7 @@
       "Size of the ring in shared memory; rounded up to a power of two.")                                 \
     X(int, history_seconds, "HISTORY_SECONDS", "", "", "300", NULL,                                       \
       0, 604800, "s", "server", restart,                                                                  \
-      "How far back the ring is refilled from Kafka at the first start, as far as it holds that; 0: not at all.") \
+      "How far back the ring is refilled from Kafka at the first start, as far as it holds that (what clients publish 300 s further: it counts once); 0: not at all.") \
     X(int, position_epoch, "POSITION_EPOCH", "", "", "1", NULL,                                           \
       0, 1000000000000, "", "server", restart,                                                            \
       "Raised when topics were deleted and made anew: positions of another epoch are refused.")           \

@@ -5,6 +5,7 @@
 #include "ingest/kafka_start.h"
 #include "ingest/kafka_unclear.h"
 #include "ingest/room_feed.h"
+#include "shm/once.h"
 #include "shm/positions.h"
 
 #include <inttypes.h>
@@ -37,6 +38,7 @@ static void put(rd_kafka_topic_partition_list_t *list, struct kafka_topic *topic
 static void assign_list(struct kafka_assign *assign, rd_kafka_topic_partition_list_t *list);
 static void unassign_list(struct kafka_assign *assign, rd_kafka_topic_partition_list_t *list);
 static void ask_open(struct kafka_assign *assign, uint64_t now_ms);
+static int64_t since_ms(const struct kafka_assign *assign, const struct route *route);
 
 void kafka_assign_init(struct kafka_assign *assign, rd_kafka_t *handle, struct kafka_topics *topics,
                        struct kafka_watch *watch, struct kafka_status *status,
@@ -416,7 +418,8 @@ static void ask_open(struct kafka_assign *assign, uint64_t now_ms) {
     while (kafka_topics_next(assign->topics, &walk)) {
         if (walk.at->state == KAFKA_PARTITION_STARTING && walk.at->position != NULL &&
             walk.at->led) {
-            rd_kafka_topic_partition_list_add(list, walk.at_topic->route->topic, walk.at_number);
+            rd_kafka_topic_partition_list_add(list, walk.at_topic->route->topic, walk.at_number)
+                ->offset = since_ms(assign, walk.at_topic->route);
         }
     }
     if (list->cnt == 0) {
@@ -425,7 +428,11 @@ static void ask_open(struct kafka_assign *assign, uint64_t now_ms) {
     }
     assign->asking = true;
     assign->ask_again_ms = now_ms + ASK_AGAIN_MS;
-    kafka_watch_ask(assign->watch, KAFKA_QUESTION_WATERMARKS, list,
-                    assign->history_ms > 0 ? clock_wall_ms() - assign->history_ms
-                                           : KAFKA_WATCH_NO_TIME);
+    kafka_watch_ask(assign->watch, KAFKA_QUESTION_WATERMARKS, list, assign->history_ms > 0);
+}
+
+/* Of what clients publish also what came in the window before: whether an event counts depends on it (shm/once.h). */
+static int64_t since_ms(const struct kafka_assign *assign, const struct route *route) {
+    int64_t window_ms = route->kind == ROUTE_SELF ? ONCE_WINDOW_MS : 0;
+    return clock_wall_ms() - assign->history_ms - window_ms;
 }

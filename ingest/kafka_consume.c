@@ -18,6 +18,8 @@ static void take_value(struct kafka_consume *consume, struct kafka_topic *topic,
                        struct kafka_partition *partition, const rd_kafka_message_t *message);
 static bool take_headers(struct kafka_consume *consume, struct event_source *source,
                          const rd_kafka_message_t *message);
+static bool counts(struct kafka_consume *consume, const struct event_source *source,
+                   const struct uplink_once *mark);
 static int64_t kafka_time(int64_t time_ms);
 static void tell_bad_value(const struct kafka_partition *partition, int64_t offset,
                            enum event_fault fault);
@@ -168,12 +170,33 @@ static bool take_headers(struct kafka_consume *consume, struct event_source *sou
     source->expiry_ms = headers.expiry_ms;
     source->ephemeral = headers.ephemeral;
     if (headers.has_once && consume->once->block != NULL &&
-        once_count(consume->once, source->partition, &headers.once, source->offset,
-                   source->kafka_time_ms) == 0) {
+        !counts(consume, source, &headers.once)) {
         stats_add(consume->stats, STAT_DUPLICATES, 1);
         return false;
     }
     return !(source->history && source->ephemeral);
+}
+
+/* When nobody can tell it counts: an event twice is better than none. */
+static bool counts(struct kafka_consume *consume, const struct event_source *source,
+                   const struct uplink_once *mark) {
+    static struct log_rate rate = {.per_second = 1};
+    int result =
+        once_count(consume->once, source->partition, mark, source->offset, source->kafka_time_ms);
+    uint64_t suppressed;
+
+    if (result < 0) {
+        stats_add(consume->stats, STAT_ONCE_REFUSED, 1);
+        if (log_rate_allow(&rate, &suppressed)) {
+            log_warn(SPAN_FORMAT ": what is sent again counts again: %s (%" PRIu64
+                                 " such lines left out)",
+                     SPAN_ARGS(source->label),
+                     result == -ENOSPC ? "too many partitions to be watched for that"
+                                       : strerror(-result),
+                     suppressed);
+        }
+    }
+    return result != 0;
 }
 
 /* Messages of very old producers have none. */

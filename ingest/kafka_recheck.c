@@ -92,6 +92,6 @@ static bool ask_committed(struct kafka_recheck *recheck) {
         return false;
     }
     recheck->assign->asking = true;
-    kafka_watch_ask(recheck->assign->watch, KAFKA_QUESTION_COMMITTED, list, KAFKA_WATCH_NO_TIME);
+    kafka_watch_ask(recheck->assign->watch, KAFKA_QUESTION_COMMITTED, list, false);
     return true;
 }

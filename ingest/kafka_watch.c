@@ -16,7 +16,7 @@
 struct question {
     enum kafka_question kind;
     rd_kafka_topic_partition_list_t *partitions;
-    int64_t since_ms;
+    bool by_time;
 };
 
 struct kafka_watch {
@@ -36,8 +36,8 @@ static struct question wait_for_work(struct kafka_watch *watch, bool *topics);
 static void wait_until(struct kafka_watch *watch, uint64_t mono_ms);
 static void ask_topics(struct kafka_watch *watch);
 static void ask_watermarks(struct kafka_watch *watch, const struct question *question);
-static void ask_times(rd_kafka_t *handle, rd_kafka_topic_partition_list_t *partitions,
-                      int64_t time);
+static void ask_end(rd_kafka_t *handle, rd_kafka_topic_partition_list_t *partitions, int64_t end);
+static void ask_times(rd_kafka_t *handle, rd_kafka_topic_partition_list_t *partitions);
 static void hand_over(struct kafka_watch *watch, struct kafka_answer *answer);
 static void ask_committed(struct kafka_watch *watch, rd_kafka_topic_partition_list_t *partitions);
 static struct kafka_answer *answer_new(enum kafka_question question);
@@ -92,10 +92,10 @@ void kafka_watch_hurry(struct kafka_watch *watch) {
 }
 
 void kafka_watch_ask(struct kafka_watch *watch, enum kafka_question question,
-                     rd_kafka_topic_partition_list_t *partitions, int64_t since_ms) {
+                     rd_kafka_topic_partition_list_t *partitions, bool by_time) {
     pthread_mutex_lock(&watch->mutex);
     assert(watch->open.partitions == NULL);
-    watch->open = (struct question){question, partitions, since_ms};
+    watch->open = (struct question){question, partitions, by_time};
     pthread_cond_signal(&watch->changed);
     pthread_mutex_unlock(&watch->mutex);
 }
@@ -224,13 +224,13 @@ static void ask_watermarks(struct kafka_watch *watch, const struct question *que
 
     answer->lows = question->partitions;
     answer->highs = rd_kafka_topic_partition_list_copy(question->partitions);
-    if (question->since_ms != KAFKA_WATCH_NO_TIME) {
+    if (question->by_time) {
         answer->sinces = rd_kafka_topic_partition_list_copy(question->partitions);
-        ask_times(watch->handle, answer->sinces, question->since_ms);
+        ask_times(watch->handle, answer->sinces);
     }
     /* Low before high: between the two, low may pass by, but never beyond the high asked for later. */
-    ask_times(watch->handle, answer->lows, TIME_OLDEST);
-    ask_times(watch->handle, answer->highs, TIME_END);
+    ask_end(watch->handle, answer->lows, TIME_OLDEST);
+    ask_end(watch->handle, answer->highs, TIME_END);
     hand_over(watch, answer);
 }
 
@@ -242,15 +242,18 @@ static void ask_committed(struct kafka_watch *watch, rd_kafka_topic_partition_li
     hand_over(watch, answer);
 }
 
-/* An error of the whole question becomes one of each partition. */
-static void ask_times(rd_kafka_t *handle, rd_kafka_topic_partition_list_t *partitions,
-                      int64_t time) {
-    rd_kafka_resp_err_t error;
-
+static void ask_end(rd_kafka_t *handle, rd_kafka_topic_partition_list_t *partitions, int64_t end) {
     for (int i = 0; i < partitions->cnt; i++) {
-        partitions->elems[i].offset = time;
+        partitions->elems[i].offset = end;
     }
-    error = rd_kafka_offsets_for_times(handle, partitions, KAFKA_WATCH_TIMEOUT_MS);
+    ask_times(handle, partitions);
+}
+
+/* An error of the whole question becomes one of each partition. */
+static void ask_times(rd_kafka_t *handle, rd_kafka_topic_partition_list_t *partitions) {
+    rd_kafka_resp_err_t error =
+        rd_kafka_offsets_for_times(handle, partitions, KAFKA_WATCH_TIMEOUT_MS);
+
     for (int i = 0; error != RD_KAFKA_RESP_ERR_NO_ERROR && i < partitions->cnt; i++) {
         partitions->elems[i].err = error;
     }

@@ -45,10 +45,10 @@ int kafka_watch_fd(const struct kafka_watch *watch);
 /* Topics again within a second. */
 void kafka_watch_hurry(struct kafka_watch *watch);
 /* Takes the list over. There must be no other question open (the one about topics asks itself): the answer
- * always comes. since_ms, wall time, is for watermarks alone; KAFKA_WATCH_NO_TIME: sinces will be NULL. */
-#define KAFKA_WATCH_NO_TIME 0
+ * always comes. by_time, for watermarks alone: each partition's offset in the list is the wall time (ms) of its since;
+ * else sinces will be NULL. */
 void kafka_watch_ask(struct kafka_watch *watch, enum kafka_question question,
-                     rd_kafka_topic_partition_list_t *partitions, int64_t since_ms);
+                     rd_kafka_topic_partition_list_t *partitions, bool by_time);
 
 /* NULL: no more. The caller frees. */
 struct kafka_answer *kafka_watch_take(struct kafka_watch *watch) MUST_CHECK;

@@ -9,7 +9,9 @@
  * A memfd of its own, made by the supervisor, written by ingest alone. It outlives ingest: an entry is filled in before
  * `count` is stored, and before its message's record is published, so that a successor which takes the message again
  * finds it under its own offset, and counts it. The way from mark to entry lies in ingest's own memory and is made anew.
- * A host that starts empty fills its windows from the history that it reads again. */
+ * A host that starts empty fills its windows from the history that it reads again: for that it goes back by the window
+ * further than HISTORY_SECONDS, where there is a history at all. What the ring can't hold is not read (history_refill.h):
+ * then the windows begin there. */
 #ifndef MOONX_SHM_ONCE_H
 #define MOONX_SHM_ONCE_H
 

@@ -35,6 +35,7 @@
     X(PRODUCE_ERRORS, "kafka_produce_errors_total", counter, ingest, "Messages that Kafka did not take")     \
     X(PRODUCER_RESTARTS, "kafka_producer_restarts_total", counter, ingest, "Times the producer was made anew after a fatal error") \
     X(DUPLICATES, "kafka_duplicates_total", counter, ingest, "Messages that count once and came again")      \
+    X(ONCE_REFUSED, "once_refused_total", counter, ingest, "Messages that count once, of more partitions than can be watched: counted each time") \
     X(DEAD_LETTERS, "dead_letters_total", counter, ingest, "Bad values handed to the dead-letter topic")     \
     X(DEAD_LETTERS_LOST, "dead_letters_lost_total", counter, ingest, "Bad values that could not be kept there") \
     X(UPLINK_SENT, "uplink_sent_total", counter, worker, "Messages handed to ingest for Kafka")              \
