@@ -23,6 +23,9 @@
 #define WAIT_MS 2000u
 /* Entries of all lists; past it no list is begun. */
 #define MAX_LISTED (8u << 20)
+/* Who was only held a moment gets every value of conflated routes, as if it had been live, unless that is many: then the
+ * newest ones, as for who is slow. */
+#define HELD_WHOLE_MOST 512u
 
 enum phase { HELD, WAITING, READING };
 
@@ -34,6 +37,7 @@ struct catchup {
     uint8_t queue;       /* index into catchups.queues */
     bool had_events;     /* on this connection, before or since */
     bool slow;           /* fell behind by itself: it is told what it was spared */
+    bool spares;         /* slow, or resumes: of conflated routes it gets the newest values */
     bool owes_snapshots; /* they come after the resume */
     uint64_t conflated;  /* passed over of what it was too slow for, not told yet */
     bool told;           /* may be told a position: held by its handshake */
@@ -71,6 +75,8 @@ static void become_live(struct worker *worker, struct catchup *catchup);
 static long read_step(struct worker *worker, struct catchup *catchup);
 static long queue_listed(struct worker *worker, struct catchup *catchup);
 static long collect_more(struct worker *worker, struct catchup *catchup);
+static struct catchup_stretch stretch_since(const struct worker *worker,
+                                            const struct catchup *catchup);
 static int append_list(struct worker *worker, struct catchup *catchup,
                        const struct catchup_stretch *stretch, struct catchup_list *got);
 static void give_up(struct worker *worker, struct catchup *catchup, int error);
@@ -158,6 +164,7 @@ void catchup_resume(struct worker *worker, struct conn *conn, struct position_cl
     }
     catchup->claim = claim;
     catchup->ref = kept;
+    catchup->spares = true;
     catchup->phase = WAITING;
     catchup->until_ms = clock_mono_ms() + WAIT_MS;
     move(worker->fanout->catchups, catchup, READY);
@@ -169,7 +176,7 @@ bool catchup_fall_behind(struct worker *worker, struct conn *conn, uint64_t posi
         return false;
     }
     catchup->had_events = true;
-    catchup->slow = true;
+    catchup->slow = catchup->spares = true;
     stats_add(worker->stats, STAT_FELL_BEHIND, 1);
     catchup_written(worker, conn); /* it may have room for a shorter one */
     return true;
@@ -177,7 +184,7 @@ bool catchup_fall_behind(struct worker *worker, struct conn *conn, uint64_t posi
 
 void catchup_before_join(struct worker *worker, struct conn *conn) {
     struct catchup *catchup = catchup_of(worker, conn);
-    struct catchup_stretch stretch = {.from = catchup->cursor, .to = worker->reader.cursor};
+    struct catchup_stretch stretch = stretch_since(worker, catchup);
     struct catchup_list got;
     if (catchup->phase == WAITING) {
         return; /* its rooms count when it is resumed */
@@ -416,7 +423,7 @@ static long queue_listed(struct worker *worker, struct catchup *catchup) {
 }
 
 static long collect_more(struct worker *worker, struct catchup *catchup) {
-    struct catchup_stretch stretch = {.from = catchup->cursor, .to = worker->reader.cursor};
+    struct catchup_stretch stretch = stretch_since(worker, catchup);
     struct catchup_list got;
     if (worker->fanout->catchups->listed > MAX_LISTED) {
         move(worker->fanout->catchups, catchup, IDLE);
@@ -431,10 +438,22 @@ static long collect_more(struct worker *worker, struct catchup *catchup) {
     return (long)got.cost;
 }
 
+static struct catchup_stretch stretch_since(const struct worker *worker,
+                                            const struct catchup *catchup) {
+    return (struct catchup_stretch){.from = catchup->cursor,
+                                    .to = worker->reader.cursor,
+                                    .whole_most = catchup->spares ? 0 : HELD_WHOLE_MOST};
+}
+
 /* Adds to its list what it has missed in the stretch; its cursor is the stretch's end then. */
 static int append_list(struct worker *worker, struct catchup *catchup,
                        const struct catchup_stretch *stretch, struct catchup_list *got) {
     int error = catchup_collect(worker, conn_of(worker, catchup), stretch, got);
+    if (error == -E2BIG && stretch->whole_most != 0) {
+        struct catchup_stretch newest = *stretch;
+        newest.whole_most = 0;
+        error = catchup_collect(worker, conn_of(worker, catchup), &newest, got);
+    }
     stats_add(worker->stats, STAT_EVENTS_CONFLATED, got->conflated);
     catchup->conflated += catchup->slow ? got->conflated : 0;
     uint32_t left = catchup->count - catchup->at;

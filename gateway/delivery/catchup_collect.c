@@ -113,13 +113,14 @@ static void take(struct collection *collection, const struct room_hit *hit) {
     if (!wanted(collection, hit, &key)) {
         return;
     }
-    if ((hit->flags & RECORD_FLAG_CONFLATED) &&
+    uint32_t whole_most = collection->stretch->whole_most;
+    if (whole_most == 0 && (hit->flags & RECORD_FLAG_CONFLATED) &&
         snapshot_table_superseded(&collection->worker->view.segment, hit->snapshot_slot,
                                   hit->position)) {
         collection->conflated++; /* of a record in several of its rooms once for each */
         return;
     }
-    if (collection->count == CATCHUP_MAX_MISSED) {
+    if (collection->count == (whole_most != 0 ? whole_most : CATCHUP_MAX_MISSED)) {
         collection->error = -E2BIG;
         return;
     }

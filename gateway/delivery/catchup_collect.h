@@ -16,6 +16,8 @@ struct catchup_stretch {
         *wants; /* a resume: first offset by partition, POSITION_UNKNOWN: not named; else NULL */
     uint64_t
         live_from; /* a resume: where it was asked for; what is not named counts from here on */
+    /* Superseded values too, if all are at most so many, else -E2BIG; 0: without them. */
+    uint32_t whole_most;
 };
 
 struct catchup_list {

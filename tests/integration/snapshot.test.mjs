@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Producer, startKafka } from '../kafka/kafka.mjs';
 import { Recorder } from '../checker/recorder.mjs';
-import { connectClient, signedIn, startGateway } from './harness.mjs';
+import { connectClient, mintToken, signedIn, startGateway } from './harness.mjs';
 
 const KEYS = 300;
 const recorder = new Recorder();
@@ -58,6 +58,18 @@ test('a newer value comes live, not marked, and the next joiner has it in place 
     await second.settled();
     expectAll(second, 'second');
     await Promise.all([first.close(), second.close()]);
+});
+
+test('a token with the handshake: every value since comes, not only the newest', async () => {
+    const client = await connectClient(gateway, { headers: { authorization: `Bearer ${mintToken({ sub: 'bearer' })}` } });
+    await client.next('auto_subscribed');
+    const values = Array.from({ length: 20 }, (_, i) => `quick-${i}`);
+    for (const value of values)
+        await send(0, value);
+    await client.next(({ data }) => data.price === values.at(-1));
+    assert.deepEqual(client.received.filter(({ data, snapshot }) => !snapshot && data.price?.startsWith('quick-')).map(({ data }) => data.price), values);
+    await client.close();
+    await send(0, 'second');
 });
 
 test('a finer room has its own key alone; a room joined already sends none', async () => {
