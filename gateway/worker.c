@@ -163,14 +163,14 @@ static bool may_sleep(struct worker *worker) {
     return (quiet || fanout_full(worker)) && !uplink_answered(worker);
 }
 
-/* One turn: new records to their queues, one slice of writes, the sockets that are ready. */
+/* One turn: new records to their queues, a slice of writes or a few, the sockets that are ready. */
 static void turn(struct worker *worker) {
     conn_revoke_follow(worker);
     bool more = event_receive(worker);
     uplink_receive(worker);
     more |= catchup_turn(worker);
     overload_look(worker);
-    more |= conn_flush_slice(worker);
+    more |= conn_flush_turn(worker);
     int sleep = !more && may_sleep(worker) ? 0 : EVLOOP_NONBLOCK;
     event_base_loop(worker->base, EVLOOP_ONCE | sleep);
     wake_awake(worker->block);

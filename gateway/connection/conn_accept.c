@@ -7,7 +7,7 @@
 #include <event2/event.h>
 #include <sys/socket.h>
 
-#define ACCEPTS_PER_TURN 64 /* some 0.5 ms; a storm must not starve those who are connected */
+#define ACCEPTS_PER_TURN 64u /* some 0.5 ms; a storm must not starve those who are connected */
 #define PAUSE_MS         100
 
 /* One process, one acceptor. */
@@ -60,10 +60,17 @@ static bool concerns_one(int error) {
     return false;
 }
 
+/* In a storm all listeners of this worker have somebody waiting: each gets its share of the turn. */
+static unsigned share_of_turn(const struct worker *worker) {
+    unsigned listeners = worker->heritage.listen_count;
+    return listeners < ACCEPTS_PER_TURN ? ACCEPTS_PER_TURN / (listeners > 0 ? listeners : 1) : 1;
+}
+
 static void on_acceptable(evutil_socket_t fd, short what, void *context) {
     (void)what;
     struct worker *worker = context;
-    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+    unsigned most = share_of_turn(worker);
+    for (unsigned i = 0; i < most; i++) {
         int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (client >= 0) {
             stats_add(worker->stats, STAT_ACCEPTED, 1);

@@ -12,6 +12,8 @@
 /* TLS is encrypted here: so many records of one connection a turn, some 20 us each. */
 #define TLS_MAX_RECORDS 4u
 #define TLS_MAX_PIECES  64u /* gathered into a record */
+/* At least 48 places each for who goes first: more than one turn's 128 reads can ask for. */
+#define SLICES_PER_TURN 4
 
 int conn_flush_check(const char *choice) {
     struct flush_backend *backend;
@@ -138,7 +140,7 @@ static bool has_output(const struct worker *worker, const struct conn *conn) {
            (!outq_empty(&conn->queue) || conn_tls_pending(worker, conn));
 }
 
-bool conn_flush_slice(struct worker *worker) {
+static void flush_slice(struct worker *worker) {
     struct fanout *fanout = worker->fanout;
     struct conn *slice[FLUSH_SLICE];
     struct flush_item items[FLUSH_SLICE];
@@ -161,7 +163,15 @@ bool conn_flush_slice(struct worker *worker) {
             handle_result(worker, slice[i], &items[i]);
         }
     }
-    return fanout->schedule.count > 0;
+}
+
+bool conn_flush_turn(struct worker *worker) {
+    struct flush_schedule *schedule = &worker->fanout->schedule;
+    int slices = 0;
+    do {
+        flush_slice(worker);
+    } while (++slices < SLICES_PER_TURN && flush_schedule_urgent(schedule));
+    return schedule->count > 0;
 }
 
 void conn_flush_now(struct worker *worker, struct conn *conn) {

@@ -14,8 +14,10 @@ int conn_flush_init(struct worker *worker, const char *choice, const char **note
 /* For --check-config: whether a back end that is asked for by name is to be had. -errno. */
 int conn_flush_check(const char *choice) MUST_CHECK;
 
-/* Writes one slice. True: there are more connections to flush. */
-bool conn_flush_slice(struct worker *worker);
+/* Writes one slice, and some more while replies or events of few wait: a turn reads from more connections than stand in
+ * a slice, and the answers to those who come all at once must not pile up in front of an event of one who has been here
+ * all the time. True: there are more connections to flush. */
+bool conn_flush_turn(struct worker *worker);
 
 /* Writes this one until nothing is queued or its socket is full (CONN_BLOCKED) or gone (CONN_DEAD). */
 void conn_flush_now(struct worker *worker, struct conn *conn);

@@ -59,6 +59,10 @@ void flush_schedule_add(struct flush_schedule *schedule, struct conn *conn, bool
     schedule->count++;
 }
 
+bool flush_schedule_urgent(const struct flush_schedule *schedule) {
+    return schedule->lists[0].first != 0;
+}
+
 static unsigned take_from(struct flush_schedule *schedule, struct flush_list *list,
                           struct conn **slice, unsigned most) {
     unsigned taken = 0;

@@ -26,6 +26,8 @@ void flush_schedule_init(struct flush_schedule *schedule, const struct slab *con
 /* At the end of its list; nothing for a blocked connection (EPOLLOUT brings it back). */
 void flush_schedule_add(struct flush_schedule *schedule, struct conn *conn, bool first);
 void flush_schedule_remove(struct flush_schedule *schedule, struct conn *conn);
+/* Somebody stands on the first list. */
+bool flush_schedule_urgent(const struct flush_schedule *schedule);
 /* Takes up to FLUSH_SLICE connections off the lists. */
 unsigned flush_schedule_take(struct flush_schedule *schedule, struct conn *slice[FLUSH_SLICE]);
 

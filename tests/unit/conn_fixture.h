@@ -73,7 +73,7 @@ static inline void tear_down(void) {
 }
 
 static inline void turn(void) {
-    conn_flush_slice(&worker);
+    conn_flush_turn(&worker);
     event_base_loop(worker.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
     conn_reap(&worker);
 }

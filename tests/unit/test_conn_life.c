@@ -413,6 +413,25 @@ START_TEST(a_slow_client_that_reads_on_finds_whole_frames_and_1013) {
 }
 END_TEST
 
+START_TEST(the_answers_to_all_who_are_read_in_a_turn_go_out_in_the_next) {
+    int peers[100]; /* more than a slice, fewer than a turn reads */
+    for (unsigned i = 0; i < ARRAY_LENGTH(peers); i++) {
+        open_websocket(true);
+        peers[i] = peer;
+        say_frame(0x89, "", 0);
+    }
+    turns(2);
+    for (unsigned i = 0; i < ARRAY_LENGTH(peers); i++) {
+        peer = peers[i];
+        ck_assert_int_eq(hear(), 2);
+        ck_assert_int_eq(heard[0], 0x8a);
+        close(peer);
+    }
+    peer = -1;
+    turns(2);
+}
+END_TEST
+
 START_TEST(a_peer_that_vanishes_in_any_state_is_buried) {
     for (int state = 0; state < 6; state++) {
         struct conn *conn = state == 0 ? accept_one() : open_websocket(state > 1);
@@ -461,6 +480,7 @@ int main(void) {
     tcase_add_test(tests, a_protocol_error_gets_its_close_and_the_end_without_waiting);
     tcase_add_test(tests, a_blocked_close_waits_for_the_slow_and_not_for_ever);
     tcase_add_test(tests, a_slow_client_that_reads_on_finds_whole_frames_and_1013);
+    tcase_add_test(tests, the_answers_to_all_who_are_read_in_a_turn_go_out_in_the_next);
     tcase_add_test(tests, a_peer_that_vanishes_in_any_state_is_buried);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
