@@ -4,10 +4,11 @@
  *                                                         input ends; says {"bootstrap":"HOST:PORT"}
  *   bench_produce --bootstrap B --topic T [--user ID] [--batch K] [--rate BATCHES_A_SECOND]
  *                 [--seconds S | --events E] [--frame-bytes 300] [--partitions P] [--probe]
+ *                 [--prices KEYS]
  *
  * Without --rate as fast as it goes. A batch goes to one partition in one message set, partitions in turn.
  * With --user the event is a private one, and the intervals vary by half, so that they do not march in step
- * with another stream. --probe also consumes the topic and measures what Kafka alone takes. Says
+ * with another stream; with --prices it is the price of one of so many tokens, one after the other. --probe also consumes the topic and measures what Kafka alone takes. Says
  * {"started":true} when connected, waits for a line on its standard input, and ends with one line of JSON that
  * tells what was done. */
 #include "common/clock.h"
@@ -26,7 +27,7 @@
 
 struct settings {
     const char *bootstrap, *topics[MAX_TOPICS], *user;
-    unsigned topic_count, batch, partitions;
+    unsigned topic_count, batch, partitions, keys;
     double rate, seconds;
     unsigned long events;
     size_t frame_bytes;
@@ -52,6 +53,7 @@ int main(int argc, char **argv) {
                                           {"events", required_argument, NULL, 'e'},
                                           {"frame-bytes", required_argument, NULL, 'f'},
                                           {"partitions", required_argument, NULL, 'p'},
+                                          {"prices", required_argument, NULL, 'y'},
                                           {"mock", no_argument, NULL, 'm'},
                                           {"probe", no_argument, NULL, 'o'},
                                           {NULL, 0, NULL, 0}};
@@ -89,6 +91,9 @@ int main(int argc, char **argv) {
             break;
         case 'p':
             settings.partitions = (unsigned)number;
+            break;
+        case 'y':
+            settings.keys = (unsigned)number;
             break;
         case 'm':
             settings.mock = true;
@@ -180,8 +185,13 @@ static rd_kafka_t *start_producer(const struct settings *settings) {
     return start(RD_KAFKA_PRODUCER, conf);
 }
 
-static void produce_one(rd_kafka_t *kafka, const char *topic, int32_t partition) {
+static void produce_one(rd_kafka_t *kafka, const struct settings *settings, int32_t partition) {
+    static unsigned next_key;
+    const char *topic = settings->topics[0];
     rd_kafka_resp_err_t error;
+    if (settings->keys > 0) {
+        produce_event_key(&value, next_key++ % settings->keys);
+    }
     while (
         (error = rd_kafka_producev(kafka, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
                                    RD_KAFKA_V_VALUE(value.text, value.length),
@@ -204,7 +214,7 @@ static unsigned long produce_paced(rd_kafka_t *kafka, const struct settings *set
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
         stamp_write(value.text + value.stamp_at, clock_mono_ns());
         for (unsigned i = 0; i < settings->batch; i++) {
-            produce_one(kafka, settings->topics[0], (int32_t)(batch % settings->partitions));
+            produce_one(kafka, settings, (int32_t)(batch % settings->partitions));
         }
         rd_kafka_poll(kafka, 0);
         double vary = settings->user == NULL ? 1.0 : 0.5 + (double)rand_r(&seed) / RAND_MAX;
@@ -217,7 +227,7 @@ static unsigned long produce_flood(rd_kafka_t *kafka, const struct settings *set
     const unsigned block = 5000; /* into one partition, so that message sets are large */
     for (unsigned long i = 0; i < settings->events; i++) {
         stamp_write(value.text + value.stamp_at, clock_mono_ns());
-        produce_one(kafka, settings->topics[0], (int32_t)(i / block % settings->partitions));
+        produce_one(kafka, settings, (int32_t)(i / block % settings->partitions));
         if (i % 1000 == 0) {
             rd_kafka_poll(kafka, 0);
         }
@@ -269,8 +279,11 @@ static void *probe_main(void *context) {
 
 static int produce(const struct settings *settings) {
     pthread_t probe;
-    if (produce_event_make(settings->topics[0], settings->user, settings->frame_bytes, &value) !=
-        0) {
+    enum produce_kind kind = settings->keys > 0       ? PRODUCE_PRICE
+                             : settings->user != NULL ? PRODUCE_ORDER
+                                                      : PRODUCE_TRADE;
+    if (produce_event_make(kind, settings->topics[0], settings->user, settings->frame_bytes,
+                           &value) != 0) {
         fprintf(stderr, "bench_produce: --frame-bytes %zu: too small for an event\n",
                 settings->frame_bytes);
         return 2;
@@ -285,7 +298,7 @@ static int produce(const struct settings *settings) {
     }
     rd_kafka_t *kafka = start_producer(settings);
     for (unsigned i = 0; i < settings->partitions && settings->rate > 0; i++) {
-        produce_one(kafka, settings->topics[0], (int32_t)i); /* stamp 0: opens the connection */
+        produce_one(kafka, settings, (int32_t)i); /* stamp 0: opens the connection */
     }
     rd_kafka_flush(kafka, 10000);
     for (unsigned ms = 0; settings->probe && probe_warm < settings->partitions && ms < 5000; ms++) {
