@@ -38,7 +38,7 @@ struct heritage {
     int32_t once_fd;       /* what counts once: ingest alone (shm/once.h) */
     int32_t admin_fd;      /* the listening socket of ADMIN_LISTEN; workers, if it is set */
     int32_t revocation_fd; /* revoked tokens: ingest read-write, workers O_RDONLY */
-    int32_t limit_fd;      /* the limits' table, read-write; workers, if limits are on */
+    int32_t limit_fd;      /* the limits' table, read-write; workers */
     int32_t config_fd;     /* the role's configured files, O_RDONLY (common/config_files.h) */
     int32_t ticket_fd; /* keys of TLS session tickets, O_RDONLY; workers, if there are tickets */
 };

@@ -246,7 +246,13 @@
       "What every key begins with; the same on all hosts of one service.")                                \
     X(int, redis_timeout, "REDIS_TIMEOUT", "", "", "1000", NULL,                                          \
       10, 60000, "ms", "Redis", workers,                                                                  \
-      "Time for an answer; without one Redis counts as down.")
+      "Time for an answer; without one Redis counts as down.")                                            \
+    X(int, redis_expiry, "REDIS_EXPIRY", "", "", "90000", NULL,                                           \
+      3000, 3600000, "ms", "Redis", workers,                                                              \
+      "Life of what a host says of its connections; it says it three times in that time.")                \
+    X(int, presence_grace, "PRESENCE_GRACE", "", "", "5000", NULL,                                        \
+      0, 60000, "ms", "Redis", workers,                                                                   \
+      "Time to come back before a user is told to be offline.")
 /* clang-format on */
 
 #endif

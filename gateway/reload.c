@@ -8,6 +8,7 @@
 #include "gateway/connection/ws_inflate.h"
 #include "gateway/http/admin_rule.h"
 #include "gateway/message/room_review.h"
+#include "gateway/presence/presence.h"
 #include "gateway/redis/redis.h"
 #include "gateway/tls/tls.h"
 
@@ -123,6 +124,9 @@ int reload_read(struct worker *worker, const struct options *options, bool dev, 
     worker->redis = fresh.redis;
     worker->tls = fresh.tls;
     worker->options = options;
+    if (worker->presence != NULL && presence_share(worker->presence) != 0) {
+        log_error("out of memory: who is online here is not told to Redis any more");
+    }
     parts_free(&old,
                worker->redis); /* who waits for its answers is told, and may ask the new one */
     if (worker->redis != NULL && worker->base != NULL) {

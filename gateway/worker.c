@@ -22,6 +22,7 @@
 #include "gateway/delivery/position.h"
 #include "gateway/http/admin_rule.h"
 #include "gateway/message/room_lease.h"
+#include "gateway/presence/presence.h"
 #include "gateway/redis/redis.h"
 #include "gateway/reload.h"
 #include "gateway/tls/tls.h"
@@ -238,6 +239,7 @@ static int build_parts(struct worker *worker) {
         error = redis_start(worker->redis, worker->base, worker->stats);
         error = error != 0 ? error : middleware_share(worker->middleware, worker->redis);
     }
+    error = error != 0 ? error : presence_new(worker, &worker->presence);
     if (error != 0) {
         return error;
     }
@@ -271,12 +273,14 @@ static void tear_down(struct worker *worker) {
         room_lease_stop();
         auth_stop(worker->auth); /* who waits for its answer is told while there are connections */
     }
+    presence_leave(worker->presence);
     redis_stop(worker->redis); /* the same */
     uplink_stop(worker);
     if (worker->fanout != NULL && worker->conns != NULL) {
         conn_table_free(worker, worker->conns);
     }
     middleware_free(worker->middleware); /* its timer belongs to the loop */
+    presence_free(worker->presence);
     redis_free(worker->redis);
     fanout_free(worker->fanout);
     ws_pool_free(worker->ws_pool);

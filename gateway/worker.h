@@ -18,6 +18,7 @@ struct fanout;
 struct policy;
 struct redis;
 struct position_view;
+struct presence;
 struct middleware;
 struct uplink;
 struct ticket_keys;
@@ -38,6 +39,7 @@ struct worker {
     struct middleware *middleware;  /* NULL: nothing is configured */
     struct admin_rule *admin;       /* NULL: nobody is an administrator */
     struct redis *redis;            /* NULL: none is configured */
+    struct presence *presence;      /* who is online */
     struct ticket_keys *tickets;    /* read-only; NULL: no session tickets */
     struct tls *tls;                /* NULL: plain */
     struct position_view *position; /* how far it has come, by topic-partition */

@@ -111,10 +111,14 @@ static uint32_t settle(const struct limit_table *table, uint32_t first, uint32_t
     return mine;
 }
 
+static uint32_t first_of_set(const struct limit_table *table, uint64_t key) {
+    uint64_t sets = table->slots / LIMIT_TABLE_WAYS;
+    return (uint32_t)((key >> 32 & (sets - 1)) * LIMIT_TABLE_WAYS);
+}
+
 /* Slot 0 is never given out, so that 0 can stand for none. */
 static uint32_t lookup(const struct limit_table *table, uint64_t key, uint64_t now_ns) {
-    uint64_t sets = table->slots / LIMIT_TABLE_WAYS;
-    uint32_t first = (uint32_t)((key >> 32 & (sets - 1)) * LIMIT_TABLE_WAYS);
+    uint32_t first = first_of_set(table, key);
     uint32_t found = find_in_set(table, first, key);
     if (found != UINT32_MAX)
         return found;
@@ -126,6 +130,12 @@ static uint32_t lookup(const struct limit_table *table, uint64_t key, uint64_t n
 
 uint32_t limit_table_find(const struct limit_table *table, uint64_t key, uint64_t now_ns) {
     return lookup(table, key != 0 ? key : 1, now_ns);
+}
+
+uint32_t limit_table_look(const struct limit_table *table, uint64_t key) {
+    key = key != 0 ? key : 1;
+    uint32_t found = find_in_set(table, first_of_set(table, key), key);
+    return found != UINT32_MAX ? found : 0;
 }
 
 bool limit_table_enter(const struct limit_table *table, uint32_t worker, uint64_t key,
@@ -161,6 +171,10 @@ uint64_t limit_table_count(const struct limit_table *table, uint32_t index) {
     for (uint32_t worker = 0; worker < table->workers; worker++)
         sum += load_full(&counts_of(table, worker)[index]);
     return sum;
+}
+
+uint64_t limit_table_count_of(const struct limit_table *table, uint32_t worker, uint32_t index) {
+    return load_full(&counts_of(table, worker)[index]);
 }
 
 static uint64_t take(shm_u64 *full_ns, const struct limit_rate *rate, uint64_t count,
@@ -211,6 +225,10 @@ uint64_t limit_table_take_owed(const struct limit_table *table, uint32_t index, 
     uint64_t full = load_full(&entry->full_ns);
     uint64_t lacks = full > now_ns ? full - now_ns : 0;
     return owed < lacks ? owed : lacks;
+}
+
+bool limit_table_mark(const struct limit_table *table, uint32_t index, bool marked) {
+    return exchange_full(&table->entries[index].owed_ns, marked) != 0;
 }
 
 /* A token taken between the two reads counts twice or not at all until the next settlement. */

@@ -70,6 +70,9 @@ void limit_table_unmap(struct limit_table *table);
  * caller counts in it. */
 uint32_t limit_table_find(const struct limit_table *table, uint64_t key, uint64_t now_ns);
 
+/* The key's entry if it has one; else 0. Nothing is made. */
+uint32_t limit_table_look(const struct limit_table *table, uint64_t key);
+
 /* One more for this worker, if with it there are at most `most`. True: *index is what to leave, 0 when there was
  * no entry to be had. */
 bool limit_table_enter(const struct limit_table *table, uint32_t worker, uint64_t key,
@@ -78,6 +81,8 @@ bool limit_table_enter(const struct limit_table *table, uint32_t worker, uint64_
 void limit_table_leave(const struct limit_table *table, uint32_t worker, uint32_t index);
 /* Over all workers. */
 uint64_t limit_table_count(const struct limit_table *table, uint32_t index);
+/* Of that worker alone. */
+uint64_t limit_table_count_of(const struct limit_table *table, uint32_t worker, uint32_t index);
 
 /* Takes one token. 0: taken (also with index 0); else nothing is taken, and there is one in so many ns. */
 uint64_t limit_table_take(const struct limit_table *table, uint32_t index,
@@ -98,6 +103,10 @@ uint64_t limit_table_take_owed(const struct limit_table *table, uint32_t index, 
 /* The bucket lacks lack_ns on all hosts together, and what has been taken here since. Nothing when the entry is another's. */
 void limit_table_settle(const struct limit_table *table, uint32_t index, uint64_t key,
                         uint64_t lack_ns, uint64_t now_ns);
+
+/* A mark on an entry whose bucket nobody uses (index not 0); whether it was there before. It goes when the entry is
+ * another's. */
+bool limit_table_mark(const struct limit_table *table, uint32_t index, bool marked);
 
 /* limit_table_take() from the one bucket of the whole host. */
 uint64_t limit_table_take_host(const struct limit_table *table, const struct limit_rate *rate,

@@ -80,6 +80,8 @@
     X(REDIS_DOWN, "redis_down", gauge, worker, "Workers that do not")                                        \
     X(REDIS_FAILURES, "redis_failures_total", counter, worker, "Connections to Redis that failed or were given up") \
     X(LIMIT_SHARES, "redis_limit_shares_total", counter, worker, "Shares of limits told to Redis: one for each active user, limit and flush") \
+    X(PRESENCE_TOLD, "presence_changes_total", counter, worker, "Users told to have come online or gone offline") \
+    X(PRESENCE_UNTOLD, "presence_changes_untold_total", counter, worker, "Such changes that could not be told: too many in a second, or Kafka away") \
     X(AUTH_TIMEOUTS, "auth_timeouts_total", counter, worker, "Connections closed because they did not authenticate in time") \
     X(MESSAGES_IN, "messages_received_total", counter, worker, "Messages from clients")                      \
     X(BYTES_IN, "received_bytes_total", counter, worker, "Bytes from clients")                               \

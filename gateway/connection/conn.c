@@ -8,6 +8,7 @@
 #include "gateway/delivery/fanout.h"
 #include "gateway/delivery/position.h"
 #include "gateway/delivery/position_claim.h"
+#include "gateway/presence/presence.h"
 
 #include <stdio.h>
 
@@ -67,6 +68,7 @@ static int become_user(struct worker *worker, struct conn *conn, struct span id)
         conn_set_state(worker, conn, CONN_LIVE);
         conn_timers_set_deadline(worker, conn, 0);
         conn->failures = 0;
+        presence_came(worker->presence, conn);
     }
     return error;
 }

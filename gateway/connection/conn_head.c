@@ -9,6 +9,7 @@
 #include "gateway/connection/conn_tls.h"
 #include "gateway/connection/ws_extension.h"
 #include "gateway/http/server.h"
+#include "gateway/presence/presence.h"
 
 #include <sys/socket.h>
 
@@ -67,6 +68,8 @@ static bool serve(struct worker *worker, struct conn *conn, const struct http_re
         .admin_elsewhere = elsewhere,
         .dev_auth = worker->dev ? worker->auth : NULL,
         .instance_id = worker->options->instance_id,
+        .capacity = (uint64_t)worker->options->ws_max_connections,
+        .instances = presence_instances(worker->presence),
     };
     struct http_response response = {0};
     server_answer(&context, request, &response);

@@ -10,6 +10,7 @@
 #include "gateway/delivery/catchup.h"
 #include "gateway/delivery/fanout.h"
 #include "gateway/http/head_gate.h"
+#include "gateway/presence/presence.h"
 
 #include <stdlib.h>
 #include <sys/random.h>
@@ -165,6 +166,7 @@ static void bury(struct worker *worker, struct conn *conn) {
     struct fanout *fanout = worker->fanout;
     room_leave_all(&fanout->rooms, conn);
     if (conn->user != 0) {
+        presence_went(worker->presence, conn);
         user_remove_conn(&fanout->users, conn);
     }
     role_set_unref(&worker->conns->roles, conn->roles);
@@ -190,11 +192,26 @@ void conn_reap(struct worker *worker) {
     }
 }
 
-void conn_each(struct worker *worker, conn_visit *visit, void *context) {
-    for (uint32_t i = 1; i < worker->conns->slab.next_new; i++) {
+static void each_between(struct worker *worker, uint32_t from, uint32_t to, conn_visit *visit,
+                         void *context) {
+    for (uint32_t i = from; i < to; i++) {
         struct conn *conn = conn_at(worker, i);
         if (conn->state != CONN_FREE && conn->state != CONN_DEAD) {
             visit(worker, conn, context);
         }
     }
+}
+
+void conn_each(struct worker *worker, conn_visit *visit, void *context) {
+    each_between(worker, 1, worker->conns->slab.next_new, visit, context);
+}
+
+uint32_t conn_each_part(struct worker *worker, uint32_t from, uint32_t parts, conn_visit *visit,
+                        void *context) {
+    uint32_t end = worker->conns->slab.next_new;
+    from = from >= 1 && from < end ? from : 1;
+    uint32_t to = from + end / parts + 1;
+    to = to < end ? to : end;
+    each_between(worker, from, to, visit, context);
+    return to;
 }

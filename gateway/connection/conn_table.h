@@ -165,5 +165,9 @@ void conn_peer_closed(struct worker *worker, struct conn *conn, unsigned code);
 
 /* Calls visit for every connection that is not FREE or DEAD. */
 void conn_each(struct worker *worker, conn_visit *visit, void *context);
+/* The same for one of `parts` of the table, beginning at `from` (at its begin when that is none of its places); where
+ * the next part begins. */
+uint32_t conn_each_part(struct worker *worker, uint32_t from, uint32_t parts, conn_visit *visit,
+                        void *context);
 
 #endif

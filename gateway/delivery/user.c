@@ -90,6 +90,10 @@ static uint32_t user_new(struct user_table *table, uint64_t hash, struct span id
     return index;
 }
 
+uint32_t user_conn_count(const struct user_table *table, uint32_t index) {
+    return user_at(table, index)->conn_count;
+}
+
 int user_add_conn(struct user_table *table, struct conn *conn, uint64_t hash, struct span id) {
     uint32_t index = index_table_find(&table->by_id, hash, id);
     if (index == 0) {

@@ -40,6 +40,8 @@ void user_table_done(struct user_table *table);
 const struct user *user_find(const struct user_table *table, uint64_t hash, struct span id);
 struct span user_id(const struct user_table *table, uint32_t index);
 
+uint32_t user_conn_count(const struct user_table *table, uint32_t index);
+
 /* Puts the connection into the user's list, who is made if new; sets conn->user. -ENOMEM, -EUSERS. */
 int user_add_conn(struct user_table *table, struct conn *conn, uint64_t hash,
                   struct span id) MUST_CHECK;

@@ -90,8 +90,8 @@ export const clientMessages = {
         answers: ['action_completed', 'error'],
     },
     presence: {
-        says: 'Who is online: some users, or everybody in a room.',
-        data: { users: 'string[] user ids', room: 'string instead: a room' },
+        says: 'Which of these users are online, on any host. Who may join the room presence:USERID may know; everybody may about himself. SERVICE_UNAVAILABLE while Redis is away.',
+        data: { users: 'string[]! 1 to 100 user ids' },
         example: { users: ['alice', 'bob'] },
         answers: ['presence', 'error'],
     },
@@ -166,7 +166,7 @@ export const serverMessages = {
     },
     presence: {
         says: 'Who is online.',
-        data: { online: 'object user id: whether', room: 'string', count: 'integer', users: 'string[]' },
+        data: { online: 'object! user id: whether' },
         example: { online: { alice: true, bob: false } },
     },
     token_refresh_required: {
@@ -190,7 +190,7 @@ export const serverMessages = {
         example: { code: 'RATE_LIMIT_EXCEEDED', message: 'Too many messages', retryAfter: 1 },
     },
     user_status_changed: {
-        says: 'A user came online, or went offline.',
+        says: 'A user came online, or has been gone for PRESENCE_GRACE: to those in the room presence:USERID, by his first and last connection over all hosts.',
         data: { userId: 'string!', status: 'online|offline!' },
         example: { userId: 'alice', status: 'online' },
     },
@@ -251,7 +251,7 @@ export const paths = {
     '/ready': { says: 'Are new connections welcome?', type: 'application/json', responses: { 503: 'Not yet caught up with Kafka, or draining' } },
     '/metrics': { says: 'Every counter and gauge, in Prometheus\' text format.', type: 'text/plain' },
     '/connections': { says: 'Connections in total and by worker.', type: 'application/json' },
-    '/instances': { says: 'The hosts with their load, least loaded first.', type: 'application/json' },
+    '/instances': { says: 'The hosts with their load, least loaded first, as each has said of itself through Redis within ten seconds. complete is false when Redis is away: then it is this host alone.', type: 'application/json' },
     '/console/session': { says: 'How the console signs in; with a token in --dev only.', type: 'application/json' },
     '/debug/kafka': { says: 'Position, watermark, lag and errors of each topic-partition.', type: 'application/json' },
     '/debug/handlers': { says: 'The chains of checks and the messages.', type: 'application/json' },

@@ -6,6 +6,7 @@
 #include "gateway/http/debug_handlers.h"
 #include "gateway/http/debug_kafka.h"
 #include "gateway/http/health.h"
+#include "gateway/http/instances.h"
 #include "gateway/http/metrics.h"
 
 #include <stdio.h>
@@ -15,6 +16,7 @@ const struct server_path server_path_table[] = {
     {"/ready", false, health_answer_ready},
     {"/metrics", false, metrics_answer},
     {"/connections", true, connections_answer},
+    {"/instances", true, instances_answer},
     {"/console/session", false, console_session_answer},
     {"/debug/kafka", true, debug_kafka_answer},
     {"/debug/handlers", true, debug_handlers_answer},

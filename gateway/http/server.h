@@ -8,6 +8,8 @@
 #include "gateway/http/http_response.h"
 #include "shm/host_view.h"
 
+struct redis_instances;
+
 struct server_context {
     const struct host_view *view;
     const struct address_client *client; /* who asks, and who may see admin paths */
@@ -15,6 +17,8 @@ struct server_context {
     bool admin_elsewhere;        /* ADMIN_LISTEN has the admin paths, and this is the public port */
     const struct auth *dev_auth; /* --dev: mints the console's token; else NULL */
     const char *instance_id;
+    uint64_t capacity;                        /* WS_MAX_CONNECTIONS */
+    const struct redis_instances *instances;  /* the other hosts; NULL: no Redis is configured */
     const struct http_request *request; /* set by server_answer() for the page */
 };
 

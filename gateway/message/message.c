@@ -14,6 +14,8 @@ const struct message_row message_table[] = {
     {"ping", true, handle_ping, false},
     {"get_rooms", false, handle_get_rooms, false},
     {"resume", false, handle_resume, false},
+    {"presence", false, handle_presence, false},
+    {"presence", false, handle_presence, false},
     {"publish", false, handle_publish, true},
     {"typing", false, handle_typing, true},
     {"notification", false, handle_notification, true},

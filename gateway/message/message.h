@@ -46,6 +46,6 @@ int message_field(const struct message *message, const char *name, const cJSON *
 
 message_handler handle_authenticate, handle_subscribe, handle_unsubscribe, handle_ping,
     handle_get_rooms, handle_resume, handle_publish, handle_typing, handle_notification,
-    handle_user_action;
+    handle_user_action, handle_presence;
 
 #endif

@@ -51,8 +51,8 @@ int shared_state_add_revocations(struct shared_state *state, uint64_t most) {
 }
 
 int shared_state_add_limits(struct shared_state *state, uint64_t clients) {
-    /* an address and a user each, at worst */
-    int result = limit_table_create(2 * clients, state->worker_count, &state->limit_fd);
+    /* an address and a user each, at worst, and the user once more to know that he is here */
+    int result = limit_table_create(3 * clients, state->worker_count, &state->limit_fd);
     if (result == 0) {
         result = limit_table_map(state->limit_fd, &state->limits);
     }

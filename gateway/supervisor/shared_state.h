@@ -34,7 +34,7 @@ struct shared_state {
     int uplink_fd[HERITAGE_MAX_WORKERS]; /* each written by its worker and by ingest */
     int uplink_wake_fd;
     int once_fd; /* what counts once; ingest writes it */
-    int limit_fd; /* all workers write it; -1 without limits */
+    int limit_fd; /* all workers write it: limits, and who is here; -1 before it is made */
     unsigned worker_count;
     struct segment segment;
     struct host_block *host;

@@ -144,11 +144,9 @@ static int open_state(struct start *start, char *error, size_t size) {
                  strerror(-result));
         return STATUS_FAILED;
     }
-    if (options->rate_limit_enabled) {
-        result = shared_state_add_limits(&start->state, (uint64_t)options->ws_max_connections);
-    }
+    result = shared_state_add_limits(&start->state, (uint64_t)options->ws_max_connections);
     if (result < 0) {
-        snprintf(error, size, "can't make shared memory for limits: %s; see RATE_LIMIT_ENABLED",
+        snprintf(error, size, "can't make shared memory for limits: %s; see WS_MAX_CONNECTIONS",
                  strerror(-result));
         return STATUS_FAILED;
     }

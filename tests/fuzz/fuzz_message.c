@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "gateway/access/policy.h"
 #include "tests/fake/fake_conn.h"
+#include "tests/fake/fake_presence.h"
 
 #define REQUIRE(condition) ((condition) ? (void)0 : abort())
 #define MAX_INPUT          16384

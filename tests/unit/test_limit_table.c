@@ -340,6 +340,28 @@ START_TEST(tokens_taken_by_several_processes_add_up_exactly) {
 }
 END_TEST
 
+START_TEST(what_is_looked_for_is_found_without_being_made_and_its_mark_goes_with_it) {
+    uint32_t index;
+    ck_assert_uint_eq(limit_table_look(&table, mate(5, 1)), 0);
+    ck_assert(limit_table_enter(&table, 1, mate(5, 1), 9, NOW, &index));
+    ck_assert_uint_eq(limit_table_look(&table, mate(5, 1)), index);
+    ck_assert_uint_eq(limit_table_look(&table, mate(5, 2)), 0);
+    ck_assert_uint_eq(limit_table_count_of(&table, 1, index), 1);
+    ck_assert_uint_eq(limit_table_count_of(&table, 0, index), 0);
+    ck_assert(!limit_table_mark(&table, index, true));
+    ck_assert(limit_table_mark(&table, index, true));
+    ck_assert(limit_table_mark(&table, index, false));
+    ck_assert(!limit_table_mark(&table, index, true));
+    limit_table_leave(&table, 1, index);
+    for (uint32_t i = 2; i < 2 + LIMIT_TABLE_WAYS; i++) { /* the whole set goes to others */
+        uint32_t other = limit_table_find(&table, mate(5, i), NOW);
+        ck_assert(other == 0 || limit_table_enter(&table, 0, mate(5, i), 9, NOW, &other));
+    }
+    ck_assert_uint_eq(limit_table_look(&table, mate(5, 1)), 0);
+    ck_assert(!limit_table_mark(&table, index, false));
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("limit_table");
     TCase *tests = tcase_create("limit_table");
@@ -361,6 +383,7 @@ int main(void) {
     tcase_add_test(tests, a_region_that_is_not_a_table_is_refused);
     tcase_add_test(tests, a_table_grows_with_its_clients_within_bounds);
     tcase_add_test(tests, never_too_many_are_in_and_a_kill_at_any_moment_leaves_nothing_behind);
+    tcase_add_test(tests, what_is_looked_for_is_found_without_being_made_and_its_mark_goes_with_it);
     tcase_add_test(tests, tokens_taken_by_several_processes_add_up_exactly);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_ENV);

@@ -3,6 +3,7 @@
 #include "gateway/message/auto_join.h"
 #include "gateway/message/reply.h"
 #include "tests/fake/fake_conn.h"
+#include "tests/fake/fake_presence.h"
 
 #include <check.h>
 
@@ -35,6 +36,9 @@ static void set_up(void) {
     memset(&conn, 0, sizeof(conn));
     worker.options = &options;
     worker.stats = &stats;
+    worker.presence = (struct presence *)&fake_presence; /* never looked into */
+    fake_conn_there = &conn;
+    memset(&fake_presence, 0, sizeof(fake_presence));
     ck_assert_int_eq(auth_new(&options, false, &worker.auth, error, sizeof(error)), 0);
     clock_set_fake(1000000000, NOW_MS);
 }
@@ -640,6 +644,77 @@ START_TEST(get_rooms_lists_them_all) {
 }
 END_TEST
 
+#define ASK(users) "{\"id\":\"p\",\"type\":\"presence\",\"data\":{\"users\":" users "}}"
+
+START_TEST(presence_tells_of_each_user_once_at_once_or_later) {
+    const cJSON *online;
+
+    become("alice");
+    for (fake_presence.result = 0; fake_presence.result <= 1; fake_presence.result++) {
+        say(ASK("[\"on1\",\"off\",\"on1\",\"On1\"]"));
+        if (fake_presence.result == 0) {
+            ck_assert_uint_eq(conn.reply_count, 0);
+            fake_presence_answer(true);
+        }
+        online = field(reply(0, "presence", "p"), "online");
+        ck_assert_int_eq(cJSON_GetArraySize(online), 3);
+        ck_assert(cJSON_IsTrue(field(online, "on1")));
+        ck_assert(cJSON_IsFalse(field(online, "off")));
+        ck_assert(cJSON_IsFalse(field(online, "On1")));
+    }
+}
+END_TEST
+
+START_TEST(presence_that_nobody_knows_is_said_to_be_unavailable) {
+    become("alice");
+    say(ASK("[\"on1\"]"));
+    fake_presence_answer(false);
+    assert_error(0, "SERVICE_UNAVAILABLE", "p");
+    say(ASK("[\"on1\"]"));
+    fake_conn_there = NULL;
+    fake_presence_answer(true);
+    ck_assert_uint_eq(conn.reply_count, 0); /* it has gone */
+    fake_presence.result = -EAGAIN;
+    say(ASK("[\"on1\"]"));
+    assert_error(0, "SERVICE_UNAVAILABLE", "p");
+    fake_presence.result = -ENOMEM;
+    say(ASK("[\"on1\"]"));
+    assert_error(0, "MESSAGE_PROCESSING_ERROR", "p");
+}
+END_TEST
+
+START_TEST(presence_of_no_users_of_rubbish_or_of_too_many_is_invalid) {
+    static const char *const wrong[] = {ASK("[]"),
+                                        ASK("{}"),
+                                        ASK("\"on1\""),
+                                        ASK("null"),
+                                        ASK("[1]"),
+                                        ASK("[\"a b\"]"),
+                                        ASK("[\"\"]"),
+                                        ASK("[[]]"),
+                                        ASK("[\"a\"],\"users\":[\"b\"]"),
+                                        ASK("[\"" I64 I64 "\"]")};
+    char many[1024] = "{\"id\":\"p\",\"type\":\"presence\",\"data\":{\"users\":[\"u\"";
+
+    become("alice");
+    for (unsigned i = 0; i < ARRAY_LENGTH(wrong); i++) {
+        say(wrong[i]);
+        assert_error(0, "INVALID_MESSAGE", "p");
+    }
+    fake_presence.result = 1;
+    for (unsigned i = 1; i < PRESENCE_USERS_MAX; i++) {
+        strcat(many, ",\"u\"");
+    }
+    size_t length = strlen(many);
+    strcat(many, "]}}");
+    say(many);
+    (void)reply(0, "presence", "p");
+    strcpy(many + length, ",\"u\"]}}");
+    say(many);
+    assert_error(0, "INVALID_MESSAGE", "p");
+}
+END_TEST
+
 START_TEST(a_reply_longer_than_the_buffer_makes_it_grow) {
     char room[ROOM_NAME_MAX_BYTES + 1];
 
@@ -744,6 +819,9 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, a_failed_join_leaves_what_was_joined_before);
     tcase_add_test(tests, unsubscribe_leaves_and_never_minds_what_was_not_joined);
     tcase_add_test(tests, get_rooms_lists_them_all);
+    tcase_add_test(tests, presence_tells_of_each_user_once_at_once_or_later);
+    tcase_add_test(tests, presence_that_nobody_knows_is_said_to_be_unavailable);
+    tcase_add_test(tests, presence_of_no_users_of_rubbish_or_of_too_many_is_invalid);
     tcase_add_test(tests, a_reply_longer_than_the_buffer_makes_it_grow);
     tcase_add_test(tests, without_memory_an_answer_is_whole_or_the_connection_closes);
 }
