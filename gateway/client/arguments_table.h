@@ -16,7 +16,8 @@ FLAG("--no-reconnect", "", take_no_reconnect, "ends instead")
 
 GROUP("What to say")
 FLAG("--subscribe", "CHANNEL", take_subscribe, "subscribes to a channel; may be repeated")
-FLAG("--publish", "ROOM EVENT JSON", take_publish, "publishes an event to a room; may be repeated")
+FLAG("--publish", "ROOM EVENT JSON", take_publish,
+     "publishes an event to a room; JSON is an object; may be repeated")
 FLAG("--send", "MESSAGE", take_send,
      "any message, as JSON with a \"type\", as TYPE or as 'TYPE {DATA}'; may be repeated")
 FLAG("--stdin", "", take_stdin,

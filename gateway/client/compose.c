@@ -101,6 +101,7 @@ static int compose_type(struct span line, struct composed *out, char *error, siz
 int compose_publish(const char *room, const char *event, const char *payload, struct composed *out,
                     char *error, size_t error_size) {
     struct composed composed = {.type = "publish"};
+    struct json_value whole;
     char names[2][512];
     const char *given[] = {room, event};
     for (size_t i = 0; i < ARRAY_LENGTH(given); i++) {
@@ -110,9 +111,8 @@ int compose_publish(const char *room, const char *event, const char *payload, st
         }
         names[i][length] = '\0';
     }
-    if (json_check(span_of(payload), NULL, NULL) != JSON_OK) {
-        return refuse(error, error_size,
-                      "the payload is not JSON (a text needs its quotes: '\"hi\"')");
+    if (json_check(span_of(payload), &whole, NULL) != JSON_OK || whole.type != JSON_OBJECT) {
+        return refuse(error, error_size, "the payload must be a JSON object");
     }
     compose_id(composed.id);
     return finish(&composed, out,

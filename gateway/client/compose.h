@@ -18,7 +18,7 @@ struct composed {
  * -ENOMEM. */
 int compose_line(struct span line, struct composed *out, char *error, size_t error_size) MUST_CHECK;
 
-/* A `publish`; the payload is any JSON. */
+/* A `publish`; the payload is a JSON object. */
 int compose_publish(const char *room, const char *event, const char *payload, struct composed *out,
                     char *error, size_t error_size) MUST_CHECK;
 

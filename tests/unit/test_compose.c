@@ -89,17 +89,18 @@ START_TEST(what_is_no_message_is_told_and_not_made) {
 }
 END_TEST
 
-START_TEST(a_publish_has_room_event_and_any_payload) {
+START_TEST(a_publish_has_room_event_and_an_object) {
     struct composed message;
     struct envelope envelope;
-    ck_assert_int_eq(compose_publish("chat:\"x", "hello", "\"hi\"", &message, error, sizeof(error)),
-                     0);
+    ck_assert_int_eq(
+        compose_publish("chat:\"x", "hello", "{\"t\":1.0}", &message, error, sizeof(error)), 0);
     ck_assert(envelope_read(span_of(message.text), &envelope));
     ck_assert(span_is(envelope.data.text,
-                      "{\"room\":\"chat:\\\"x\",\"event\":\"hello\",\"payload\":\"hi\"}"));
+                      "{\"room\":\"chat:\\\"x\",\"event\":\"hello\",\"payload\":{\"t\":1.0}}"));
     free(message.text);
     ck_assert_int_eq(compose_publish("r", "e", "hi", &message, error, sizeof(error)), -EINVAL);
-    ck_assert_int_eq(compose_publish("", "e", "1", &message, error, sizeof(error)), -EINVAL);
+    ck_assert_int_eq(compose_publish("r", "e", "[1]", &message, error, sizeof(error)), -EINVAL);
+    ck_assert_int_eq(compose_publish("", "e", "{}", &message, error, sizeof(error)), -EINVAL);
 }
 END_TEST
 
@@ -179,7 +180,7 @@ int main(void) {
     tcase_add_test(tests, a_message_without_an_id_gets_one_and_keeps_its_text);
     tcase_add_test(tests, ids_do_not_repeat);
     tcase_add_test(tests, what_is_no_message_is_told_and_not_made);
-    tcase_add_test(tests, a_publish_has_room_event_and_any_payload);
+    tcase_add_test(tests, a_publish_has_room_event_and_an_object);
     suite_add_tcase(suite, tests);
     TCase *lines = tcase_create("input");
     tcase_add_checked_fixture(lines, open_input, close_input);
