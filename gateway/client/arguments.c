@@ -13,7 +13,7 @@
 typedef void taker(struct arguments *out, char **values);
 
 /* clang-format off */
-static taker take_url, take_token, take_token_file, take_reconnect, take_no_reconnect, take_subscribe, take_publish,
+static taker take_url, take_token, take_token_file, take_reconnect, take_no_reconnect, take_subscribe, take_publish, take_ca, take_insecure,
     take_send, take_stdin, take_json, take_quiet, take_summary, take_count, take_expect, take_once, take_timeout,
     take_help, take_version;
 /* clang-format on */
@@ -54,10 +54,8 @@ bool arguments_await(const struct arguments *arguments) {
 /* What follows from the flags together. */
 static void complete(struct arguments *out) {
     int result = ws_url_parse(out->url_text, &out->url);
-    if (result == -EPROTONOSUPPORT) {
-        usage_error("--url", out->url_text, "wss:// is not supported yet, use ws://");
-    } else if (result != 0) {
-        usage_error("--url", out->url_text, "must be ws://HOST[:PORT][/PATH]");
+    if (result != 0) {
+        usage_error("--url", out->url_text, "must be ws://HOST[:PORT][/PATH] or wss://...");
     }
     bool terminal = isatty(STDOUT_FILENO) == 1;
     out->style = out->quiet ? PRINT_NOTHING : out->json || !terminal ? PRINT_JSON : PRINT_SHORT;
@@ -146,6 +144,15 @@ static void take_token(struct arguments *out, char **values) {
 
 static void take_token_file(struct arguments *out, char **values) {
     out->token_file = values[0];
+}
+
+static void take_ca(struct arguments *out, char **values) {
+    out->trust.ca_file = values[0];
+}
+
+static void take_insecure(struct arguments *out, char **values) {
+    (void)values;
+    out->trust.insecure = true;
 }
 
 static void take_reconnect(struct arguments *out, char **values) {

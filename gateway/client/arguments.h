@@ -4,6 +4,7 @@
 
 #include "gateway/client/expect.h"
 #include "gateway/client/print.h"
+#include "gateway/client/ws_tls.h"
 #include "gateway/client/ws_url.h"
 
 #define ARGUMENTS_MAX_CHANNELS 100
@@ -20,6 +21,7 @@ struct arguments_message {
 struct arguments {
     const char *url_text;
     struct ws_url url;
+    struct ws_tls_trust trust;
     const char *token, *token_file;
     const char *channels[ARGUMENTS_MAX_CHANNELS];
     unsigned channel_count;

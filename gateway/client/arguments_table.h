@@ -3,11 +3,16 @@
  * GROUP(title)
  * FLAG(name, values, take, help)   values: what follows it, "" when nothing does; take: who stores them */
 GROUP("Where to, and as whom")
-FLAG("--url", "URL", take_url, "ws://HOST[:PORT][/PATH]; MOONX_URL; default ws://127.0.0.1:3008/ws")
+FLAG("--url", "URL", take_url,
+     "ws://HOST[:PORT][/PATH] or wss://; MOONX_URL; default ws://127.0.0.1:3008/ws")
 FLAG("--token", "TOKEN", take_token,
      "the JWT; better in MOONX_TOKEN: others can see your command line")
 FLAG("--token-file", "FILE", take_token_file,
      "reads it from a file, again when the server wants a new one")
+FLAG("--ca", "FILE", take_ca,
+     "for wss: believes the authorities in this PEM file, not the system's")
+FLAG("--insecure", "", take_insecure,
+     "for wss: believes any certificate; the token goes to whoever answers")
 FLAG("--reconnect", "", take_reconnect,
      "comes back after a lost connection and resumes where it was; on a terminal the default, "
      "unless something below "

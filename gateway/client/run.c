@@ -87,6 +87,7 @@ static void start(struct run *run, const struct arguments *arguments) {
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     sigprocmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN); /* of a TLS socket and of stdout: both are told by their calls */
     run->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
     run->backoff = (struct backoff){.first_ms = BACKOFF_FIRST_MS, .most_ms = BACKOFF_MOST_MS};
     run->input.fd = arguments->read_stdin || isatty(STDIN_FILENO) == 1 ? STDIN_FILENO : -1;
@@ -131,8 +132,9 @@ static bool worth_another(const struct run *run, int result) {
 
 static enum outcome connect_once(struct run *run) {
     char error[512];
-    int result = ws_client_open(&run->arguments->url, time_left(run, CONNECT_TIMEOUT_MS),
-                                session_message, &run->session, &run->client, error, sizeof(error));
+    int result = ws_client_open(&run->arguments->url, &run->arguments->trust,
+                                time_left(run, CONNECT_TIMEOUT_MS), session_message, &run->session,
+                                &run->client, error, sizeof(error));
     if (result != 0) {
         fprintf(stderr, "moonx-client: %s: %s\n", run->arguments->url_text, error);
         return worth_another(run, result) ? AGAIN : FAILED;
@@ -271,7 +273,9 @@ static bool wait_for_more(struct run *run) {
         {.fd = ws_client_fd(run->client), .events = ws_client_wants(run->client)},
         {.fd = run->signal_fd, .events = POLLIN},
         {.fd = wants_input(run) ? run->input.fd : -1, .events = POLLIN}};
-    fflush(stdout);
+    if (fflush(stdout) != 0) {
+        begin_close(run, "", FAILED); /* nobody reads any more: | head */
+    }
     if (poll(pollers, ARRAY_LENGTH(pollers), poll_timeout(run, clock_mono_ms())) <= 0) {
         return true;
     }

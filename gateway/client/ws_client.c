@@ -26,8 +26,9 @@ struct ws_client {
 
 static int start_wslay(struct ws_client *client);
 
-int ws_client_open(const struct ws_url *url, unsigned timeout_ms, ws_client_message *message,
-                   void *context, struct ws_client **out, char *error, size_t error_size) {
+int ws_client_open(const struct ws_url *url, const struct ws_tls_trust *trust, unsigned timeout_ms,
+                   ws_client_message *message, void *context, struct ws_client **out, char *error,
+                   size_t error_size) {
     struct ws_client *client = calloc(1, sizeof(*client));
     if (client == NULL) {
         snprintf(error, error_size, "out of memory");
@@ -36,7 +37,7 @@ int ws_client_open(const struct ws_url *url, unsigned timeout_ms, ws_client_mess
     client->message = message;
     client->context = context;
     client->connection.fd = -1;
-    int result = ws_connect_open(url, timeout_ms, &client->connection, error, error_size);
+    int result = ws_connect_open(url, trust, timeout_ms, &client->connection, error, error_size);
     if (result == 0 && (result = start_wslay(client)) != 0) {
         snprintf(error, error_size, "out of memory");
     }
@@ -55,9 +56,7 @@ void ws_client_free(struct ws_client *client) {
     if (client->wslay != NULL) {
         wslay_event_context_free(client->wslay);
     }
-    if (client->connection.fd >= 0) {
-        close(client->connection.fd);
-    }
+    ws_connect_close(&client->connection);
     free(client);
 }
 
@@ -121,16 +120,16 @@ static ssize_t on_recv(wslay_event_context_ptr wslay, uint8_t *buffer, size_t si
         connection->early_at += take;
         return (ssize_t)take;
     }
-    ssize_t got = recv(client->connection.fd, buffer, size, 0);
-    return got > 0 ? got : fail(client, wslay, got == 0 ? -ECONNRESET : -errno);
+    ssize_t got = ws_connect_read(connection, buffer, size);
+    return got > 0 ? got : fail(client, wslay, got == 0 ? -ECONNRESET : (int)got);
 }
 
 static ssize_t on_send(wslay_event_context_ptr wslay, const uint8_t *data, size_t length, int flags,
                        void *user) {
     (void)flags;
     struct ws_client *client = user;
-    ssize_t sent = send(client->connection.fd, data, length, MSG_NOSIGNAL);
-    return sent >= 0 ? sent : fail(client, wslay, -errno);
+    ssize_t sent = ws_connect_write(&client->connection, data, length);
+    return sent > 0 ? sent : fail(client, wslay, sent == 0 ? -ECONNRESET : (int)sent);
 }
 
 static int on_mask(wslay_event_context_ptr wslay, uint8_t *buffer, size_t length, void *user) {

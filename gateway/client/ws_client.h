@@ -4,6 +4,7 @@
 #ifndef MOONX_GATEWAY_CLIENT_WS_CLIENT_H
 #define MOONX_GATEWAY_CLIENT_WS_CLIENT_H
 
+#include "gateway/client/ws_tls.h"
 #include "gateway/client/ws_url.h"
 
 #define WS_CLIENT_MAX_MESSAGE_BYTES (16u << 20)
@@ -21,8 +22,8 @@ struct ws_client_closed {
 
 /* Connects (every address of the name in turn) and does the handshake within timeout_ms. On failure (those
  * of ws_connect_open()) `error` has one line. Call ws_client_turn() once right after: messages may have come with the answer. */
-int ws_client_open(const struct ws_url *url, unsigned timeout_ms, ws_client_message *message,
-                   void *context, struct ws_client **out, char *error,
+int ws_client_open(const struct ws_url *url, const struct ws_tls_trust *trust, unsigned timeout_ms,
+                   ws_client_message *message, void *context, struct ws_client **out, char *error,
                    size_t error_size) MUST_CHECK;
 void ws_client_free(struct ws_client *client);
 

@@ -11,24 +11,52 @@
 
 static int connect_any(const struct ws_url *url, uint64_t deadline_ms, int *fd, char *error,
                        size_t error_size);
+static int start_tls(struct ws_connect *connection, const char *host,
+                     const struct ws_tls_trust *trust, uint64_t deadline_ms, char *error,
+                     size_t error_size);
 static int shake_hands(struct ws_connect *connection, const struct ws_url *url,
                        uint64_t deadline_ms, char *error, size_t error_size);
 
-int ws_connect_open(const struct ws_url *url, unsigned timeout_ms, struct ws_connect *out,
-                    char *error, size_t error_size) {
+int ws_connect_open(const struct ws_url *url, const struct ws_tls_trust *trust, unsigned timeout_ms,
+                    struct ws_connect *out, char *error, size_t error_size) {
     uint64_t deadline_ms = clock_mono_ms() + timeout_ms;
-    int fd = -1;
-    int result = connect_any(url, deadline_ms, &fd, error, error_size);
-    if (result != 0) {
-        return result;
+    *out = (struct ws_connect){.fd = -1};
+    int result = connect_any(url, deadline_ms, &out->fd, error, error_size);
+    if (result == 0 && url->tls) {
+        result = start_tls(out, url->host, trust, deadline_ms, error, error_size);
     }
-    out->fd = fd;
-    result = shake_hands(out, url, deadline_ms, error, error_size);
+    if (result == 0) {
+        result = shake_hands(out, url, deadline_ms, error, error_size);
+    }
     if (result != 0) {
-        close(fd);
-        out->fd = -1;
+        ws_connect_close(out);
     }
     return result;
+}
+
+void ws_connect_close(struct ws_connect *connection) {
+    ws_tls_free(connection->tls);
+    connection->tls = NULL;
+    if (connection->fd >= 0) {
+        close(connection->fd);
+        connection->fd = -1;
+    }
+}
+
+ssize_t ws_connect_read(struct ws_connect *connection, void *buffer, size_t size) {
+    if (connection->tls != NULL) {
+        return ws_tls_read(connection->tls, buffer, size);
+    }
+    ssize_t got = recv(connection->fd, buffer, size, 0);
+    return got >= 0 ? got : -errno;
+}
+
+ssize_t ws_connect_write(struct ws_connect *connection, const void *data, size_t length) {
+    if (connection->tls != NULL) {
+        return ws_tls_write(connection->tls, data, length);
+    }
+    ssize_t sent = send(connection->fd, data, length, MSG_NOSIGNAL);
+    return sent >= 0 ? sent : -errno;
 }
 
 /* Waits for `events` until the deadline. 0, -ETIMEDOUT or -errno. */
@@ -95,15 +123,34 @@ static int connect_any(const struct ws_url *url, uint64_t deadline_ms, int *fd, 
     return result;
 }
 
-static int send_all(int fd, const char *data, size_t length, uint64_t deadline_ms) {
+static int start_tls(struct ws_connect *connection, const char *host,
+                     const struct ws_tls_trust *trust, uint64_t deadline_ms, char *error,
+                     size_t error_size) {
+    int result = ws_tls_new(trust, host, connection->fd, &connection->tls, error, error_size);
+    if (result != 0) {
+        return result;
+    }
+    while ((result = ws_tls_handshake(connection->tls, error, error_size)) > 0) {
+        int waited = wait_for(connection->fd, (short)result, deadline_ms);
+        if (waited != 0) {
+            snprintf(error, error_size, "TLS: %s", strerror(-waited));
+            return waited;
+        }
+    }
+    return result;
+}
+
+static int send_all(struct ws_connect *connection, const char *data, size_t length,
+                    uint64_t deadline_ms) {
     while (length > 0) {
-        ssize_t sent = send(fd, data, length, MSG_NOSIGNAL);
+        ssize_t sent = ws_connect_write(connection, data, length);
         if (sent > 0) {
             data += sent;
             length -= (size_t)sent;
             continue;
         }
-        int result = errno == EAGAIN ? wait_for(fd, POLLOUT, deadline_ms) : -errno;
+        int result = sent == -EAGAIN ? wait_for(connection->fd, POLLOUT, deadline_ms)
+                                     : (sent == 0 ? -ECONNRESET : (int)sent);
         if (result != 0) {
             return result;
         }
@@ -116,20 +163,23 @@ static int read_answer(struct ws_connect *connection, const char *key, uint64_t 
                        enum ws_handshake_result *verdict, struct ws_handshake_answer *answer) {
     size_t have = 0;
     bool ended = false;
-    do {
-        int result = wait_for(connection->fd, POLLIN, deadline_ms);
-        if (result != 0) {
-            return result;
-        }
+    while (*verdict == WS_HANDSHAKE_MORE) {
         ssize_t got =
-            recv(connection->fd, connection->early + have, sizeof(connection->early) - have, 0);
-        if (got < 0 && errno != EAGAIN && errno != ECONNRESET) {
-            return -errno;
+            ws_connect_read(connection, connection->early + have, sizeof(connection->early) - have);
+        if (got == -EAGAIN) {
+            int result = wait_for(connection->fd, POLLIN, deadline_ms);
+            if (result != 0) {
+                return result;
+            }
+            continue;
         }
-        ended = got == 0 || (got < 0 && errno == ECONNRESET);
+        if (got < 0 && got != -ECONNRESET) {
+            return (int)got;
+        }
+        ended = got <= 0;
         have += got > 0 ? (size_t)got : 0;
         *verdict = ws_handshake_check((struct span){connection->early, have}, ended, key, answer);
-    } while (*verdict == WS_HANDSHAKE_MORE);
+    }
     connection->early_at = answer->head_bytes;
     connection->early_end = have;
     return 0;
@@ -146,7 +196,7 @@ static int shake_hands(struct ws_connect *connection, const struct ws_url *url,
         length = ws_handshake_request(url->authority, url->target, key, request, sizeof(request));
     }
     int result =
-        length < 0 ? (int)length : send_all(connection->fd, request, (size_t)length, deadline_ms);
+        length < 0 ? (int)length : send_all(connection, request, (size_t)length, deadline_ms);
     if (result == 0) {
         result = read_answer(connection, key, deadline_ms, &verdict, &answer);
     }

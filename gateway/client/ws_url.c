@@ -10,12 +10,14 @@ static int split_authority(const char *text, size_t length, struct ws_url *out);
 int ws_url_parse(const char *text, struct ws_url *out) {
     struct ws_url url = {.port = "80", .target = "/"};
     if (strncmp(text, "wss://", 6) == 0) {
-        return -EPROTONOSUPPORT;
+        url.tls = true;
+        memcpy(url.port, "443", 4);
     }
-    if (strncmp(text, "ws://", 5) != 0 || !printable(text) || strchr(text, '#') != NULL) {
+    if ((!url.tls && strncmp(text, "ws://", 5) != 0) || !printable(text) ||
+        strchr(text, '#') != NULL) {
         return -EINVAL;
     }
-    const char *authority = text + 5;
+    const char *authority = text + (url.tls ? 6 : 5);
     size_t length = strcspn(authority, "/?");
     const char *target = authority + length;
     if (split_authority(authority, length, &url) != 0) {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Producer, startKafka } from '../kafka/kafka.mjs';
+import { Authority } from './certificates.mjs';
 import { connectClient, mintToken, moonxClient, seconds, shell, startGateway, until, within } from './harness.mjs';
 
 const EXIT_MS = 30_000;
@@ -251,6 +252,31 @@ test('a newer token in its file prolongs the session', async () => {
         await client.line(new RegExp(`"type":"auth_success".*"expiresAt":${exp}000`));
     } finally {
         await client.stop();
+    }
+});
+
+test('wss: a certificate has to be good, unless nobody cares', async () => {
+    const authority = new Authority(folder);
+    const good = authority.issue('good', { names: ['127.0.0.1'] });
+    const own = await startGateway({ kafka: kafka.bootstrap, ready: 'unasked',
+        env: { INSTANCE_ID: 'tls', TLS_CERT_FILE: good.cert, TLS_KEY_FILE: good.key } });
+    try {
+        await own.printed(/caught up with Kafka/);
+        const ask = (...more) => run(['--url', own.url, '--send', 'ping', '--expect', 'pong', ...more]);
+        assert.equal((await ask('--ca', authority.file)).code, 0);
+        assert.equal((await ask('--insecure')).code, 0);
+        assert.match((await ask()).errors, /the server's certificate: /);
+        assert.match((await ask('--ca', good.key)).errors, /no certificates in PEM/);
+        const named = await ask('--ca', authority.file, '--url', own.url.replace('127.0.0.1', 'localhost'));
+        assert.match(named.errors, /the server's certificate: [Hh]ostname mismatch/);
+        assert.match((await ask('--url', gateway.url.replace('ws:', 'wss:'))).errors, /TLS: /);
+        // many messages and long ones through TLS, both ways
+        const client = shell(`seq 300 | sed 's/.*/{"id":"n&","type":"ping","data":{"x":"${'y'.repeat(20_000)}"}}/' | build/moonx-client --stdin --ca ${authority.file}`,
+            { env: { PATH: process.env.PATH, MOONX_URL: own.url, MOONX_TOKEN: mintToken() } });
+        assert.equal((await within('the end', EXIT_MS, client.exited)).code, 0, client.errors);
+        assert.equal(messagesOf(client).filter(({ type }) => type === 'pong').length, 300);
+    } finally {
+        await own.stop();
     }
 });
 

@@ -115,6 +115,12 @@ START_TEST(a_url_comes_apart_into_host_port_and_target) {
     ck_assert_int_eq(ws_url_parse("ws://example.com", &url), 0);
     ck_assert_str_eq(url.port, "80");
     ck_assert_str_eq(url.target, "/");
+    ck_assert(!url.tls);
+    ck_assert_int_eq(ws_url_parse("wss://a/", &url), 0);
+    ck_assert(url.tls);
+    ck_assert_str_eq(url.port, "443");
+    ck_assert_int_eq(ws_url_parse("wss://[::1]:8443", &url), 0);
+    ck_assert_str_eq(url.port, "8443");
 }
 END_TEST
 
@@ -128,7 +134,8 @@ START_TEST(what_is_no_ws_url_is_refused_and_leaves_the_output_alone) {
     for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
         ck_assert_msg(ws_url_parse(bad[i], &url) == -EINVAL, "%s", bad[i]);
     }
-    ck_assert_int_eq(ws_url_parse("wss://a/", &url), -EPROTONOSUPPORT);
+    ck_assert_int_eq(ws_url_parse("wss://", &url), -EINVAL);
+    ck_assert_int_eq(ws_url_parse("wss:", &url), -EINVAL);
     ck_assert_str_eq(url.host, "kept");
 }
 END_TEST
