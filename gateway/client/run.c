@@ -28,6 +28,7 @@ struct run {
     struct input input;
     struct backoff backoff;
     int signal_fd;
+    sigset_t signals;         /* that signal_fd tells */
     uint64_t deadline_ms;     /* of --timeout; 0: none */
     uint64_t close_ms;        /* a Close was sent: how long its answer may take; 0: none was */
     enum outcome when_closed; /* what it comes to then */
@@ -82,13 +83,12 @@ static void add_messages(struct run *run) {
 }
 
 static void start(struct run *run, const struct arguments *arguments) {
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
+    sigemptyset(&run->signals);
+    sigaddset(&run->signals, SIGINT);
+    sigaddset(&run->signals, SIGTERM);
+    sigprocmask(SIG_BLOCK, &run->signals, NULL);
     signal(SIGPIPE, SIG_IGN); /* of a TLS socket and of stdout: both are told by their calls */
-    run->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+    run->signal_fd = signalfd(-1, &run->signals, SFD_NONBLOCK | SFD_CLOEXEC);
     run->backoff = (struct backoff){.first_ms = BACKOFF_FIRST_MS, .most_ms = BACKOFF_MOST_MS};
     run->input.fd = arguments->read_stdin || isatty(STDIN_FILENO) == 1 ? STDIN_FILENO : -1;
     if (arguments->timeout_ms > 0) {
@@ -132,9 +132,13 @@ static bool worth_another(const struct run *run, int result) {
 
 static enum outcome connect_once(struct run *run) {
     char error[512];
+    sigset_t blocked;
+    /* nothing to close yet: Ctrl-C just ends it, however long an answer takes */
+    sigprocmask(SIG_UNBLOCK, &run->signals, &blocked);
     int result = ws_client_open(&run->arguments->url, &run->arguments->trust,
                                 time_left(run, CONNECT_TIMEOUT_MS), session_message, &run->session,
                                 &run->client, error, sizeof(error));
+    sigprocmask(SIG_SETMASK, &blocked, NULL);
     if (result != 0) {
         fprintf(stderr, "moonx-client: %s: %s\n", run->arguments->url_text, error);
         return worth_another(run, result) ? AGAIN : FAILED;

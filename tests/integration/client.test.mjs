@@ -8,7 +8,7 @@ import { Producer, startKafka } from '../kafka/kafka.mjs';
 import { Authority } from './certificates.mjs';
 import { connectClient, mintToken, moonxClient, seconds, shell, startGateway, until, within } from './harness.mjs';
 
-const EXIT_MS = 30_000;
+const EXIT_MS = 60_000;
 let kafka, producer, gateway, folder;
 
 before(async () => {
@@ -41,7 +41,7 @@ const messagesOf = client => client.output.split('\n').slice(0, -1).map(line => 
 
 test('what it publishes is in Kafka and comes back to the room', async () => {
     const { code, messages, errors } = await run(['--subscribe', 'chat:lobby', '--publish', 'chat:lobby', 'hello', '{"n":1.50}',
-        '--expect', 'published', '--expect', 'hello:n=1.50,from=alice', '--timeout', '30']); // the first publish waits for Kafka's coordinator
+        '--expect', 'published', '--expect', 'hello:n=1.50,from=alice', '--timeout', '55']); // the first publish waits for Kafka's coordinator
     assert.equal(code, 0, errors);
     const { data: { id } } = messages.find(({ type }) => type === 'published');
     assert.equal(messages.find(({ type }) => type === 'hello').id, id);
