@@ -126,7 +126,7 @@ const complete = (program, ...words) => {
 };
 
 test('bash completes flags, an option\'s words and files', () => {
-    assert.deepEqual(complete('moonx-gateway', '--worker'), ['--worker-user', '--workers']);
+    assert.deepEqual(complete('moonx-gateway', '--worker'), ['--worker-queue-bytes', '--worker-user', '--workers']);
     assert.deepEqual(complete('moonx-gateway', '--log-level', ''), ['error', 'warn', 'info', 'debug']);
     assert.deepEqual(complete('moonx-gateway', '--log-level', 'w'), ['warn']);
     assert.deepEqual(complete('moonx-gateway', '--port', ''), []);
