@@ -124,6 +124,9 @@ int reload_read(struct worker *worker, const struct options *options, bool dev, 
     worker->redis = fresh.redis;
     worker->tls = fresh.tls;
     worker->options = options;
+    if (old.middleware != NULL) {
+        middleware_adopt(worker->middleware, old.middleware, worker->redis);
+    }
     if (worker->presence != NULL && presence_share(worker->presence) != 0) {
         log_error("out of memory: who is online here is not told to Redis any more");
     }

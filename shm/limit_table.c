@@ -10,6 +10,8 @@
 #define PAGE        4096ull /* blocks of counts begin on one, to be cleared as a whole */
 #define ENTER_TRIES 4
 
+#define ELSEWHERE_MASK ((1ull << LIMIT_TABLE_ELSEWHERE_BITS) - 1)
+
 static uint64_t size_for(uint64_t slots, uint64_t workers);
 static uint64_t entries_bytes(uint64_t slots);
 static shm_u32 *counts_of(const struct limit_table *table, uint32_t worker);
@@ -83,6 +85,7 @@ static bool claim(const struct limit_table *table, uint32_t index, uint64_t key,
         return false;
     if (before == 0 || idle(table, index, now_ns)) {
         store_relaxed(&table->entries[index].owed_ns, 0);
+        store_relaxed(&table->entries[index].elsewhere, 0);
         return true;
     }
     /* somebody came for the old key in between: give it back (unless it went on to a third) */
@@ -225,6 +228,18 @@ uint64_t limit_table_take_owed(const struct limit_table *table, uint32_t index, 
     uint64_t full = load_full(&entry->full_ns);
     uint64_t lacks = full > now_ns ? full - now_ns : 0;
     return owed < lacks ? owed : lacks;
+}
+
+void limit_table_set_elsewhere(const struct limit_table *table, uint32_t index, uint64_t key,
+                               uint64_t count, uint64_t until_ms) {
+    if (load_full(&table->entries[index].key) == key)
+        store_relaxed(&table->entries[index].elsewhere,
+                      until_ms << LIMIT_TABLE_ELSEWHERE_BITS | (count & ELSEWHERE_MASK));
+}
+
+uint64_t limit_table_elsewhere(const struct limit_table *table, uint32_t index, uint64_t now_ms) {
+    uint64_t word = load_relaxed(&table->entries[index].elsewhere);
+    return now_ms < word >> LIMIT_TABLE_ELSEWHERE_BITS ? word & ELSEWHERE_MASK : 0;
 }
 
 bool limit_table_mark(const struct limit_table *table, uint32_t index, bool marked) {

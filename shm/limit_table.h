@@ -3,7 +3,7 @@
  * gateway runs. It knows keys (keyed 64-bit hashes, see room_name_hash), not what they stand for.
  *
  *   header     magic, version, sizes; one bucket for the whole host
- *   entries    slots x { key, full_ns, owed_ns }: a set of 16 ways, the key's own bits choose the set
+ *   entries    slots x { key, full_ns, owed_ns, elsewhere }: a set of 16 ways, the key's own bits choose the set
  *   counts     workers x slots x u32, each worker's block on pages of its own
  *
  * No lock, so nothing that a killed worker could hold; every word is one atomic. Two kinds of figures:
@@ -26,8 +26,11 @@
 #include "shm/order.h"
 
 #define LIMIT_TABLE_MAGIC   0x6d6f6f6e6c696d69ull
-#define LIMIT_TABLE_VERSION 2u
+#define LIMIT_TABLE_VERSION 3u
 #define LIMIT_TABLE_WAYS    16u
+
+/* A count on other hosts is at most so wide. */
+#define LIMIT_TABLE_ELSEWHERE_BITS 24
 
 /* Padded on purpose: every handshake writes the last word. */
 struct limit_header { // NOLINT(clang-analyzer-optin.performance.Padding)
@@ -43,6 +46,8 @@ struct limit_entry {
     shm_u64 key;     /* 0: never used */
     shm_u64 full_ns; /* monotonic time at which its bucket is full; past: it is */
     shm_u64 owed_ns; /* taken since limit_table_take_owed(), where somebody counts it */
+    shm_u64
+        elsewhere; /* connections on other hosts in the low bits, above them until when (ms) that holds */
 };
 
 /* A process's own view. */
@@ -60,7 +65,7 @@ struct limit_rate {
 };
 
 /* Room for `keys` busy keys, with as much again to spare, within 4096 and 2^21. Pages cost memory once they are
- * touched: 24 bytes a slot, 4 more for each worker that counts there. */
+ * touched: 32 bytes a slot, 4 more for each worker that counts there. */
 int limit_table_create(uint64_t keys, uint32_t workers, int *fd) MUST_CHECK;
 /* -EPROTO when it is not ours, of another version or of other sizes than it says. */
 int limit_table_map(int fd, struct limit_table *out) MUST_CHECK;
@@ -103,6 +108,12 @@ uint64_t limit_table_take_owed(const struct limit_table *table, uint32_t index, 
 /* The bucket lacks lack_ns on all hosts together, and what has been taken here since. Nothing when the entry is another's. */
 void limit_table_settle(const struct limit_table *table, uint32_t index, uint64_t key,
                         uint64_t lack_ns, uint64_t now_ns);
+
+/* For who counts connections over hosts (index not 0): so many are on other hosts, as far as is known until until_ms of
+ * the monotonic clock. Nothing when the entry is another's. */
+void limit_table_set_elsewhere(const struct limit_table *table, uint32_t index, uint64_t key,
+                               uint64_t count, uint64_t until_ms);
+uint64_t limit_table_elsewhere(const struct limit_table *table, uint32_t index, uint64_t now_ms);
 
 /* A mark on an entry whose bucket nobody uses (index not 0); whether it was there before. It goes when the entry is
  * another's. */

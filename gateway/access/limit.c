@@ -25,6 +25,7 @@ int limit_new(const struct options *options, struct limit **out, char *error, si
         snprintf(error, error_size, "RATE_LIMIT_ENABLED: out of memory");
         return -ENOMEM;
     }
+    limit->options = options;
     limit->per_address = (uint64_t)options->rate_limit_max_connections_per_ip;
     limit->per_user = (uint64_t)options->rate_limit_max_connections_per_user;
     if (handshakes > 0) {
@@ -60,7 +61,20 @@ int limit_attach(struct limit *limit, int fd, uint32_t worker, const struct siph
 }
 
 int limit_share(struct limit *limit, struct redis *redis) {
-    return redis_limit_new(redis, &limit->table, &limit->shared);
+    int result = redis_limit_new(redis, &limit->table, &limit->shared);
+
+    return result != 0 ? result
+                       : redis_connections_new(redis, &limit->table, limit->worker, limit->options,
+                                               &limit->connections);
+}
+
+void limit_adopt(struct limit *limit, struct limit *old, struct redis *redis) {
+    if (limit->connections != NULL && old->connections != NULL) {
+        redis_connections_free(limit->connections);
+        limit->connections = old->connections;
+        old->connections = NULL;
+        redis_connections_move(limit->connections, redis, &limit->table, limit->options);
+    }
 }
 
 void limit_free(struct limit *limit) {
@@ -68,6 +82,7 @@ void limit_free(struct limit *limit) {
         return;
     }
     redis_limit_free(limit->shared);
+    redis_connections_free(limit->connections);
     if (limit->table.header != NULL) {
         limit_table_unmap(&limit->table);
     }
@@ -83,25 +98,64 @@ static uint64_t key_of(const struct limit *limit, unsigned kind, struct span byt
     return key ^ key >> 31;
 }
 
-static bool enter(const struct limit *limit, uint64_t key, uint64_t most, uint32_t *index) {
-    return limit_table_enter(&limit->table, limit->worker, key, most != 0 ? most : UINT64_MAX,
-                             clock_mono_ns(), index);
+/* One of the two things that connections are counted for. */
+struct door {
+    uint64_t key, most; /* most 0: any number */
+    struct span kind, name;
+};
+
+/* Also who is refused for what is elsewhere is told: it may have gone. */
+static bool enter(const struct limit *limit, const struct door *door, uint32_t *index) {
+    uint64_t most = door->most != 0 ? door->most : UINT64_MAX;
+
+    if (!limit_table_enter(&limit->table, limit->worker, door->key, most, clock_mono_ns(), index)) {
+        return false;
+    }
+    if (limit->connections == NULL || door->most == 0 || *index == 0) {
+        return true;
+    }
+    redis_connections_touch(limit->connections, *index, door->kind, door->name);
+    if (redis_connections_over(limit->connections, *index, most)) {
+        limit_table_leave(&limit->table, limit->worker, *index);
+        return false;
+    }
+    return true;
 }
 
 bool limit_enter_address(const struct limit *limit, const struct address *address,
                          uint32_t *index) {
     bool is_ipv4 = memcmp(address->bytes, mapped_net.bytes, 12) == 0;
     struct span bytes = {(const char *)address->bytes, is_ipv4 ? 16 : 8};
+    struct address net = *address;
+    char name[ADDRESS_TEXT_BYTES];
 
-    return enter(limit, key_of(limit, KEY_ADDRESS, bytes), limit->per_address, index);
+    if (!is_ipv4) {
+        memset(net.bytes + 8, 0, 8);
+    }
+    address_text(&net, name);
+    const struct door door = {.key = key_of(limit, KEY_ADDRESS, bytes),
+                              .most = limit->per_address,
+                              .kind = SPAN_LITERAL("address"),
+                              .name = span_of(name)};
+    return enter(limit, &door, index);
 }
 
 bool limit_enter_user(const struct limit *limit, struct span user_id, uint32_t *index) {
-    return enter(limit, key_of(limit, KEY_USER, user_id), limit->per_user, index);
+    const struct door door = {.key = key_of(limit, KEY_USER, user_id),
+                              .most = limit->per_user,
+                              .kind = SPAN_LITERAL("user"),
+                              .name = user_id};
+
+    return enter(limit, &door, index);
 }
 
 void limit_leave(const struct limit *limit, uint32_t index) {
+    uint64_t key = index != 0 ? limit_table_key(&limit->table, index) : 0;
+
     limit_table_leave(&limit->table, limit->worker, index);
+    if (limit->connections != NULL && index != 0) {
+        redis_connections_left(limit->connections, key);
+    }
 }
 
 static unsigned seconds_of(uint64_t wait_ns) {

@@ -6,13 +6,15 @@
  *
  * RATE_LIMIT_MAX_MESSAGES_PER_MINUTE is a number, a list `type=n,...`, or both: `120,subscribe=30`. A type's limit
  * stands beside the one for all types. Each is a bucket of that size that refills evenly in a minute, and so is
- * RATE_LIMIT_MAX_BYTES_PER_MINUTE. With Redis these buckets are shared with other hosts (redis/redis_limit.h). */
+ * RATE_LIMIT_MAX_BYTES_PER_MINUTE. With Redis these buckets are shared with other hosts (redis/redis_limit.h), and so are
+ * the counts of connections (redis/redis_connections.h). */
 #ifndef MOONX_GATEWAY_ACCESS_LIMIT_H
 #define MOONX_GATEWAY_ACCESS_LIMIT_H
 
 #include "common/option.h"
 #include "common/siphash.h"
 #include "gateway/access/address.h"
+#include "gateway/redis/redis_connections.h"
 #include "gateway/redis/redis_limit.h"
 #include "shm/limit_table.h"
 
@@ -29,11 +31,13 @@ struct limit {
     struct limit_table table; /* header NULL: not attached, as in --check-config */
     uint32_t worker;
     struct siphash_key hash_key;
-    uint64_t per_address, per_user; /* connections; 0: any number */
-    struct limit_rate handshakes;   /* burst 0: none */
-    struct limit_rate messages;     /* burst 0: none for all types together */
-    struct limit_rate bytes;        /* burst 0: none */
-    struct redis_limit *shared;     /* NULL: this host alone */
+    uint64_t per_address, per_user;        /* connections; 0: any number */
+    struct limit_rate handshakes;          /* burst 0: none */
+    struct limit_rate messages;            /* burst 0: none for all types together */
+    struct limit_rate bytes;               /* burst 0: none */
+    const struct options *options;         /* those it was made of */
+    struct redis_limit *shared;            /* NULL: this host alone */
+    struct redis_connections *connections; /* likewise */
     unsigned type_count;
     struct limit_type types[LIMIT_TYPES_MAX];
 };
@@ -44,8 +48,10 @@ int limit_new(const struct options *options, struct limit **out, char *error,
 /* The host's table; hash_key is the host's too, so that all workers mean the same key. -errno of the mapping. */
 int limit_attach(struct limit *limit, int fd, uint32_t worker,
                  const struct siphash_key *hash_key) MUST_CHECK;
-/* Shares the buckets of users with other hosts; `redis` has a loop and outlives it. -ENOMEM. */
+/* Shares the buckets of users, and the counts, with other hosts; `redis` has a loop and outlives it. -ENOMEM. */
 int limit_share(struct limit *limit, struct redis *redis) MUST_CHECK;
+/* After a reload: what `old` knows of connections that are still there goes on under `limit`'s options. */
+void limit_adopt(struct limit *limit, struct limit *old, struct redis *redis);
 void limit_free(struct limit *limit);
 
 /* One connection more; false when there are enough. *index is for limit_leave(), once. */

@@ -149,6 +149,12 @@ int middleware_share(struct middleware *middleware, struct redis *redis) {
     return limit == NULL ? 0 : limit_share(limit, redis);
 }
 
+void middleware_adopt(struct middleware *middleware, struct middleware *old, struct redis *redis) {
+    if (middleware->limit != NULL && old->limit != NULL && redis != NULL) {
+        limit_adopt(middleware->limit, old->limit, redis);
+    }
+}
+
 bool middleware_identity(struct worker *worker, struct conn *conn, struct span user_id) {
     for (const struct middleware_identity_row *row = middleware_identity_table; row->check != NULL;
          row++) {

@@ -123,6 +123,9 @@ int middleware_attach(const struct worker *worker, struct middleware *middleware
 /* Shares the limits of users with other hosts, once Redis has the worker's loop. -ENOMEM. */
 int middleware_share(struct middleware *middleware, struct redis *redis) MUST_CHECK;
 
+/* After a reload, before `old` is freed: what it knows of connections that are still there. */
+void middleware_adopt(struct middleware *middleware, struct middleware *old, struct redis *redis);
+
 /* The chain between the other two, when a token has made the connection this user's. False: it is not to be. */
 bool middleware_identity(struct worker *worker, struct conn *conn, struct span user_id) MUST_CHECK;
 /* The connection is gone: it counts for nobody any more. */

@@ -362,6 +362,25 @@ START_TEST(what_is_looked_for_is_found_without_being_made_and_its_mark_goes_with
 }
 END_TEST
 
+START_TEST(what_is_elsewhere_holds_for_its_time_and_for_its_key) {
+    const uint64_t most = (1u << LIMIT_TABLE_ELSEWHERE_BITS) - 1;
+    uint32_t index = limit_table_find(&table, mate(5, 1), NOW);
+    ck_assert_uint_eq(limit_table_elsewhere(&table, index, 0), 0);
+    limit_table_set_elsewhere(&table, index, mate(5, 1), 7, 1000);
+    ck_assert_uint_eq(limit_table_elsewhere(&table, index, 999), 7);
+    ck_assert_uint_eq(limit_table_elsewhere(&table, index, 1000), 0);
+    limit_table_set_elsewhere(&table, index, mate(5, 2), 9, 5000); /* about somebody who has gone */
+    ck_assert_uint_eq(limit_table_elsewhere(&table, index, 999), 7);
+    limit_table_set_elsewhere(&table, index, mate(5, 1), most, (1ull << 40) - 1);
+    ck_assert_uint_eq(limit_table_elsewhere(&table, index, (1ull << 40) - 2), most);
+    for (uint32_t i = 2; limit_table_look(&table, mate(5, 1)) != 0; i++) {
+        uint32_t other = limit_table_find(&table, mate(5, i), NOW); /* takes idle ones over */
+        ck_assert(limit_table_enter(&table, 0, mate(5, i), 9, NOW, &other));
+    }
+    ck_assert_uint_eq(limit_table_elsewhere(&table, index, 0), 0);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("limit_table");
     TCase *tests = tcase_create("limit_table");
@@ -384,6 +403,7 @@ int main(void) {
     tcase_add_test(tests, a_table_grows_with_its_clients_within_bounds);
     tcase_add_test(tests, never_too_many_are_in_and_a_kill_at_any_moment_leaves_nothing_behind);
     tcase_add_test(tests, what_is_looked_for_is_found_without_being_made_and_its_mark_goes_with_it);
+    tcase_add_test(tests, what_is_elsewhere_holds_for_its_time_and_for_its_key);
     tcase_add_test(tests, tokens_taken_by_several_processes_add_up_exactly);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_ENV);
