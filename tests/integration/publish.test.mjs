@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Producer, startKafka } from '../kafka/kafka.mjs';
 import { shell, signedIn, startGateway, until, within } from './harness.mjs';
+import { publishMany } from './publisher.mjs';
 
 const TOPICS = ['price.updates', 'order.updates', 'portfolio.updates', 'trade.updates', 'notification.updates',
     'user-action.updates', 'system.alerts', 'gateway.events', 'gateway.control', 'gateway.dead-letter'];
@@ -221,26 +222,12 @@ describe('publish under fire', () => {
     const ingestPid = () => Number([...gateway.output.matchAll(/ingest started, pid (\d+)/g)].at(-1)[1]);
     const numbers = (client, event) => client.all(event).map(message => message.data.n);
 
-    // Publishes `count` numbered events, a bounded number at a time; resolves to what each was answered.
-    async function publishMany(event, count, meanwhile = () => {}) {
-        const answers = new Array(count);
-        let next = 0;
-        const lane = async () => {
-            while (next < count) {
-                const n = next++;
-                meanwhile(n);
-                const answer = await alice.request('publish', { room: ROOM, event, payload: { n } }, 30_000);
-                answers[n] = answer.type === 'published' ? 'published' : answer.data.code;
-            }
-        };
-        await Promise.all(Array.from({ length: 200 }, lane));
-        return answers;
-    }
+    const publishTo = (event, count, payload) => publishMany(alice, { room: ROOM, event, count, payload, lanes: 200, restMs: 100, deadlineMs: 60_000 });
 
     test('20,000 publishes to a room keep their order for everybody', { timeout: 120_000 }, async () => {
         const count = 20_000;
-        const answers = await publishMany('many', count);
-        assert.equal(answers.filter(answer => answer === 'published').length, count);
+        const answers = await publishTo('many', count);
+        assert.equal(answers.filter(answer => answer.is === 'published').length, count);
         for (const client of [alice, bob]) {
             await until('all events', () => client.all('many').length === count, 20_000);
             const seen = numbers(client, 'many');
@@ -249,11 +236,12 @@ describe('publish under fire', () => {
     });
 
     test('ingest killed in the middle: what was answered published came, and came once', { timeout: 120_000 }, async () => {
-        const answers = await publishMany('killed', 3000, n => {
+        const answers = await publishTo('killed', 3000, n => {
             if (n === 500 || n === 1500)
                 process.kill(ingestPid(), 'SIGKILL');
+            return { n };
         });
-        const published = answers.flatMap((answer, n) => answer === 'published' ? [n] : []);
+        const published = answers.flatMap((answer, n) => answer.is === 'published' ? [n] : []);
         assert.ok(published.length > 500, `${published.length} published`);
         await until('the last one', () => numbers(bob, 'killed').includes(published.at(-1)), 20_000);
         const seen = numbers(bob, 'killed');
