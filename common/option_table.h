@@ -152,7 +152,7 @@
     X(int, kafka_consumer_max_partition_fetch_bytes, "KAFKA_CONSUMER_MAX_PARTITION_FETCH_BYTES", "", "",  \
       "1048576", NULL, 1024, 1000000000, "bytes", "Kafka", ingest, "Most bytes of one partition in one fetch.") \
     X(text, kafka_config_file, "KAFKA_CONFIG_FILE", "", "", "", NULL,                                     \
-      0, 4096, "", "Kafka", ingest, "Further librdkafka properties (TLS, SASL), one name=value a line.")  \
+      0, 4096, "", "Kafka", ingest, "Further librdkafka properties (TLS, SASL), one name=value a line. Keys and certificates that it names are read once.")  \
     /* connections */                                                                                     \
     X(int, ws_max_connections, "WS_MAX_CONNECTIONS", "MAX_CONNECTIONS", "", "1000000", NULL,              \
       1, 100000000, "", "connections", workers, "Most client connections on this host.")                  \

@@ -2,6 +2,7 @@
 
 #include "common/config_files.h"
 #include "common/log.h"
+#include "ingest/kafka_keys.h"
 #include "ingest/kafka_produce.h"
 
 #include <ctype.h>
@@ -81,6 +82,7 @@ static int set_group(rd_kafka_conf_t *conf, const struct options *options, char 
 static int set_file(rd_kafka_conf_t *conf, const char *path, char *error, size_t error_size);
 static int set_line(rd_kafka_conf_t *conf, const char *path, unsigned number, char *line,
                     char *error, size_t error_size);
+static bool set_property(rd_kafka_conf_t *conf, const char *name, const char *value, bool *known);
 static bool is_ours(const char *name);
 static char *trim(char *text);
 
@@ -258,7 +260,8 @@ static int set_line(rd_kafka_conf_t *conf, const char *path, unsigned number, ch
                     char *error, size_t error_size) {
     char *name = trim(line), *equals = strchr(name, '=');
     char why[512];
-    rd_kafka_conf_res_t result;
+    bool known;
+    int result;
 
     if (*name == '\0' || *name == '#') {
         return 0;
@@ -273,17 +276,27 @@ static int set_line(rd_kafka_conf_t *conf, const char *path, unsigned number, ch
         snprintf(error, error_size, "%s:%u: %s is set by the gateway itself", path, number, name);
         return -EINVAL;
     }
-    result = rd_kafka_conf_set(conf, name, trim(equals + 1), why, sizeof(why));
-    explicit_bzero(why, sizeof(why)); /* it may repeat the value */
-    if (result != RD_KAFKA_CONF_OK) {
+    result = kafka_keys_set(conf, name, trim(equals + 1), why, sizeof(why));
+    if (result < 0) {
+        snprintf(error, error_size, "%s:%u: %s", path, number, why);
+        return -EINVAL;
+    }
+    if (result == 0 && !set_property(conf, name, trim(equals + 1), &known)) {
         snprintf(error, error_size, "%s:%u: %s %s", path, number,
-                 result == RD_KAFKA_CONF_UNKNOWN ? "there is no property"
-                                                 : "not allowed: the value of",
-                 name);
+                 known ? "not allowed: the value of" : "there is no property", name);
         return -EINVAL;
     }
     log_info("Kafka property from the file: %s", name);
     return 0;
+}
+
+static bool set_property(rd_kafka_conf_t *conf, const char *name, const char *value, bool *known) {
+    char why[512];
+    rd_kafka_conf_res_t result = rd_kafka_conf_set(conf, name, value, why, sizeof(why));
+
+    explicit_bzero(why, sizeof(why)); /* it may repeat the value */
+    *known = result != RD_KAFKA_CONF_UNKNOWN;
+    return result == RD_KAFKA_CONF_OK;
 }
 
 static bool is_ours(const char *name) {

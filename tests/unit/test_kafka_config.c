@@ -106,7 +106,7 @@ START_TEST(a_nul_byte_and_a_missing_file_are_errors) {
 END_TEST
 
 START_TEST(the_check_finds_what_only_a_client_notices) {
-    static const char text[] = "security.protocol=ssl\nssl.ca.location=/nowhere/ca.pem\n";
+    static const char text[] = "security.protocol=ssl\nssl.crl.location=/nowhere/crl.pem\n";
 
     ck_assert_int_eq(configure(text, strlen(text)), 0);
     ck_assert_int_eq(kafka_config_check(&options, error, sizeof(error)), -EINVAL);
