@@ -21,7 +21,7 @@ enum uplink_result uplink_take_peek(struct uplink_take *take, struct uplink_take
 
     follow_head(take, head, tail);
     if (tail - take->taken > UPLINK_ENTRIES) {
-        if (is_passed(take)) /* the worker went on between the two looks: again */
+        if (load_relaxed(&take->block->head_at) != head) /* it went on between the two looks */
             return UPLINK_NOTHING;
         take->taken = tail; /* no worker moves so far: also backwards */
         return UPLINK_BAD;
@@ -86,7 +86,7 @@ bool uplink_take_sleep(struct uplink_take *take, bool blocked) {
 
 /* Over what a predecessor has answered the worker moves at its own time, also while this one still stands before it. */
 static void follow_head(struct uplink_take *take, uint64_t head, uint64_t tail) {
-    if (head - take->taken <= UPLINK_ENTRIES && head <= tail)
+    if (head - take->taken <= UPLINK_ENTRIES && tail - head <= INT64_MAX)
         take->taken = head;
 }
 

@@ -292,6 +292,20 @@ START_TEST(a_tail_that_jumps_is_refused_and_places_under_way_are_not_taken_twice
 }
 END_TEST
 
+/* Found by fuzz_uplink_take.c: from one word to the other and back, without an end. */
+START_TEST(words_that_contradict_each_other_are_refused_once) {
+    struct uplink_taken out;
+
+    store_relaxed(&block->tail, UINT64_MAX - 255);
+    store_relaxed(&block->head_at, 0);
+    ck_assert_int_eq(uplink_take_peek(&take, &out), UPLINK_BAD);
+    ck_assert_int_eq(uplink_take_peek(&take, &out), UPLINK_NOTHING);
+    store_relaxed(&block->head_at, UINT64_MAX - 250);
+    ck_assert_int_eq(uplink_take_peek(&take, &out), UPLINK_NOTHING);
+    ck_assert(uplink_take_sleep(&take, false));
+}
+END_TEST
+
 START_TEST(who_sleeps_is_woken_once) {
     struct uplink_taken out;
 
@@ -324,6 +338,7 @@ int main(void) {
     tcase_add_test(tests, an_answer_without_its_entry_s_id_is_none);
     tcase_add_loop_test(tests, what_no_worker_writes_is_refused_and_never_followed, 0, 10);
     tcase_add_test(tests, a_tail_that_jumps_is_refused_and_places_under_way_are_not_taken_twice);
+    tcase_add_test(tests, words_that_contradict_each_other_are_refused_once);
     tcase_add_test(tests, who_sleeps_is_woken_once);
     suite_add_tcase(suite, tests);
     runner = srunner_create(suite);
