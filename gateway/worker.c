@@ -6,6 +6,7 @@
 #include "common/secret.h"
 #include "gateway/access/middleware.h"
 #include "gateway/access/policy.h"
+#include "gateway/access/token_verify.h"
 #include "gateway/connection/conn_accept.h"
 #include "gateway/connection/conn_poll.h"
 #include "gateway/connection/conn_revoke.h"
@@ -89,6 +90,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context) {
     position_note(worker->position, worker->reader.cursor);
     catchup_tick(worker);
     overload_shed(worker);
+    token_verify_tick(worker);
     update_gauges(worker);
     if (worker->draining && drain_tick(worker)) {
         loop.stop = true;
@@ -271,6 +273,7 @@ static void tear_down(struct worker *worker) {
     }
     if (worker->auth != NULL && worker->conns != NULL) {
         room_lease_stop();
+        token_verify_stop();
         auth_stop(worker->auth); /* who waits for its answer is told while there are connections */
     }
     presence_leave(worker->presence);

@@ -1,9 +1,9 @@
 /* Whose the token is that comes with a handshake. It stands last: a signature costs more than all other checks together,
  * and what only the auth service can judge takes a while. Without a token the client is asked for one later. */
-#include "common/clock.h"
 #include "gateway/access/handshake_token.h"
 #include "gateway/access/middleware.h"
 #include "gateway/access/revocation.h"
+#include "gateway/access/token_verify.h"
 
 #define RETRY_AFTER_S 1
 
@@ -25,8 +25,7 @@ enum middleware_verdict middleware_token(struct middleware_handshake *handshake,
         return MIDDLEWARE_ALLOW;
     }
     if (result == 1) {
-        result = auth_verify(handshake->worker->auth, handshake->token, clock_wall_ms(),
-                             handshake->identity, &code);
+        result = token_verify(handshake->worker, handshake->token, handshake->identity, &code);
     }
     if (result == -EINPROGRESS) {
         return MIDDLEWARE_LATER;
@@ -43,7 +42,7 @@ enum middleware_verdict middleware_token(struct middleware_handshake *handshake,
 
 int middleware_ask(const struct middleware_handshake *handshake, auth_answer *answer,
                    void *context) {
-    return auth_ask(handshake->worker->auth, handshake->token, answer, context);
+    return token_verify_later(handshake->worker, handshake->token, answer, context);
 }
 
 struct middleware_refusal middleware_token_refusal(enum error_code code) {

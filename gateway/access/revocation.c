@@ -35,14 +35,19 @@ bool revocation_stands(const struct worker *worker, struct span user_id,
     return false;
 }
 
+bool revocation_known(const struct worker *worker) {
+    return worker->view.revocations.header == NULL || /* none but tests of other things */
+           (load_relaxed(&worker->view.segment.ingest->flags) & INGEST_CAUGHT_UP) != 0;
+}
+
 enum error_code revocation_check(const struct worker *worker, const struct identity *identity) {
     struct revocation_marks marks;
 
-    if (worker->view.revocations.header == NULL) {
-        return ERROR_CODE_COUNT; /* none but tests of other things */
-    }
-    if ((load_relaxed(&worker->view.segment.ingest->flags) & INGEST_CAUGHT_UP) == 0) {
+    if (!revocation_known(worker)) {
         return ERROR_AUTH_UNAVAILABLE;
+    }
+    if (worker->view.revocations.header == NULL) {
+        return ERROR_CODE_COUNT;
     }
     revocation_marks_of(worker, identity, &marks);
     return revocation_stands(worker, span_of(identity->user_id), &marks) ? ERROR_TOKEN_REVOKED

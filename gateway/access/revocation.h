@@ -22,6 +22,9 @@ void revocation_marks_of(const struct worker *worker, const struct identity *ide
 bool revocation_stands(const struct worker *worker, struct span user_id,
                        const struct revocation_marks *marks);
 
+/* Whether the control topic has been read, so that it is known what is revoked; then for good. */
+bool revocation_known(const struct worker *worker);
+
 /* ERROR_CODE_COUNT: it may be used; TOKEN_REVOKED; AUTH_UNAVAILABLE: the control topic has not been read yet, so
  * that nobody knows. */
 enum error_code revocation_check(const struct worker *worker, const struct identity *identity);

@@ -1,6 +1,7 @@
 #include "gateway/connection/conn_judge.h"
 
 #include "gateway/access/revocation.h"
+#include "gateway/access/token_verify.h"
 #include "gateway/connection/conn_poll.h"
 #include "gateway/connection/conn_table.h"
 #include "gateway/connection/conn_timers.h"
@@ -66,7 +67,8 @@ static bool wait(struct worker *worker, struct conn *conn) {
     conn->flags &= (uint16_t)~CONN_INPUT_IS_HEAD;
     conn_set_state(worker, conn, CONN_JUDGING);
     conn_timers_set_deadline(worker, conn,
-                             (uint64_t)worker->options->auth_service_timeout + BACKSTOP_MS);
+                             TOKEN_VERIFY_HOLD_MS +
+                                 (uint64_t)worker->options->auth_service_timeout + BACKSTOP_MS);
     return conn_poll_wait_end(worker, conn) == 0;
 }
 

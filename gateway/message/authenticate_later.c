@@ -1,5 +1,6 @@
 #include "gateway/message/authenticate_later.h"
 
+#include "gateway/access/token_verify.h"
 #include "gateway/connection/conn.h"
 #include "gateway/message/authenticate.h"
 #include "gateway/message/resume.h"
@@ -32,7 +33,7 @@ void authenticate_later(struct worker *worker, struct conn *conn, const struct m
                         struct span token) {
     struct note *note = waits_already(conn) ? NULL : note_new(worker, conn, message);
 
-    if (note != NULL && auth_ask(worker->auth, token, on_answer, note) == 0) {
+    if (note != NULL && token_verify_later(worker, token, on_answer, note) == 0) {
         LIST_INSERT_HEAD(&notes, note, link);
         return;
     }

@@ -1,6 +1,7 @@
-/* A token that only the auth service can judge: the request is noted and the answer awaited, while the connection
- * goes on. When the answer comes the connection is looked up by index and id, since it may have gone, and its place
- * may be another's. Used by workers; a note lives until its answer, at most AUTH_SERVICE_TIMEOUT. */
+/* A token that can't be judged at once (access/token_verify.h): the request is noted and the answer awaited, while the
+ * connection goes on. When the answer comes the connection is looked up by index and id, since it may have gone, and its place
+ * may be another's. Used by workers; a note lives until its answer, at most
+ * TOKEN_VERIFY_HOLD_MS and AUTH_SERVICE_TIMEOUT. */
 #ifndef MOONX_GATEWAY_MESSAGE_AUTHENTICATE_LATER_H
 #define MOONX_GATEWAY_MESSAGE_AUTHENTICATE_LATER_H
 

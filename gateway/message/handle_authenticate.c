@@ -1,6 +1,6 @@
 /* `authenticate` {token, channels?, resume?}: makes the connection a user's, joins the automatic rooms, subscribes to
  * what is asked. On a connection that already is somebody's it is a refresh (authenticate.h). */
-#include "common/clock.h"
+#include "gateway/access/token_verify.h"
 #include "gateway/connection/conn.h"
 #include "gateway/message/authenticate.h"
 #include "gateway/message/authenticate_later.h"
@@ -17,8 +17,7 @@ void handle_authenticate(struct worker *worker, struct conn *conn, const struct 
     int result = -EACCES;
 
     if (message_field(message, "token", &token) == 1 && cJSON_IsString(token)) {
-        result = auth_verify(worker->auth, span_of(token->valuestring), clock_wall_ms(), &identity,
-                             &code);
+        result = token_verify(worker, span_of(token->valuestring), &identity, &code);
     }
     if (result == -EINPROGRESS) {
         authenticate_later(worker, conn, message, span_of(token->valuestring));

@@ -187,12 +187,32 @@ test('a host that starts anew has read all revocations before it is ready', asyn
     assert.equal(await handshake(again, mintToken({ sub: 'alice', iat: seconds(0) })), 101);
 });
 
-test('while Kafka is away at the start nobody is let in on a token', async () => {
-    const blind = await startGateway({ kafka: '127.0.0.1:1', workers: 1, ready: false });
+test('who comes in the first moments of a host waits until it knows what is revoked', async () => {
+    const early = mintToken({ sub: 'early', iat: seconds(0) });
+    let waited = 0;
+    for (let round = 0; round < 5 && waited < 2; round++) {
+        const fresh = await startGateway({ kafka: kafka.bootstrap, workers: 1, ready: 'unasked' });
+        const client = await until('it listens', () => connectClient(fresh).catch(() => null));
+        client.send('authenticate', { token: early });
+        const answers = [handshake(fresh, early), stillRefused(fresh)];
+        waited += (await fetch(`http://127.0.0.1:${fresh.port}/ready`)).status === 503;
+        assert.equal((await client.next('auth_success')).type, 'auth_success');
+        assert.deepEqual(await Promise.all(answers), [101, 401]);
+        assert.equal(client.all('auth_failed').length, 0);
+        await client.close();
+        await fresh.stop();
+    }
+    assert.ok(waited > 0, 'no host was asked before it was ready');
+});
+
+test('while Kafka is away at the start nobody is let in on a token: they wait, and are told', async () => {
+    const blind = await startGateway({ kafka: '127.0.0.1:1', workers: 1, ready: false, env: { AUTH_TIMEOUT: '2000' } });
     gateways.push(blind);
-    assert.equal(await stillRefused(blind), 503);
-    assert.equal(await handshake(blind, mintToken()), 503);
-    assert.equal(await refusedByMessage(blind, mintToken()), 'AUTH_UNAVAILABLE');
+    const began = Date.now();
+    const answers = await Promise.all([stillRefused(blind), handshake(blind, mintToken()), refusedByMessage(blind, mintToken())]);
+    assert.deepEqual(answers, [503, 503, 'AUTH_UNAVAILABLE']);
+    assert.ok(Date.now() - began >= 1_000, `after ${Date.now() - began} ms`);
+    assert.equal(await refusedByMessage(blind, 'a.b.c'), 'INVALID_TOKEN');
     gateways.pop();
     await blind.stop();
 });
