@@ -32,7 +32,7 @@ struct call {
     size_t answer_length;
     enum evhttp_cmd_type method;
     size_t length;
-    char body[];
+    char body[]; /* of a POST; of a GET the query */
 };
 
 /* A connection, and what is under way on it. */
@@ -51,6 +51,7 @@ struct http_client {
     struct evdns_base *dns;
     const struct http_tls *tls; /* NULL: http */
     struct http_url url;
+    struct span key; /* "": none */
     uint32_t timeout_ms;
     struct slot slots[HTTP_CLIENT_CONNECTIONS];
     STAILQ_HEAD(, call) queue;
@@ -63,6 +64,9 @@ static int add_call(struct http_client *client, enum evhttp_cmd_type method, str
 static void start_next(struct http_client *client);
 static void start(struct slot *slot, struct call *call);
 static bool send_call(struct slot *slot);
+static bool fill_request(const struct slot *slot, struct evhttp_request *request);
+static bool add_key(struct evkeyvalq *headers, struct span key);
+static int make_request(const struct slot *slot, struct evhttp_request *request);
 static bool open_connection(struct slot *slot);
 static void on_close(struct evhttp_connection *connection, void *context);
 static void drop_connection(struct slot *slot);
@@ -134,8 +138,13 @@ void http_client_free(struct http_client *client) {
     free(client);
 }
 
-int http_client_get(struct http_client *client, http_client_done *done, void *context) {
-    return add_call(client, EVHTTP_REQ_GET, (struct span){"", 0}, done, context);
+void http_client_authorize(struct http_client *client, struct span key) {
+    client->key = key;
+}
+
+int http_client_get(struct http_client *client, struct span query, http_client_done *done,
+                    void *context) {
+    return add_call(client, EVHTTP_REQ_GET, query, done, context);
 }
 
 int http_client_post(struct http_client *client, struct span body, http_client_done *done,
@@ -222,8 +231,6 @@ static void start(struct slot *slot, struct call *call) {
 }
 
 static bool send_call(struct slot *slot) {
-    struct call *call = slot->call;
-    struct evkeyvalq *headers;
     struct evhttp_request *request;
 
     if (slot->connection != NULL && slot->closed) {
@@ -236,23 +243,65 @@ static bool send_call(struct slot *slot) {
     if (request == NULL) {
         return false;
     }
-    call->reused = slot->served;
-    headers = evhttp_request_get_output_headers(request);
-    if (evhttp_add_header(headers, "Host", slot->client->url.authority) != 0 ||
-        (call->length > 0 && evhttp_add_header(headers, "Content-Type", "application/json") != 0) ||
-        evhttp_add_header(headers, "Accept", "application/json") != 0 ||
-        evbuffer_add(evhttp_request_get_output_buffer(request), call->body, call->length) != 0) {
+    slot->call->reused = slot->served;
+    if (!fill_request(slot, request)) {
         evhttp_request_free(request);
         return false;
     }
     slot->request = request;
-    /* On failure the library has freed the request. */
-    if (evhttp_make_request(slot->connection, request, call->method, slot->client->url.target) !=
-        0) {
+    if (make_request(slot, request) != 0) {
         slot->request = NULL;
         return false;
     }
     return true;
+}
+
+static bool fill_request(const struct slot *slot, struct evhttp_request *request) {
+    const struct call *call = slot->call;
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
+    bool filled = evhttp_add_header(headers, "Host", slot->client->url.authority) == 0 &&
+                  evhttp_add_header(headers, "Accept", "application/json") == 0 &&
+                  (slot->client->key.length == 0 || add_key(headers, slot->client->key));
+
+    if (filled && call->method == EVHTTP_REQ_POST) {
+        filled =
+            evhttp_add_header(headers, "Content-Type", "application/json") == 0 &&
+            evbuffer_add(evhttp_request_get_output_buffer(request), call->body, call->length) == 0;
+    }
+    return filled;
+}
+
+static bool add_key(struct evkeyvalq *headers, struct span key) {
+    char value[sizeof("Bearer ") + HTTP_CLIENT_KEY_BYTES];
+    bool added;
+
+    if (key.length > HTTP_CLIENT_KEY_BYTES) {
+        return false;
+    }
+    (void)snprintf(value, sizeof(value), "Bearer " SPAN_FORMAT, SPAN_ARGS(key));
+    added = evhttp_add_header(headers, "Authorization", value) == 0;
+    explicit_bzero(value, sizeof(value));
+    return added;
+}
+
+/* On failure the request is freed: that is what the library does. */
+static int make_request(const struct slot *slot, struct evhttp_request *request) {
+    const struct call *call = slot->call;
+    size_t base = strlen(slot->client->url.target);
+    size_t length = call->method == EVHTTP_REQ_GET ? call->length : 0;
+    char *target = malloc(base + length + 1);
+    int result;
+
+    if (target == NULL) {
+        evhttp_request_free(request);
+        return -ENOMEM;
+    }
+    memcpy(target, slot->client->url.target, base);
+    memcpy(target + base, call->body, length);
+    target[base + length] = '\0';
+    result = evhttp_make_request(slot->connection, request, call->method, target);
+    free(target);
+    return result;
 }
 
 static bool open_connection(struct slot *slot) {

@@ -11,6 +11,7 @@
 #define HTTP_CLIENT_CONNECTIONS  32
 #define HTTP_CLIENT_QUEUE        4096 /* calls that wait for a connection */
 #define HTTP_CLIENT_ANSWER_BYTES 65536
+#define HTTP_CLIENT_KEY_BYTES    4096
 
 struct event_base;
 struct http_client;
@@ -33,8 +34,14 @@ int http_client_new(struct event_base *base, const struct http_tls *tls, const c
                     const char *path, uint32_t timeout_ms, struct http_client **out) MUST_CHECK;
 void http_client_free(struct http_client *client);
 
-/* A GET of the address. As http_client_post(). */
-int http_client_get(struct http_client *client, http_client_done *done, void *context) MUST_CHECK;
+/* From now on every request says `Authorization: Bearer` with this key: 1..HTTP_CLIENT_KEY_BYTES printable ASCII
+ * characters, borrowed as long as the client lives. */
+void http_client_authorize(struct http_client *client, struct span key);
+
+/* A GET of the address and behind it `query`, copied: "", or "?" and what the caller has percent-encoded. As
+ * http_client_post(). */
+int http_client_get(struct http_client *client, struct span query, http_client_done *done,
+                    void *context) MUST_CHECK;
 /* A POST of JSON; `body` is copied. -EAGAIN: the queue is full; -ENOMEM. */
 int http_client_post(struct http_client *client, struct span body, http_client_done *done,
                      void *context) MUST_CHECK;

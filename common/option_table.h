@@ -252,7 +252,23 @@
       "Life of what a host says of its connections; it says it three times in that time.")                \
     X(int, presence_grace, "PRESENCE_GRACE", "", "", "5000", NULL,                                        \
       0, 60000, "ms", "Redis", workers,                                                                   \
-      "Time to come back before a user is told to be offline.")
+      "Time to come back before a user is told to be offline.")                                           \
+    /* external service */                                                                                \
+    X(text, external_service_url, "EXTERNAL_SERVICE_URL", "", "", "", NULL,                               \
+      0, 2048, "", "external service", workers,                                                           \
+      "Service that knows more about notifications, http[s]://HOST[:PORT]; empty: none is asked.")        \
+    X(secret, external_service_api_key, "EXTERNAL_SERVICE_API_KEY", "", "", "", NULL,                     \
+      0, 4096, "", "external service", workers,                                                           \
+      "Sent to it as `Authorization: Bearer`.")                                                           \
+    X(text, external_service_api_key_file, "EXTERNAL_SERVICE_API_KEY_FILE", "", "", "", NULL,             \
+      0, 4096, "", "external service", workers,                                                           \
+      "File that holds the key.")                                                                         \
+    X(int, external_service_timeout, "EXTERNAL_SERVICE_TIMEOUT", "", "", "5000", NULL,                    \
+      10, 60000, "ms", "external service", workers,                                                       \
+      "Time for one question, all attempts together; the notification then goes on without an answer.")   \
+    X(int, external_service_retries, "EXTERNAL_SERVICE_RETRIES", "", "", "3", NULL,                       \
+      0, 10, "", "external service", workers,                                                             \
+      "Attempts after a first one that was refused, cut off, or answered with 429 or 5xx.")
 /* clang-format on */
 
 #endif

@@ -6,6 +6,7 @@
 #include "gateway/access/policy.h"
 #include "gateway/connection/conn_table.h"
 #include "gateway/connection/ws_inflate.h"
+#include "gateway/external/external.h"
 #include "gateway/http/admin_rule.h"
 #include "gateway/message/room_review.h"
 #include "gateway/presence/presence.h"
@@ -23,6 +24,7 @@ struct parts {
     struct middleware *middleware;
     struct ws_inflate *inflate;
     struct redis *redis;
+    struct external *external;
     struct tls *tls;
 };
 
@@ -44,6 +46,9 @@ static int parts_new(const struct worker *worker, const struct options *options,
     }
     if (result == 0) {
         result = redis_new(options, &parts->redis, error, error_size);
+    }
+    if (result == 0) {
+        result = external_new(options, &parts->external, error, error_size);
     }
     if (result == 0) {
         result = tls_new(options, worker->tickets, &parts->tls, error, error_size);
@@ -70,6 +75,9 @@ static int parts_start(const struct worker *worker, const struct options *option
     if (result == 0 && parts->redis != NULL) {
         result = middleware_share(parts->middleware, parts->redis);
     }
+    if (result == 0 && parts->external != NULL) {
+        result = external_start(parts->external, worker->base, worker->stats);
+    }
     if (result == 0 && worker->inflate != NULL) {
         result = ws_inflate_new((size_t)options->ws_max_message_bytes, &parts->inflate);
     }
@@ -86,6 +94,7 @@ static void parts_free(const struct parts *parts, const struct redis *kept) {
     if (parts->redis != kept) {
         redis_free(parts->redis);
     }
+    external_free(parts->external);
     tls_free(parts->tls); /* sessions that have begun with it keep what they need */
 }
 
@@ -103,8 +112,8 @@ static void warn_of_certificates(const struct worker *worker) {
 int reload_read(struct worker *worker, const struct options *options, bool dev, char *error,
                 size_t error_size) {
     struct parts fresh = {0};
-    const struct parts old = {worker->auth,    worker->policy, worker->admin, worker->middleware,
-                              worker->inflate, worker->redis,  worker->tls};
+    const struct parts old = {worker->auth,    worker->policy, worker->admin,    worker->middleware,
+                              worker->inflate, worker->redis,  worker->external, worker->tls};
     int result = parts_new(worker, options, dev, &fresh, error, error_size);
     if (result == 0 && worker->base != NULL) {
         result = parts_start(worker, options, &fresh);
@@ -122,6 +131,7 @@ int reload_read(struct worker *worker, const struct options *options, bool dev, 
     worker->middleware = fresh.middleware;
     worker->inflate = fresh.inflate;
     worker->redis = fresh.redis;
+    worker->external = fresh.external;
     worker->tls = fresh.tls;
     worker->options = options;
     if (old.middleware != NULL) {

@@ -21,6 +21,7 @@
 #include "gateway/delivery/fanout.h"
 #include "gateway/delivery/overload.h"
 #include "gateway/delivery/position.h"
+#include "gateway/external/external.h"
 #include "gateway/http/admin_rule.h"
 #include "gateway/message/room_lease.h"
 #include "gateway/presence/presence.h"
@@ -237,6 +238,9 @@ static int build_parts(struct worker *worker) {
     error = error != 0 ? error : conn_poll_init(worker);
     error = error != 0 ? error : uplink_start(worker);
     error = error != 0 ? error : auth_start(worker->auth, worker->base, worker->stats);
+    if (error == 0 && worker->external != NULL) {
+        error = external_start(worker->external, worker->base, worker->stats);
+    }
     if (error == 0 && worker->redis != NULL) {
         error = redis_start(worker->redis, worker->base, worker->stats);
         error = error != 0 ? error : middleware_share(worker->middleware, worker->redis);
@@ -277,7 +281,8 @@ static void tear_down(struct worker *worker) {
         auth_stop(worker->auth); /* who waits for its answer is told while there are connections */
     }
     presence_leave(worker->presence);
-    redis_stop(worker->redis); /* the same */
+    redis_stop(worker->redis);       /* the same */
+    external_free(worker->external); /* what waits for it goes up without */
     uplink_stop(worker);
     if (worker->fanout != NULL && worker->conns != NULL) {
         conn_table_free(worker, worker->conns);

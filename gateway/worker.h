@@ -14,6 +14,7 @@ struct admin_rule;
 struct conn;
 struct conn_table;
 struct event_base;
+struct external;
 struct fanout;
 struct policy;
 struct redis;
@@ -40,6 +41,7 @@ struct worker {
     struct admin_rule *admin;       /* NULL: nobody is an administrator */
     struct redis *redis;            /* NULL: none is configured */
     struct presence *presence;      /* who is online */
+    struct external *external;      /* NULL: none is configured */
     struct ticket_keys *tickets;    /* read-only; NULL: no session tickets */
     struct tls *tls;                /* NULL: plain */
     struct position_view *position; /* how far it has come, by topic-partition */

@@ -82,6 +82,12 @@
     X(LIMIT_SHARES, "redis_limit_shares_total", counter, worker, "Shares of limits told to Redis: one for each active user, limit and flush") \
     X(PRESENCE_TOLD, "presence_changes_total", counter, worker, "Users told to have come online or gone offline") \
     X(PRESENCE_UNTOLD, "presence_changes_untold_total", counter, worker, "Such changes that could not be told: too many in a second, or Kafka away") \
+    X(EXTERNAL_CALLS, "external_calls_total", counter, worker, "Requests to the external service about notifications") \
+    X(EXTERNAL_RETRIES, "external_retries_total", counter, worker, "Those of them that were not the first")  \
+    X(EXTERNAL_ERRORS, "external_errors_total", counter, worker, "Such requests without a usable answer")    \
+    X(EXTERNAL_MISSED, "external_missed_total", counter, worker, "Notifications that went on without its answer") \
+    X(EXTERNAL_UP, "external_up", gauge, worker, "Workers that the external service tells it is healthy")    \
+    X(EXTERNAL_DOWN, "external_down", gauge, worker, "Workers that it does not")                             \
     X(AUTH_TIMEOUTS, "auth_timeouts_total", counter, worker, "Connections closed because they did not authenticate in time") \
     X(MESSAGES_IN, "messages_received_total", counter, worker, "Messages from clients")                      \
     X(BYTES_IN, "received_bytes_total", counter, worker, "Bytes from clients")                               \

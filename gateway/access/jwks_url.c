@@ -92,7 +92,7 @@ bool jwks_url_wanted(struct jwks_url *source) {
 
 static void fetch(struct jwks_url *source) {
     source->began_ms = clock_mono_ms();
-    source->fetching = http_client_get(source->client, on_answer, source) == 0;
+    source->fetching = http_client_get(source->client, SPAN_LITERAL(""), on_answer, source) == 0;
     if (!source->fetching) {
         set_timer(source, RETRY_MS);
     }

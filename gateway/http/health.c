@@ -96,6 +96,7 @@ static struct findings examine(const struct host_view *view) {
     found.limiter = with_dependency(&found, STAT_REDIS_DOWN);
     found.verifier = with_dependency(&found, STAT_AUTH_SERVICE_DOWN);
     found.host = worst(worst(found.limiter, found.verifier), found.consumer);
+    found.host = worst(found.host, with_dependency(&found, STAT_EXTERNAL_DOWN));
     return found;
 }
 
@@ -114,6 +115,7 @@ static void add_services(struct json_body *body, const struct findings *findings
     json_body_bool(body, services, "kafka", findings->kafka_up);
     add_service(body, services, findings, "auth", STAT_AUTH_SERVICE_UP, STAT_AUTH_SERVICE_DOWN);
     add_service(body, services, findings, "redis", STAT_REDIS_UP, STAT_REDIS_DOWN);
+    add_service(body, services, findings, "external", STAT_EXTERNAL_UP, STAT_EXTERNAL_DOWN);
 }
 
 /* Gauges of a lost worker describe connections that are gone. */

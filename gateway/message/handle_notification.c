@@ -1,9 +1,11 @@
 /* `notification` {type, title, message, actionUrl?, userId?}: to the caller's own `notifications:` room, or to another
- * user's if he may publish there. Answered with `notification_received` {id, processed, timestamp}. */
+ * user's if he may publish there, with what the external service knows about it as `metadata`. Answered with `notification_received` {id, processed, timestamp}. */
+#include "gateway/message/notification_later.h"
 #include "gateway/message/publish.h"
 
 #include "common/clock.h"
 #include "common/room_name.h"
+#include "gateway/access/policy_ask.h"
 #include "gateway/connection/conn.h"
 
 #include <inttypes.h>
@@ -12,7 +14,8 @@
 
 #define ROOM_PREFIX   "notifications:"
 #define URL_MAX_BYTES 2048
-#define DATA_OVERHEAD 128 /* names, quotes and the time */
+#define DATA_OVERHEAD 160                       /* names, quotes and the time */
+#define DATA_MOST     (UPLINK_MAX_BYTES - 1024) /* beside it there are room and sender */
 
 struct request {
     struct json_value type, title, message, url; /* url: JSON_NULL when absent */
@@ -26,20 +29,43 @@ static bool read_text(struct json_value object, const char *name, struct json_va
 static bool read_type(struct json_value object, struct json_value *out);
 static bool read_url(struct json_value object, struct json_value *out);
 static bool read_room(struct span caller, struct json_value object, struct request *out);
-static void send_it(struct worker *worker, struct conn *conn, const struct message *message,
-                    const struct request *request);
-static char *make_data(const struct request *request, int64_t now_ms, size_t *length);
+static struct notification_question
+question_of(const struct worker *worker, const struct conn *conn, const struct request *request);
+static notification_go_on send_it;
+static char *make_data(const struct request *request, struct span metadata, int64_t now_ms,
+                       size_t *length);
 
-/* What asks another service about it stands between the two: it keeps the message's text, and sends when it has its
- * answer. */
 void handle_notification(struct worker *worker, struct conn *conn, const struct message *message) {
     struct request request;
 
     if (!read_request(conn_user_id(worker, conn), message->text, &request)) {
         reply_error(worker, conn, ERROR_INVALID_NOTIFICATION_DATA, NULL, message->ref);
-    } else {
-        send_it(worker, conn, message, &request);
+        return;
     }
+    const struct notification_question question = question_of(worker, conn, &request);
+    int result = notification_later(worker, conn, message, &question, send_it);
+    if (result != 0) {
+        reply_error(worker, conn,
+                    result == -EAGAIN ? ERROR_SERVICE_UNAVAILABLE
+                                      : ERROR_NOTIFICATION_PROCESSING_ERROR,
+                    NULL, message->ref);
+    }
+}
+
+/* About what is refused anyhow nobody is asked. */
+static struct notification_question
+question_of(const struct worker *worker, const struct conn *conn, const struct request *request) {
+    const struct span room = {request->room, request->room_length};
+    const size_t prefix = sizeof(ROOM_PREFIX) - 1;
+    enum policy_result result =
+        request->to_another ? policy_ask_now(worker, conn, POLICY_PUBLISH, room) : POLICY_ALLOW;
+    struct notification_question question = {.user_id = SPAN_LITERAL(""),
+                                             .type = request->type.text};
+
+    if (result == POLICY_ALLOW || result == POLICY_LATER) {
+        question.user_id = (struct span){room.data + prefix, room.length - prefix};
+    }
+    return question;
 }
 
 static bool read_request(struct span caller, struct json_value object, struct request *out) {
@@ -104,16 +130,20 @@ static bool read_room(struct span caller, struct json_value object, struct reque
     return room_name_valid((struct span){out->room, out->room_length});
 }
 
+/* The message has been found good before; its text may be a copy, where the request's pieces lie elsewhere. */
 static void send_it(struct worker *worker, struct conn *conn, const struct message *message,
-                    const struct request *request) {
+                    struct span metadata) {
     int64_t now_ms = (int64_t)clock_wall_ms();
-    struct publish_event event = {.room = {request->room, request->room_length},
-                                  .type = SPAN_LITERAL("notification"),
-                                  .by_right = request->to_another,
-                                  .from = request->to_another};
+    struct request request;
+    struct publish_event event = {.type = SPAN_LITERAL("notification")};
+    char *data = NULL;
     cJSON *answer = cJSON_CreateObject();
-    char *data = make_data(request, now_ms, &event.data.length);
 
+    if (read_request(conn_user_id(worker, conn), message->text, &request)) {
+        event.room = (struct span){request.room, request.room_length};
+        event.by_right = event.from = request.to_another;
+        data = make_data(&request, metadata, now_ms, &event.data.length);
+    }
     answer = reply_data(answer,
                         cJSON_AddTrueToObject(answer, "processed") != NULL &&
                             cJSON_AddNumberToObject(answer, "timestamp", (double)now_ms) != NULL);
@@ -131,21 +161,28 @@ static void send_it(struct worker *worker, struct conn *conn, const struct messa
     free(data);
 }
 
-static char *make_data(const struct request *request, int64_t now_ms, size_t *length) {
+/* Metadata for which there is no room is left out. */
+static char *make_data(const struct request *request, struct span metadata, int64_t now_ms,
+                       size_t *length) {
     bool has_url = request->url.type == JSON_STRING;
     struct span url = has_url ? request->url.text : SPAN_LITERAL("");
     size_t size = DATA_OVERHEAD + request->type.text.length + request->title.text.length +
                   request->message.text.length + url.length;
-    char *data = malloc(size);
+    bool has_metadata = metadata.length > 0 && size + metadata.length <= DATA_MOST;
+    struct span extra = has_metadata ? metadata : SPAN_LITERAL("");
+    char *data;
+
+    size += extra.length;
+    data = malloc(size);
 
     if (data != NULL) {
         *length = (size_t)snprintf(
             data, size,
             "{\"type\":\"" SPAN_FORMAT "\",\"title\":\"" SPAN_FORMAT "\",\"message\":\"" SPAN_FORMAT
-            "\"%s" SPAN_FORMAT "%s,\"timestamp\":%" PRId64 "}",
+            "\"%s" SPAN_FORMAT "%s%s" SPAN_FORMAT ",\"timestamp\":%" PRId64 "}",
             SPAN_ARGS(request->type.text), SPAN_ARGS(request->title.text),
             SPAN_ARGS(request->message.text), has_url ? ",\"actionUrl\":\"" : "", SPAN_ARGS(url),
-            has_url ? "\"" : "", now_ms);
+            has_url ? "\"" : "", has_metadata ? ",\"metadata\":" : "", SPAN_ARGS(extra), now_ms);
     }
     return data;
 }
