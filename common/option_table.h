@@ -225,6 +225,9 @@
     X(int, rate_limit_max_bytes_per_minute, "RATE_LIMIT_MAX_BYTES_PER_MINUTE", "", "", "0", NULL,         \
       0, 1000000000, "bytes", "limits", workers,                                                          \
       "Most bytes of one user's messages; 0: any number.")                                                \
+    X(text, messages_denied, "MESSAGES_DENIED", "", "", "", NULL,                                         \
+      0, 1024, "", "limits", workers,                                                                     \
+      "Types of messages that clients may not send now, such as publish,typing.")                         \
     /* Redis */                                                                                           \
     X(url, redis_url, "REDIS_URL", "", "--redis", "", NULL,                                               \
       0, 2048, "", "Redis", workers,                                                                      \

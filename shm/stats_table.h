@@ -55,6 +55,7 @@
     X(REFUSED_PER_ADDRESS, "refused_address_limit_total", counter, worker, "Upgrades refused because the address has too many connections") \
     X(REFUSED_TOKEN, "refused_token_total", counter, worker, "Upgrades refused for their token, or because nobody could judge it") \
     X(REFUSED_PER_USER, "refused_user_limit_total", counter, worker, "Connections closed because the user has too many") \
+    X(MESSAGES_DENIED, "messages_denied_total", counter, worker, "Messages refused because the operator does not want their type now") \
     X(MESSAGES_LIMITED, "messages_limited_total", counter, worker, "Messages refused because there were too many in a minute") \
     X(ABUSERS_CLOSED, "abusers_closed_total", counter, worker, "Connections closed because they went on in spite of refusals") \
     X(TLS_CONNECTIONS, "tls_connections", gauge, worker, "Open client sockets that speak TLS")                \

@@ -22,6 +22,7 @@ const struct middleware_identity_row middleware_identity_table[] = {
 
 const struct middleware_message_row middleware_message_table[] = {
     {{"messages", "RATE_LIMIT_EXCEEDED, 1008", STAT_MESSAGES_LIMITED, NULL}, middleware_messages},
+    {{"types", "MIDDLEWARE_REJECTED", STAT_MESSAGES_DENIED, NULL}, middleware_types},
     {{NULL, NULL, STAT_COUNT, NULL}, NULL},
 };
 
@@ -82,6 +83,10 @@ static int read_options(const struct options *options, struct middleware *middle
                  "PROXY_PROTOCOL: true believes nobody while TRUSTED_PROXIES is empty; name there "
                  "the proxies that send the header");
         result = -EINVAL;
+    }
+    middleware->denied = options->messages_denied;
+    if (result == 0) {
+        result = middleware_types_check(middleware->denied, error, error_size);
     }
     if (result == 0 && options->rate_limit_enabled) {
         result = limit_new(options, &middleware->limit, error, error_size);

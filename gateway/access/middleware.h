@@ -21,6 +21,7 @@ struct middleware {
     struct origin_list *origins;
     struct address_list *allow, *deny, *trusted;
     struct limit *limit; /* NULL: off */
+    const char *denied;  /* MESSAGES_DENIED, the options' text; NULL: none */
 };
 
 struct middleware_handshake {
@@ -141,6 +142,9 @@ typedef enum middleware_verdict middleware_handshake_check(struct middleware_han
 middleware_handshake_check middleware_capacity, middleware_handshakes, middleware_address,
     middleware_origin, middleware_connections, middleware_token;
 bool middleware_user(struct worker *worker, struct conn *conn, struct span user_id);
+bool middleware_types(const struct middleware_message *message);
+/* Are they types that MESSAGES_DENIED may name? As middleware_new(). */
+int middleware_types_check(const char *list, char *error, size_t error_size) MUST_CHECK;
 bool middleware_messages(const struct middleware_message *message);
 
 #endif

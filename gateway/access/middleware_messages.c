@@ -28,8 +28,7 @@ static unsigned seconds_to_wait(const struct middleware_message *message) {
 
     if (conn_authenticated(conn)) {
         return limit_message(message->rules->limit, conn->limit_user,
-                             conn_user_id(message->worker, conn), message->type,
-                             message->bytes);
+                             conn_user_id(message->worker, conn), message->type, message->bytes);
     }
     if (conn->limit_early >= EARLY_MESSAGES) {
         return EARLY_RETRY_S;

@@ -281,3 +281,22 @@ describe('limits', () => {
         assert.match(line, /^moonx-gateway: RATE_LIMIT_MAX_MESSAGES_PER_MINUTE: "120,ping=x": /);
     });
 });
+
+test('a type of message that the operator denies is refused by its code, and taken again after a reload', async () => {
+    const file = join(directory, 'denied');
+    writeFileSync(file, 'MESSAGES_DENIED=get_rooms, typing\n');
+    const denying = await startGateway({ dev: true, env: { JWT_SECRET: SECRET, CONFIG_FILE: file } });
+    try {
+        const client = await signedIn(denying);
+        const { type, data } = await client.request('get_rooms', {});
+        assert.deepEqual([type, data.code], ['error', 'MIDDLEWARE_REJECTED']);
+        assert.equal((await client.request('ping', {})).type, 'pong');
+        assert.equal(await denying.metric('messages_denied_total'), 1);
+        writeFileSync(file, '');
+        denying.signal('SIGHUP');
+        await until('it to be taken', async () => (await client.request('get_rooms', {})).type === 'rooms');
+        await client.close();
+    } finally {
+        await denying.stop();
+    }
+});

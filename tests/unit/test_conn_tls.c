@@ -276,6 +276,7 @@ START_TEST(too_many_in_a_second_are_sent_away_before_any_cryptography) {
     options.rate_limit_enabled = true;
     options.rate_limit_max_handshakes_per_second = 1;
     options.rate_limit_max_messages_per_minute = "120";
+    options.messages_denied = "";
     options.allowed_origins = options.address_allow = options.address_deny =
         options.trusted_proxies = "";
     ck_assert_msg(middleware_new(&options, &worker.middleware, error, sizeof error) == 0, "%s",

@@ -30,6 +30,7 @@ static void set_up(void) {
                                .address_allow = "",
                                .address_deny = "192.0.2.66",
                                .trusted_proxies = "10.0.0.0/8",
+                               .messages_denied = "",
                                .rate_limit_enabled = true,
                                .rate_limit_max_connections_per_ip = 1,
                                .rate_limit_max_connections_per_user = 1,
