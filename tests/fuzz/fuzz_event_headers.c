@@ -17,7 +17,7 @@ static rd_kafka_headers_t *headers_of(const uint8_t *data, size_t size) {
         const void *value = data[0] == 0xff ? NULL : data + 2; /* a header may have none */
 
         if (data[0] == 0xfe) { /* under a name of its own */
-            rd_kafka_header_add(headers, (const char *)data + 2, (ssize_t)length, value, 1);
+            rd_kafka_header_add(headers, (const char *)data + 2, (ssize_t)length, data, 1);
         } else {
             rd_kafka_header_add(headers, name, -1, value, value == NULL ? 0 : (ssize_t)length);
         }
