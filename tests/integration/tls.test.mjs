@@ -10,7 +10,7 @@ import { after, before, test } from 'node:test';
 import { connect as tlsConnect } from 'node:tls';
 import { Producer, startKafka } from '../kafka/kafka.mjs';
 import { Authority, openssl } from './certificates.mjs';
-import { connectClient, signedIn, startGateway, until, within } from './harness.mjs';
+import { connectClient, ioUringAllowed, signedIn, startGateway, until, within } from './harness.mjs';
 
 // Only for the harness' own questions (/ready, /metrics); every client below verifies what it is shown.
 process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
@@ -140,6 +140,55 @@ test('events of every size arrive whole and in order, deflated or not', async ()
         assert.ok(events.every(({ data }, i) => data.i === i && data.pad.length === sizes[i % sizes.length]));
         await each.close(1000);
     }
+});
+
+for (const flush of ['io_uring', 'sendmsg'])
+    test(`with ${flush} forced, records are read while others are written`,
+        { skip: flush === 'io_uring' && !ioUringAllowed() }, async () => {
+        const forced = await startGateway({ kafka: kafka.bootstrap, flush, env: certificates() });
+        const each = await signedIn(forced, { user: flush }, trusting({ perMessageDeflate: false }));
+        const sent = [], answers = [];
+        for (let i = 0; i < 60; i++) {
+            sent.push(producer.send('price.updates', { token: 'ETH', price: '1', i, pad: 'x'.repeat(40_000) }));
+            answers.push(each.request('ping', { pad: 'y'.repeat(30_000) }));
+        }
+        const ids = (await Promise.all(sent)).map(({ id }) => id);
+        assert.ok((await Promise.all(answers)).every(({ type }) => type === 'pong'));
+        await each.next(({ id }) => id === ids.at(-1));
+        assert.deepEqual(each.all('price_update').map(({ id }) => id), ids);
+        await each.close();
+        await forced.stop();
+    });
+
+test('a proxy\'s header stands before the handshake, and its address counts; without one there is no handshake', async () => {
+    const proxy = '127.0.0.3';
+    const behind = await startGateway({ kafka: kafka.bootstrap,
+        env: { ...certificates(), PROXY_PROTOCOL: 'true', TRUSTED_PROXIES: proxy, ADDRESS_DENY: '203.0.113.0/24' } });
+    const open = async header => {
+        const socket = connect({ port: behind.port, host: '127.0.0.1', localAddress: proxy });
+        socket.on('error', () => {}); // the TLS socket on top of it tells
+        socket.write(header);
+        const secure = tlsConnect({ socket, ...trusting() });
+        await within('TLS', 10_000, new Promise((resolve, reject) => {
+            secure.once('secureConnect', resolve).once('error', reject).once('close', () => reject(new Error('closed')));
+        }));
+        return secure;
+    };
+    const upgrade = async source => {
+        const secure = await open(`PROXY TCP4 ${source} 127.0.0.1 4711 443\r\n`);
+        secure.write('GET /ws HTTP/1.1\r\nHost: first.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n'
+            + 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n');
+        const answer = await within('answer', 10_000, new Promise((resolve, reject) => {
+            secure.once('data', resolve).once('error', reject);
+        }));
+        secure.destroy();
+        return Number(answer.toString().split(' ')[1]);
+    };
+    assert.equal(await upgrade('192.0.2.1'), 101);
+    assert.equal(await upgrade('203.0.113.5'), 403);
+    await assert.rejects(open(''));
+    assert.ok(await behind.metric('proxy_headers_bad_total') > 0);
+    await behind.stop();
 });
 
 test('messages in fragments, of one record or of many, are read', async () => {
