@@ -20,10 +20,9 @@ def position(topic, offset):
     return json.dumps({"epoch": "1", "topics": {topic: [offset]}}, separators=(",", ":"))
 
 
-def produce_all(source):
-    source.say("go")
+def finish(source):
+    """How many it has produced."""
     done = source.read()
-    source.close()
     if done["failed"]:
         raise Skip(f"{done['failed']} events could not be produced")
     return done["events"]
@@ -33,17 +32,20 @@ def fill_ring(bench, gateway, ring):
     """More than the ring holds of events for nobody here; among the second half, evenly, those that clients will have
     missed. Returns the last offset of these."""
     events = int(0.7 * ring * MIB / RECORD_BYTES)
-    filler = ("--user", "nobody", "--partitions", PARTITIONS)
-    produce_all(producer(bench.given, bench.kafka.bootstrap, f"orders.resume.{ring}", *filler, "--events", events))
+    kafka = (bench.given, bench.kafka.bootstrap)
+    others = (f"orders.resume.{ring}", "--user", "nobody", "--partitions", PARTITIONS)
+    with producer(*kafka, *others, "--events", events) as source:
+        source.say("go")
+        finish(source)
     settle_ring(gateway, events)
-    among = producer(bench.given, bench.kafka.bootstrap, f"orders.resume.{ring}", *filler, "--batch", 50, "--rate",
-                     events / 50 / FILL_SECONDS, "--seconds", FILL_SECONDS)
-    missed = producer(bench.given, bench.kafka.bootstrap, f"trades.resume.{ring}", "--rate",
-                      max(MISSED) / FILL_SECONDS, "--events", max(MISSED))
-    among.say("go")
-    trades = produce_all(missed) + 1  # one opened the connection
-    orders = among.read()["events"] + PARTITIONS
-    among.close()
+    with producer(*kafka, *others, "--batch", 50, "--rate", events / 50 / FILL_SECONDS, "--seconds",
+                  FILL_SECONDS) as among, \
+            producer(*kafka, f"trades.resume.{ring}", "--rate", max(MISSED) / FILL_SECONDS, "--events",
+                     max(MISSED)) as missed:
+        among.say("go")
+        missed.say("go")
+        trades = finish(missed) + 1  # one opened the connection
+        orders = finish(among) + PARTITIONS
     settle_ring(gateway, events + orders + trades)
     if gateway.metric("moonx_ring_bytes_total") < ring * MIB:
         raise Skip(f"the ring of {ring} MiB is not full")

@@ -49,11 +49,10 @@ def idle():
 
 
 def storms(bench, gateway, live):
-    source = producer(bench.given, bench.kafka.bootstrap, "trades.storm", "--rate", 200, "--events", 2 * MISSED,
-                      warm=(live, "deliveries", 1))
-    source.say("go")
-    last = source.read()["events"]  # offset 0 opened the connection
-    source.close()
+    with producer(bench.given, bench.kafka.bootstrap, "trades.storm", "--rate", 200, "--events", 2 * MISSED,
+                  warm=(live, "deliveries", 1)) as source:
+        source.say("go")
+        last = source.read()["events"]  # offset 0 opened the connection
     resume = ("--position", position("trades.storm", last - MISSED))
     kinds = {"nobody else": idle, f"{CLIENTS} anew": lambda: storm(bench, gateway, 0, ()),
              f"{CLIENTS} resume": lambda: storm(bench, gateway, MISSED, resume)}
