@@ -274,13 +274,13 @@ static void serve(struct worker *worker) {
 static void tear_down(struct worker *worker) {
     if (worker->base != NULL) {
         conn_accept_stop(worker);
+        presence_leave(worker->presence);
     }
     if (worker->auth != NULL && worker->conns != NULL) {
         room_lease_stop();
         token_verify_stop();
         auth_stop(worker->auth); /* who waits for its answer is told while there are connections */
     }
-    presence_leave(worker->presence);
     redis_stop(worker->redis);       /* the same */
     external_free(worker->external); /* what waits for it goes up without */
     uplink_stop(worker);

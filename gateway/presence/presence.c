@@ -19,7 +19,7 @@
 
 struct presence {
     struct worker *worker;
-    struct limit_table table; /* header NULL: not handed down, as in unit tests */
+    struct limit_table table; /* header NULL: this worker is alone and knows all by itself */
     struct event *timer;
     struct presence_status *status;
     struct redis_presence *shared; /* NULL: no Redis is configured */
@@ -41,7 +41,7 @@ int presence_new(struct worker *worker, struct presence **out) {
         presence->worker = worker;
         result = presence_status_new(worker, is_gone, presence, &presence->status);
     }
-    if (result == 0 && worker->heritage.limit_fd >= 0) {
+    if (result == 0 && worker->heritage.limit_fd >= 0 && worker->view.worker_count > 1) {
         result = limit_table_map(worker->heritage.limit_fd, &presence->table);
     }
     if (result == 0) {
@@ -281,6 +281,8 @@ static void drop(struct worker *worker, struct conn *conn, void *context) {
 
 void presence_leave(struct presence *presence) {
     if (presence != NULL && presence->shared != NULL) {
+        event_free(presence->timer); /* it would tell again who is there */
+        presence->timer = NULL;
         conn_each(presence->worker, drop, presence);
         redis_presence_flush(presence->shared, false);
         event_base_loop(presence->worker->base, EVLOOP_NONBLOCK);
