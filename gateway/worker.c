@@ -27,6 +27,7 @@
 #include "gateway/presence/presence.h"
 #include "gateway/redis/redis.h"
 #include "gateway/reload.h"
+#include "gateway/survey.h"
 #include "gateway/tls/tls.h"
 #include "gateway/uplink.h"
 #include "shm/ticket_keys.h"
@@ -93,6 +94,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context) {
     overload_shed(worker);
     token_verify_tick(worker);
     update_gauges(worker);
+    survey_tick(worker);
     if (worker->draining && drain_tick(worker)) {
         loop.stop = true;
     }
@@ -219,6 +221,7 @@ static int open_shared_memory(struct worker *worker) {
     store_relaxed(&worker->block->state, WORKER_STARTING);
     store_relaxed(&worker->block->started_ms, (uint64_t)clock_wall_ms());
     conn_revoke_start(worker);
+    survey_start(worker);
     error = middleware_attach(worker, worker->middleware);
     error = error != 0 ? error
                        : position_view_new(&worker->view.segment, worker->options->position_epoch,
@@ -284,6 +287,7 @@ static void tear_down(struct worker *worker) {
     redis_stop(worker->redis);       /* the same */
     external_free(worker->external); /* what waits for it goes up without */
     uplink_stop(worker);
+    survey_stop(worker);
     if (worker->fanout != NULL && worker->conns != NULL) {
         conn_table_free(worker, worker->conns);
     }

@@ -7,9 +7,10 @@
 #include "shm/block.h"
 #include "shm/order.h"
 #include "shm/stats.h"
+#include "shm/survey.h"
 
 #define WORKER_BLOCK_MAGIC   0x6d6f6f6e776f726bull
-#define WORKER_BLOCK_VERSION 1u
+#define WORKER_BLOCK_VERSION 2u
 #define WORKER_INTEREST_BITS 4096u /* room-hash buckets */
 
 enum worker_state { WORKER_ABSENT, WORKER_STARTING, WORKER_SERVING, WORKER_DRAINING };
@@ -31,6 +32,9 @@ struct worker_block { // NOLINT(clang-analyzer-optin.performance.Padding)
     _Alignas(CACHE_LINE)
         shm_u64 interest[WORKER_INTEREST_BITS / 64]; /* it has a listener in that bucket */
     _Alignas(CACHE_LINE) struct stats stats;
+    /* what this worker asks all of them, and what it answers one of them */
+    _Alignas(CACHE_LINE) struct survey_question question;
+    _Alignas(CACHE_LINE) struct survey_answer answer;
 };
 
 int worker_block_create(int *fd) MUST_CHECK;

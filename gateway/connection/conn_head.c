@@ -5,6 +5,7 @@
 #include "gateway/connection/conn_answer.h"
 #include "gateway/connection/conn_judge.h"
 #include "gateway/connection/conn_proxy.h"
+#include "gateway/connection/conn_survey.h"
 #include "gateway/connection/conn_table.h"
 #include "gateway/connection/conn_tls.h"
 #include "gateway/connection/ws_extension.h"
@@ -72,7 +73,11 @@ static bool serve(struct worker *worker, struct conn *conn, const struct http_re
         .instances = presence_instances(worker->presence),
     };
     struct http_response response = {0};
-    server_answer(&context, request, &response);
+    struct server_survey survey;
+    if (!server_answer(&context, request, &response, &survey)) {
+        conn_survey_begin(worker, conn, &survey, span_is(request->method, "HEAD"));
+        return true;
+    }
     conn_answer_page(worker, conn, &response, span_is(request->method, "HEAD"));
     http_response_done(&response);
     return true;

@@ -20,7 +20,13 @@ static struct row worker_row(uint32_t index, const struct worker_block *block, u
 }
 
 void connections_answer(const struct server_context *context, struct http_response *response) {
-    const struct host_view *view = context->view;
+    struct json_body body;
+    json_body_start(&body);
+    connections_add(&body, context->view);
+    json_body_finish(&body, 200, response);
+}
+
+void connections_add(struct json_body *body, const struct host_view *view) {
     uint64_t now_ns = clock_mono_ns();
     struct row rows[HERITAGE_MAX_WORKERS];
     struct row total = {0};
@@ -34,17 +40,14 @@ void connections_answer(const struct server_context *context, struct http_respon
         }
     }
 
-    struct json_body body;
-    json_body_start(&body);
-    json_body_count(&body, body.root, "total", total.connections);
-    json_body_count(&body, body.root, "authenticated", total.authenticated);
-    cJSON *workers = json_body_array(&body, body.root, "workers");
+    json_body_count(body, body->root, "total", total.connections);
+    json_body_count(body, body->root, "authenticated", total.authenticated);
+    cJSON *workers = json_body_array(body, body->root, "workers");
     for (uint32_t i = 0; i < count; i++) {
-        cJSON *worker = json_body_object(&body, workers, NULL);
-        json_body_count(&body, worker, "pid", rows[i].pid);
-        json_body_count(&body, worker, "index", rows[i].index);
-        json_body_count(&body, worker, "connections", rows[i].connections);
-        json_body_count(&body, worker, "authenticated", rows[i].authenticated);
+        cJSON *worker = json_body_object(body, workers, NULL);
+        json_body_count(body, worker, "pid", rows[i].pid);
+        json_body_count(body, worker, "index", rows[i].index);
+        json_body_count(body, worker, "connections", rows[i].connections);
+        json_body_count(body, worker, "authenticated", rows[i].authenticated);
     }
-    json_body_finish(&body, 200, response);
 }

@@ -8,19 +8,21 @@
 #include "gateway/http/health.h"
 #include "gateway/http/instances.h"
 #include "gateway/http/metrics.h"
+#include "gateway/http/subscriptions.h"
 
 #include <stdio.h>
 
 const struct server_path server_path_table[] = {
-    {"/health", false, health_answer},
-    {"/ready", false, health_answer_ready},
-    {"/metrics", false, metrics_answer},
-    {"/connections", true, connections_answer},
-    {"/instances", true, instances_answer},
-    {"/console/session", false, console_session_answer},
-    {"/debug/kafka", true, debug_kafka_answer},
-    {"/debug/handlers", true, debug_handlers_answer},
-    {NULL, false, NULL},
+    {"/health", false, health_answer, NULL},
+    {"/ready", false, health_answer_ready, NULL},
+    {"/metrics", false, metrics_answer, NULL},
+    {"/connections", true, connections_answer, subscriptions_ask_connections},
+    {"/instances", true, instances_answer, NULL},
+    {"/console/session", false, console_session_answer, NULL},
+    {"/debug/kafka", true, debug_kafka_answer, NULL},
+    {"/debug/handlers", true, debug_handlers_answer, NULL},
+    {"/debug/subscriptions", true, NULL, subscriptions_ask},
+    {NULL, false, NULL, NULL},
 };
 
 bool server_is_websocket_path(const struct http_request *request) {
@@ -39,30 +41,46 @@ static const struct server_path *find_path(struct span path) {
     return row->path != NULL ? row : NULL;
 }
 
-void server_answer(const struct server_context *context, const struct http_request *request,
-                   struct http_response *response) {
-    *response = (struct http_response){0};
-    const struct server_path *row = find_path(request->path);
-    const struct asset *asset = row ? NULL : asset_find(request->path);
+/* What keeps the request from its answer. */
+static bool refused(const struct server_context *context, const struct http_request *request,
+                    const struct server_path *row, const struct asset *asset,
+                    struct http_response *response) {
     if ((!row && !asset) || (row && row->admin && context->admin_elsewhere)) {
         http_response_error(response, 404, "There is nothing at this path");
-        return;
+        return true;
     }
     /* Before the method: who may not come in learns nothing. */
     if (row && row->admin && !admin_rule_allows(context->admin, request, context->client)) {
         http_response_error(response, 403, "This path answers to administrators only");
-        return;
+        return true;
     }
     if (!span_is(request->method, "GET") && !span_is(request->method, "HEAD")) {
         http_response_error(response, 405, "Only GET and HEAD are answered here");
         snprintf(response->extra_headers, sizeof(response->extra_headers), "Allow: GET, HEAD\r\n");
-        return;
+        return true;
+    }
+    return false;
+}
+
+bool server_answer(const struct server_context *context, const struct http_request *request,
+                   struct http_response *response, struct server_survey *survey) {
+    *response = (struct http_response){0};
+    const struct server_path *row = find_path(request->path);
+    const struct asset *asset = row ? NULL : asset_find(request->path);
+    if (refused(context, request, row, asset, response)) {
+        return true;
     }
     if (asset) {
         asset_answer(asset, request, response);
-    } else {
+        return true;
+    }
+    int asks = row->ask ? row->ask(request, survey) : 0;
+    if (asks < 0) {
+        http_response_error(response, 400, "A parameter of the query can't be used");
+    } else if (asks == 0) {
         struct server_context with = *context;
         with.request = request;
         row->answer(&with, response);
     }
+    return asks <= 0;
 }

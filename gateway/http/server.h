@@ -7,6 +7,9 @@
 #include "gateway/http/head_gate.h"
 #include "gateway/http/http_response.h"
 #include "shm/host_view.h"
+#include "shm/survey.h"
+
+#define SERVER_SURVEY_LIMIT_MOST 1000u
 
 struct redis_instances;
 
@@ -22,11 +25,22 @@ struct server_context {
     const struct http_request *request; /* set by server_answer() for the page */
 };
 
+/* A page that needs what only each worker knows: what they are asked, and what of it is shown. */
+struct server_survey {
+    struct survey_question question;
+    bool totals; /* with those of GET /connections */
+    uint64_t limit;
+    uint64_t after_listeners; /* 0: from the largest room on */
+    char after_name[SURVEY_NAME_BYTES + 1];
+};
+
 /* Each answers GET and, without the body, HEAD. */
 struct server_path {
     const char *path;
     bool admin;
     void (*answer)(const struct server_context *context, struct http_response *response);
+    /* Workers must be asked: 1; not for this request: 0; the query is bad: -EINVAL. NULL: never. */
+    int (*ask)(const struct http_request *request, struct server_survey *survey);
 };
 
 /* Ends with a row whose path is NULL. What is at none of them may be an asset (gateway/http/asset.h). */
@@ -35,10 +49,10 @@ extern const struct server_path server_path_table[];
 /* True for `/ws` (with or without a query): the caller handles the upgrade. */
 bool server_is_websocket_path(const struct http_request *request);
 
-/* Fills *response for any other request: 200, 403, 404, 405, 503 … Never fails: out of memory is a 500
- * without a body. */
-void server_answer(const struct server_context *context, const struct http_request *request,
-                   struct http_response *response);
+/* True: *response is filled, for any other request: 200, 403, 404, 405, 503 … Never fails: out of memory is a 500
+ * without a body. False: *survey must be put to all workers first. */
+bool server_answer(const struct server_context *context, const struct http_request *request,
+                   struct http_response *response, struct server_survey *survey) MUST_CHECK;
 
 /* True when the host takes new clients: the same rule as GET /ready. */
 bool server_ready(const struct host_view *view);

@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "gateway/http/head_gate.h"
 #include "gateway/http/server.h"
+#include "gateway/http/subscriptions.h"
 #include "shm/positions.h"
 
 #include <arpa/inet.h>
@@ -27,6 +28,7 @@ struct http_fixture {
     struct options options;
     struct admin_rule *admin;
     struct server_context context;
+    uint64_t survey_number; /* under which a test has put the workers' answers */
 };
 
 static inline void fixture_peer(struct http_fixture *fixture, const char *address) {
@@ -109,7 +111,10 @@ static inline void fixture_answer(struct http_fixture *fixture, const char *line
     struct address_client client;
     address_client_find((struct sockaddr *)&fixture->peer, request, fixture->trusted, &client);
     fixture->context.client = &client;
-    server_answer(&fixture->context, request, response);
+    struct server_survey survey;
+    if (!server_answer(&fixture->context, request, response, &survey)) {
+        subscriptions_answer(&fixture->context, &survey, 0, fixture->survey_number, response);
+    }
     head_gate_free(gate);
 }
 

@@ -119,7 +119,8 @@ START_TEST(in_dev_a_token_is_given_under_this_machines_names_only) {
              hosts[_i].host);
     const struct http_request *request = fixture_request(&gate, head);
     fixture.context.dev_auth = auth;
-    server_answer(&fixture.context, request, &response);
+    struct server_survey survey;
+    ck_assert(server_answer(&fixture.context, request, &response, &survey));
     ck_assert_ptr_nonnull(strstr(response.body, "\"dev\":true"));
     ck_assert_int_eq(strstr(response.body, "\"token\":\"ey") != NULL, hosts[_i].given);
     head_gate_free(gate);
