@@ -171,8 +171,8 @@ static bool may_sleep(struct worker *worker) {
 
 /* One turn: new records to their queues, a slice of writes or a few, the sockets that are ready. */
 static void turn(struct worker *worker) {
-    conn_revoke_follow(worker);
-    bool more = event_receive(worker);
+    bool more = conn_revoke_follow(worker);
+    more |= event_receive(worker);
     uplink_receive(worker);
     more |= catchup_turn(worker);
     overload_look(worker);

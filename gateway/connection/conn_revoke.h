@@ -7,7 +7,8 @@
 
 /* From here on: what was announced before concerns nobody who is here. */
 void conn_revoke_start(struct worker *worker);
-/* Once a turn; costs one look at a word when nothing is new. */
-void conn_revoke_follow(struct worker *worker);
+/* Once a turn; costs one look at a word when nothing is new. A change that may concern anybody is followed a slice of
+ * the connections a turn, as a drain is: true as long as there is more to do. */
+bool conn_revoke_follow(struct worker *worker) MUST_CHECK;
 
 #endif
