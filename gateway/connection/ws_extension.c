@@ -52,7 +52,9 @@ static const struct parameter {
 
 static bool takes_parameter(struct span parameter, unsigned *seen) {
     struct span name, value = parameter;
-    next_part(&value, '=', &name);
+    if (!next_part(&value, '=', &name)) {
+        return false; /* nothing between two semicolons */
+    }
     bool bare = name.length == parameter.length;
     for (unsigned i = 0; i < ARRAY_LENGTH(parameters); i++) {
         const struct parameter *known = &parameters[i];
