@@ -20,9 +20,9 @@ struct server_context {
     bool admin_elsewhere;        /* ADMIN_LISTEN has the admin paths, and this is the public port */
     const struct auth *dev_auth; /* --dev: mints the console's token; else NULL */
     const char *instance_id;
-    uint64_t capacity;                        /* WS_MAX_CONNECTIONS */
-    const struct redis_instances *instances;  /* the other hosts; NULL: no Redis is configured */
-    const struct http_request *request; /* set by server_answer() for the page */
+    uint64_t capacity;                       /* WS_MAX_CONNECTIONS */
+    const struct redis_instances *instances; /* the other hosts; NULL: no Redis is configured */
+    const struct http_request *request;      /* set by server_answer() for the page */
 };
 
 /* A page that needs what only each worker knows: what they are asked, and what of it is shown. */
