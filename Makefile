@@ -184,7 +184,7 @@ test: deps-test
 	$(MAKE) integration
 
 .PHONY: bench
-bench: ## measures everything in tests/bench/RESULTS.md: about 10 minutes
+bench: ## measures everything in tests/bench/RESULTS.md: about a quarter of an hour
 bench: all $(HELPERS)
 	tests/bench/run $(BENCH_ARGS)
 
