@@ -112,11 +112,26 @@ static int make(struct kafka_produce *produce, char *error, size_t error_size) {
     return 0;
 }
 
+/* A topic that does not exist, where brokers do not make it, shows here alone. */
+static void tell_failure(const rd_kafka_message_t *message) {
+    static struct log_rate rate = {.per_second = 1};
+    uint64_t suppressed;
+
+    if (log_rate_allow(&rate, &suppressed)) {
+        log_warn("Kafka did not take a message for %s: %s (%llu more such lines)",
+                 rd_kafka_topic_name(message->rkt), rd_kafka_err2str(message->err),
+                 (unsigned long long)suppressed);
+    }
+}
+
 static void on_report(rd_kafka_t *handle, const rd_kafka_message_t *message, void *opaque) {
     struct kafka_produce *produce = opaque;
     int error = error_of(message);
 
     (void)handle;
+    if (error != 0) {
+        tell_failure(message);
+    }
     stats_add(produce->stats, error == 0 ? STAT_PRODUCED : STAT_PRODUCE_ERRORS, 1);
     produce->report(produce->context, (uintptr_t)message->_private, error, message->partition,
                     message->offset);
