@@ -182,11 +182,17 @@ test: deps-test
 	$(MAKE) check-asan
 	$(MAKE) torture check-tsan
 	$(MAKE) integration
+	$(MAKE) chaos
 
 .PHONY: bench
 bench: ## measures everything in tests/bench/RESULTS.md: about a quarter of an hour
 bench: all $(HELPERS)
 	tests/bench/run $(BENCH_ARGS)
+
+.PHONY: chaos
+chaos: ## everything killed at random under load, then the history checked: 90 s; CHAOS_SECONDS=600 CHAOS_SEED= for longer
+chaos: all $(HELPERS)
+	TEST_SECONDS=$$(($(or $(CHAOS_SECONDS),0) + 540)) tests/run-integration tests/chaos/chaos.test.mjs
 
 .PHONY: storm
 storm: ## 10,000 connections through 20 reloads, 20,000 that come back at once: about two minutes

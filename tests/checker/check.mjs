@@ -14,7 +14,7 @@
 //              {"kind":"published","conn":C,"id":ID}
 //              {"kind":"skipped","conn":C,"count":N,"reason":R}
 //              {"kind":"seen","conn":C,"id":ID}     until here everything up to this event must have come (a barrier)
-//              {"kind":"close","conn":C}
+//              {"kind":"close","conn":C,"cut":true?}             cut: without a Close, so what was on its way may be missing
 //   rules      {"kind":"may","user":U,"rooms":[...]}              rooms that this user may hear (absent: all)
 //              {"kind":"conflated","topics":[...]}                topics of which newest values suffice after a lag
 //
@@ -36,7 +36,9 @@ function kafkaOf(entries) {
     for (const entry of entries.filter(({ kind }) => kind === 'sent')) {
         byId.set(entry.id, entry);
         const stream = streamOf(entry.id);
-        streams.set(stream, [...streams.get(stream) ?? [], entry]);
+        if (!streams.has(stream))
+            streams.set(stream, []);
+        streams.get(stream).push(entry);
     }
     for (const list of streams.values())
         list.sort((a, b) => offsetOf(a.id) - offsetOf(b.id));
@@ -77,6 +79,13 @@ const startOf = (state, stream) => {
     return state.base.has(topic) ? (state.base.get(topic)[partition] ?? -1) + 1 : undefined;
 };
 
+// From which offset on a room is whole. A partition that a position doesn't name although it names its topic counts as
+// -1 there: all of one that is added later comes.
+function wholeFrom(state, room, stream) {
+    const from = state.rooms.get(room);
+    return from?.get(stream) ?? (from?.has(split(`${stream}:0`).topic) ? 0 : Infinity);
+}
+
 // Invariant 2: up to a barrier nothing of a joined room is missing, unless a gap was told. Conflated topics may leave
 // out all but the newest once the client was told, or after a resume.
 function checkWhole(state, upTo, report) {
@@ -90,19 +99,21 @@ function checkWhole(state, upTo, report) {
         const offset = offsetOf(id);
         if (offset < first || offset > offsetOf(upTo) || state.got.has(id))
             continue;
-        const joined = rooms.some(room => state.rooms.has(room) && (state.rooms.get(room).get(stream) ?? Infinity) <= offset);
+        const joined = rooms.some(room => wholeFrom(state, room, stream) <= offset);
         if (joined && !(state.spared && state.conflated.has(split(id).topic)))
             report('missing', `${id} of ${rooms.join()}`);
     }
 }
 
-// Invariant 4: the n events after `resumed` are what was sent behind the position, no more and no less.
-function checkResumed(state, report) {
+// Invariant 4: the n events after `resumed` are what was sent behind the position, no more and no less. Looked at once:
+// when it is live again, which a position tells, or at its end.
+function checkResumed(state, cut, report) {
     const { resume, resumed } = state;
-    if (!resume || !resumed?.recovered)
+    if (!resume || !resumed?.recovered || state.resumeChecked)
         return;
+    state.resumeChecked = true;
     const missed = state.afterResume.slice(0, resumed.count);
-    if (missed.length < resumed.count)
+    if (missed.length < resumed.count && !cut)
         return report('resume', `${resumed.count} events announced, ${missed.length} came`);
     const ends = new Map();
     for (const id of missed) {
@@ -150,7 +161,9 @@ const steps = {
         state.rooms.delete(room);
     },
     position(state, { topics }, report) {
-        for (const [topic, offsets] of Object.entries(topics))
+        checkResumed(state, false, report);
+        for (const [topic, offsets] of Object.entries(topics)) {
+            state.rooms.forEach(from => from.set(topic, true));
             offsets.forEach((offset, partition) => {
                 const stream = `${topic}:${partition}`;
                 const last = state.last.get(stream) ?? -1;
@@ -163,7 +176,12 @@ const steps = {
                 // All up to there has been sent: a barrier that the server itself has set.
                 if (offset >= 0)
                     checkWhole(state, `${stream}:${offset}`, report);
+                // Only who is live is told one: from here on no value of a conflated topic is left out any more.
+                if (state.spared && state.conflated.has(topic))
+                    state.rooms.forEach(from => from.set(stream, offset + 1));
             });
+        }
+        state.spared = false;
         state.base = new Map([...Object.entries(topics), ...state.base]);
     },
     resume(state, entry) {
@@ -179,8 +197,10 @@ const steps = {
         if (!entry.recovered)
             return undefined;
         for (const [topic, offsets] of Object.entries(state.resume.topics)) {
-            for (const from of state.rooms.values())
+            for (const from of state.rooms.values()) {
+                from.set(topic, true);
                 offsets.forEach((offset, partition) => from.set(`${topic}:${partition}`, offset + 1));
+            }
             state.base.set(topic, offsets);
         }
         state.spared = true;
@@ -208,8 +228,8 @@ const steps = {
         else
             state.gapTold = true;
     },
-    close(state, entry, report) {
-        checkResumed(state, report);
+    close(state, { cut }, report) {
+        checkResumed(state, cut, report);
         state.closed = true;
     },
 };
@@ -234,7 +254,7 @@ export function check(entries) {
         if (!connections.has(entry.conn))
             connections.set(entry.conn, {
                 kafka, may, conflated, authenticated: false, user: undefined, rooms: new Map(), leaving: new Map(),
-                last: new Map(), got: new Set(), firstGot: new Map(), base: new Map(), afterResume: [], spared: false, gapTold: false, closed: false,
+                last: new Map(), got: new Set(), firstGot: new Map(), base: new Map(), afterResume: [], spared: false, resumeChecked: false, gapTold: false, closed: false,
             });
         const state = connections.get(entry.conn);
         if (state.closed)

@@ -37,6 +37,14 @@ const resumes = [
     ...kafka, ...begin.slice(0, 4), of('resume', { topics: { [orders]: [1, -1] } }), of('resumed', { recovered: true, count: 3 }),
     event(orders, 0, 2), event(orders, 0, 3), event(orders, 0, 4), event(orders, 0, 5), of('seen', { id: `${orders}:0:5` }), of('close'),
 ];
+const grown = [ // partition 2 comes after the position was told
+    ...kafka, ...[0, 1, 2].map(n => sent(orders, 2, n, 'orders:alice')), ...begin,
+    event(orders, 2, 0), event(orders, 2, 1), event(orders, 2, 2), of('seen', { id: `${orders}:2:2` }), of('close'),
+];
+const liveAgain = [ // a resume may leave out prices, what comes after it may not
+    ...kafka, ...begin.slice(0, 4), of('resume', { topics: { [prices]: [-1] } }), of('resumed', { recovered: true, count: 1 }),
+    event(prices, 0, 1), position({ [prices]: [1] }), event(prices, 0, 2), event(prices, 0, 3), of('seen', { id: `${prices}:0:3` }), of('close'),
+];
 const rules = history => [...new Set(check(history).map(({ rule }) => rule))];
 const without = (history, ...ids) => history.filter(({ kind, id }) => kind !== 'event' || !ids.includes(id));
 const after = (history, index, ...more) => [...history.slice(0, index + 1), ...more, ...history.slice(index + 1)];
@@ -46,6 +54,8 @@ const swap = (history, a, b) => history.map((entry, i) => i === a ? history[b] :
 test('good histories pass', () => {
     assert.deepEqual(check(good), []);
     assert.deepEqual(check(resumes), []);
+    assert.deepEqual(check(grown), []);
+    assert.deepEqual(check(liveAgain), []);
     assert.deepEqual(check([]), []);
 });
 
@@ -55,6 +65,8 @@ const broken = {
     'two events in the wrong order': ['order', swap(good, at(good, orders, 4), at(good, orders, 5))],
     'one missing before a position': ['missing', without(good, `${orders}:0:3`)],
     'one missing before a barrier': ['missing', without(good, `${orders}:0:4`)],
+    'a conflated one missing after a resume has ended': ['missing', without(liveAgain, `${prices}:0:2`)],
+    'the first one of a new partition missing': ['missing', without(grown, `${orders}:2:0`)],
     'the first one after joining missing': ['missing', without(good, `${orders}:0:2`)],
     'the barrier itself missing': ['missing', without(good, `${orders}:0:5`)],
     'a conflated one missing without a word': ['missing', without(good, `${prices}:0:2`)],
@@ -89,6 +101,13 @@ test('a gap that was told, and a backlog that was conflated, are no violations',
     assert.deepEqual(check(told({ reason: 'LAPPED' })), []);
     const lossless = after(without(good, `${orders}:0:3`), good.findIndex(({ kind }) => kind === 'position'), of('skipped', { count: 1, reason: 'CONFLATED' }));
     assert.deepEqual(rules(lossless), ['missing']);
+});
+
+test('what a cut connection still had to get is no violation, what it had been told is', () => {
+    const cut = resumes.slice(0, at(resumes, orders, 3) + 1);
+    assert.deepEqual(check([...cut.slice(0, -1), of('close', { cut: true })]), []);
+    assert.deepEqual(rules([...cut.slice(0, -1), of('close')]), ['resume']);
+    assert.ok(rules([...cut.slice(0, -1), position({ [orders]: [1, -1] }), of('close', { cut: true })]).includes('resume'));
 });
 
 test('after leaving begins, and until the answer, events may come and may be missing', () => {

@@ -82,11 +82,11 @@ export class Recorder {
                 this.#roomsOf(client, channel).forEach(room => this.#note(client, 'leaving', { room }));
         const position = type === 'resume' ? data?.position : type === 'authenticate' ? data?.resume : undefined;
         if (position?.topics)
-            this.#note(client, 'resume', { topics: position.topics });
+            this.#note(client, 'resume', { topics: structuredClone(position.topics) }); // a client moves its own on
     }
 
     closed(client) {
-        this.#note(client, 'close');
+        this.#note(client, 'close', client.ended?.code === 1006 ? { cut: true } : {});
     }
 
     // Everything up to this event must have come by now.
