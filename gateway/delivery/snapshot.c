@@ -30,6 +30,8 @@ struct snapshot_room {
     char *name;      /* kind, then the room's key */
     uint32_t *slots; /* in the order of keys */
     uint32_t count, capacity;
+    uint32_t
+        scattered; /* references queued since its frames were last moved, beyond one a joiner */
     uint16_t name_length;
 };
 
@@ -63,6 +65,8 @@ static bool take_key(struct snapshots *all, uint32_t slot, const struct snapshot
 static void forget(struct snapshots *all, uint32_t slot);
 static bool make_frame(struct snapshots *all, struct mirror *mirror, struct span envelope);
 static void move_together(struct snapshots *all);
+static void move_frame(struct snapshots *all, uint32_t slot);
+static void put_in_order(struct snapshots *all, struct snapshot_room *room);
 static bool enter_room(struct snapshots *all, uint32_t slot, unsigned room);
 static void leave_rooms(struct snapshots *all, uint32_t slot);
 static uint32_t place_in(const struct snapshots *all, const struct snapshot_room *room,
@@ -71,7 +75,7 @@ static struct snapshot_room *room_make(struct snapshots *all, const struct room_
 static void room_drop(struct snapshots *all, uint32_t index);
 static bool make_space(struct worker *worker, struct conn *conn);
 static bool queue_run(struct worker *worker, struct conn *conn, struct frame_piece run);
-static long queue_all(struct worker *worker, struct conn *conn, const struct snapshot_room *room,
+static long queue_all(struct worker *worker, struct conn *conn, struct snapshot_room *room,
                       const uint64_t *named);
 
 static struct snapshot_room *room_at(const struct snapshots *all, uint32_t index) {
@@ -331,19 +335,36 @@ static bool make_frame(struct snapshots *all, struct mirror *mirror, struct span
 
 /* A frame keeps its whole block: scattered ones would keep many. Without memory they stay where they are. */
 static void move_together(struct snapshots *all) {
-    struct frame_arena *arena = &all->worker->fanout->arena;
     uint32_t slots = all->worker->view.segment.snapshot_shape.slots;
     for (uint32_t slot = 0; slot < slots; slot++) {
-        struct mirror *mirror = &all->mirrors[slot];
-        struct frame_piece piece;
-        if (mirror->piece.block == 0 || frame_move_snapshot(arena, mirror->piece, &piece) != 0) {
-            continue;
-        }
-        frame_ref(arena, piece.block);
-        frame_unref(arena, mirror->piece.block);
-        mirror->piece = piece;
+        move_frame(all, slot);
     }
     all->made = 0;
+}
+
+static void move_frame(struct snapshots *all, uint32_t slot) {
+    struct frame_arena *arena = &all->worker->fanout->arena;
+    struct mirror *mirror = &all->mirrors[slot];
+    struct frame_piece piece;
+    if (mirror->piece.block == 0 || frame_move_snapshot(arena, mirror->piece, &piece) != 0) {
+        return;
+    }
+    frame_ref(arena, piece.block);
+    frame_unref(arena, mirror->piece.block);
+    mirror->piece = piece;
+    all->made += piece.length;
+}
+
+/* Keys are made and change in any order, and then neighbours in the room are none in memory: each joiner costs a
+ * reference a key. When joiners have cost as many as there are keys, it has paid to move its frames. */
+static void put_in_order(struct snapshots *all, struct snapshot_room *room) {
+    if (room->scattered <= room->count) {
+        return;
+    }
+    for (uint32_t i = 0; i < room->count; i++) {
+        move_frame(all, room->slots[i]);
+    }
+    room->scattered = 0;
 }
 
 static bool enter_room(struct snapshots *all, uint32_t slot, unsigned room) {
@@ -464,11 +485,12 @@ static bool is_named(const struct mirror *mirror, const uint64_t *named) {
 }
 
 /* How many values. */
-static long queue_all(struct worker *worker, struct conn *conn, const struct snapshot_room *room,
+static long queue_all(struct worker *worker, struct conn *conn, struct snapshot_room *room,
                       const uint64_t *named) {
     const struct mirror *mirrors = worker->fanout->snapshots->mirrors;
     struct frame_piece run = {0};
     long count = 0;
+    put_in_order(worker->fanout->snapshots, room);
     for (uint32_t i = 0; i < room->count; i++) {
         struct frame_piece piece = mirrors[room->slots[i]].piece;
         if (is_named(&mirrors[room->slots[i]], named)) {
@@ -479,8 +501,11 @@ static long queue_all(struct worker *worker, struct conn *conn, const struct sna
             run.length += piece.length;
             continue;
         }
-        if (run.block != 0 && !queue_run(worker, conn, run)) {
-            return 0;
+        if (run.block != 0) {
+            room->scattered++;
+            if (!queue_run(worker, conn, run)) {
+                return 0;
+            }
         }
         run = piece;
     }

@@ -203,6 +203,35 @@ START_TEST(joiners_share_one_run_of_frames) {
 }
 END_TEST
 
+/* As many as come back at once after a host has died; keys come and change in any order meanwhile. */
+START_TEST(ten_thousand_joiners_cost_one_set_of_frames_and_few_references_each) {
+    enum { JOINERS = 10000, KEYS = 400, FRAME = sizeof(VALUE("\"0123456789\"")) - 1 + 2 };
+    char key[16];
+    uint64_t position = 8;
+
+    for (unsigned i = 0; i < KEYS; i++, position += 8) {
+        snprintf(key, sizeof key, "k%03u", i * 149 % KEYS);
+        (void)keep_price(key, "\"0123456789\"", position);
+    }
+    for (unsigned i = 0; i < JOINERS; i++) {
+        worker.reader.cursor = position;
+        struct conn *conn = joiner("prices");
+        ck_assert_int_eq(conn->state, CONN_LIVE);
+        ck_assert_uint_eq(conn->queue.bytes, KEYS * FRAME);
+        if (i % 10 == 9) {
+            snprintf(key, sizeof key, "k%03u", i * 7 % KEYS);
+            (void)keep_price(key, "\"0123456789\"", position);
+            position += 8;
+        }
+    }
+    ck_assert_uint_eq(stats_get(worker.stats, STAT_SNAPSHOT_VALUES), (uint64_t)JOINERS * KEYS);
+    /* 144 MB wait to be written: 1 % of it is there, and a tenth of the references */
+    ck_assert_uint_eq(worker.fanout->queues.bytes, (uint64_t)JOINERS * KEYS * FRAME);
+    ck_assert_uint_lt(worker.fanout->arena.bytes, (uint64_t)JOINERS * KEYS * FRAME / 20);
+    ck_assert_uint_lt(worker.fanout->queues.nodes.used, JOINERS * 20);
+}
+END_TEST
+
 START_TEST(frames_of_values_that_keep_changing_hold_a_bounded_memory) {
     char value[600];
     struct conn *conn = NULL;
@@ -256,6 +285,7 @@ int main(void) {
     tcase_add_test(
         tests, a_key_that_moves_to_another_room_leaves_the_old_one_and_one_that_is_dropped_both);
     tcase_add_test(tests, joiners_share_one_run_of_frames);
+    tcase_add_test(tests, ten_thousand_joiners_cost_one_set_of_frames_and_few_references_each);
     tcase_add_test(tests, frames_of_values_that_keep_changing_hold_a_bounded_memory);
     tcase_add_test(tests, who_does_not_read_gets_no_second_one);
     suite_add_tcase(suite, tests);
