@@ -35,6 +35,9 @@
     X(int, ring_bytes, "RING_BYTES", "", "", "268435456", "33554432",                                     \
       1048576, 68719476736, "bytes", "server", restart,                                                   \
       "Size of the ring in shared memory; rounded up to a power of two.")                                 \
+    X(int, snapshot_bytes, "SNAPSHOT_BYTES", "", "", "0", NULL,                                           \
+      0, 17179869184, "bytes", "server", restart,                                                         \
+      "Shared memory for the newest values of conflated routes, 1 KiB a key of usual size; 0: an eighth of RING_BYTES.") \
     X(int, history_seconds, "HISTORY_SECONDS", "", "", "300", NULL,                                       \
       0, 604800, "s", "server", restart,                                                                  \
       "How far back the ring is refilled from Kafka at the first start, as far as it holds that (what clients publish 300 s further: it counts once); 0: not at all.") \

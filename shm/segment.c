@@ -13,21 +13,24 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#define PAGE 4096u
+#define PAGE           4096u
+#define SNAPSHOT_SHARE 8u /* of the ring, unless it is told otherwise */
 
 static uint64_t page_up(uint64_t size);
 static uint64_t ring_capacity(uint64_t ring_bytes);
 static int write_header(int fd, const struct segment_header *header);
-static struct segment_header layout(uint64_t capacity);
+static struct segment_header layout(uint64_t capacity, uint64_t snapshot_bytes);
 static bool header_valid(const struct segment_header *header, size_t size);
 
 static_assert(sizeof(struct segment_header) <= PAGE, "the header has the first page to itself");
 static_assert(sizeof(struct ring_words) <= PAGE, "the words have a page to themselves");
 
-int segment_create(uint64_t ring_bytes, int *fd) {
-    if (ring_bytes > SEGMENT_RING_MAX_BYTES)
+int segment_create(uint64_t ring_bytes, uint64_t snapshot_bytes, int *fd) {
+    if (ring_bytes > SEGMENT_RING_MAX_BYTES || snapshot_bytes > SEGMENT_RING_MAX_BYTES)
         return -EINVAL;
-    struct segment_header header = layout(ring_capacity(ring_bytes));
+    uint64_t capacity = ring_capacity(ring_bytes);
+    struct segment_header header =
+        layout(capacity, snapshot_bytes != 0 ? snapshot_bytes : capacity / SNAPSHOT_SHARE);
     if (getrandom(&header.hash_key, sizeof(header.hash_key), 0) != sizeof(header.hash_key))
         return -EIO;
 
@@ -69,7 +72,7 @@ int segment_map(int fd, bool writable, struct segment *out) {
         .feeds = (struct feed_table *)(void *)(start + header->feeds_at),
         .types = (struct type_table *)(void *)(start + header->types_at),
         .snapshots = (struct snapshot_table *)(void *)(start + header->snapshots_at),
-        .snapshot_shape = snapshot_table_shape(header->ring_capacity),
+        .snapshot_shape = snapshot_table_shape(header->snapshot_bytes),
         .room_buckets = room_index_buckets(header->ring_capacity),
         .ring = start + header->ring_at,
     };
@@ -115,7 +118,7 @@ static uint64_t ring_capacity(uint64_t ring_bytes) {
     return capacity;
 }
 
-static struct segment_header layout(uint64_t capacity) {
+static struct segment_header layout(uint64_t capacity, uint64_t snapshot_bytes) {
     uint64_t ingest_at = PAGE;
     uint64_t positions_at = ingest_at + page_up(sizeof(struct ingest_block));
     uint64_t words_at = positions_at + page_up(sizeof(struct positions));
@@ -124,7 +127,7 @@ static struct segment_header layout(uint64_t capacity) {
     uint64_t feeds_at = times_at + page_up(sizeof(struct time_index));
     uint64_t types_at = feeds_at + page_up(sizeof(struct feed_table));
     uint64_t snapshots_at = types_at + page_up(sizeof(struct type_table));
-    uint64_t ring_at = snapshots_at + page_up(snapshot_table_shape(capacity).size);
+    uint64_t ring_at = snapshots_at + page_up(snapshot_table_shape(snapshot_bytes).size);
 
     return (struct segment_header){
         .magic = SEGMENT_MAGIC,
@@ -141,6 +144,7 @@ static struct segment_header layout(uint64_t capacity) {
         .snapshots_at = snapshots_at,
         .ring_at = ring_at,
         .ring_capacity = capacity,
+        .snapshot_bytes = snapshot_bytes,
     };
 }
 
@@ -151,16 +155,16 @@ static int write_header(int fd, const struct segment_header *header) {
     return written == sizeof(*header) ? 0 : -EIO;
 }
 
-/* One layout a version: what it must say follows from the capacity alone. */
+/* One layout a version: what it must say follows from the two sizes alone. */
 static bool header_valid(const struct segment_header *header, size_t size) {
     uint64_t capacity = header->ring_capacity;
     if (header->magic != SEGMENT_MAGIC || header->version != SEGMENT_VERSION)
         return false;
     if (capacity < SEGMENT_RING_MIN_BYTES || capacity > SEGMENT_RING_MAX_BYTES ||
-        (capacity & (capacity - 1)) != 0)
+        (capacity & (capacity - 1)) != 0 || header->snapshot_bytes > SEGMENT_RING_MAX_BYTES)
         return false;
 
-    struct segment_header expected = layout(capacity);
+    struct segment_header expected = layout(capacity, header->snapshot_bytes);
     expected.hash_key = header->hash_key;
     return expected.size == size && memcmp(&expected, header, sizeof(expected)) == 0;
 }

@@ -23,7 +23,7 @@
 #include "shm/stats.h"
 
 #define SEGMENT_MAGIC   0x6d6f6f6e73656731ull
-#define SEGMENT_VERSION 4u
+#define SEGMENT_VERSION 5u
 
 struct segment_header {
     uint64_t magic;
@@ -33,7 +33,8 @@ struct segment_header {
     struct siphash_key hash_key;
     uint64_t ingest_at, positions_at, words_at, rooms_at, times_at, feeds_at, types_at;
     uint64_t snapshots_at, ring_at;
-    uint64_t ring_capacity; /* power of two, bytes */
+    uint64_t ring_capacity;  /* power of two, bytes */
+    uint64_t snapshot_bytes; /* what the snapshot table may have */
 };
 
 enum ingest_flag {
@@ -105,9 +106,9 @@ struct segment {
 
 /* Makes the memfd with its size, seals it against resizing, writes the header with a random hash key.
  * ring_bytes is rounded up to a power of two, at least SEGMENT_RING_MIN_BYTES; -EINVAL past
- * SEGMENT_RING_MAX_BYTES. The ring is sparse: its pages cost memory when they are first written. The caller
- * owns *fd. */
-int segment_create(uint64_t ring_bytes, int *fd) MUST_CHECK;
+ * SEGMENT_RING_MAX_BYTES. snapshot_bytes is the snapshot table's budget; 0: an eighth of the ring. Both are
+ * sparse: their pages cost memory when they are first written. The caller owns *fd. */
+int segment_create(uint64_t ring_bytes, uint64_t snapshot_bytes, int *fd) MUST_CHECK;
 /* Maps and checks magic, version, size and every offset; -EPROTO when one is wrong. Does not take the
  * descriptor over. */
 int segment_map(int fd, bool writable, struct segment *out) MUST_CHECK;

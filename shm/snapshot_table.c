@@ -1,10 +1,10 @@
 #include "shm/snapshot_table.h"
 
-#define TABLE_SHARE     8u /* of the ring's size */
 #define TABLE_MIN_BYTES 65536u
 #define BYTES_A_SLOT    1024u /* with its cells */
 #define VALUE_SHARE     16u   /* of all cells, the most that one value may have */
 #define LOG_SLACK       64u
+#define MAX_SLOTS       (1u << 24)
 
 static bool copy_cells(const struct segment *segment, uint32_t first, size_t length, char *to);
 
@@ -15,13 +15,11 @@ static bool copy_cells(const struct segment *segment, uint32_t first, size_t len
  *  3. a slot, later ring_append_publish:B  with  ring_read_next:A: who has read a record sees the slot that was
  *     written before it. */
 
-struct snapshot_shape snapshot_table_shape(uint64_t ring_capacity) {
-    uint64_t bytes = ring_capacity / TABLE_SHARE > TABLE_MIN_BYTES ? ring_capacity / TABLE_SHARE
-                                                                   : TABLE_MIN_BYTES;
-    uint64_t slots = bytes / BYTES_A_SLOT;
+struct snapshot_shape snapshot_table_shape(uint64_t bytes) {
+    uint64_t slots = (bytes > TABLE_MIN_BYTES ? bytes : TABLE_MIN_BYTES) / BYTES_A_SLOT;
 
-    if (slots > 1u << 24) {
-        slots = 1u << 24;
+    if (slots > MAX_SLOTS) {
+        slots = MAX_SLOTS;
     }
     struct snapshot_shape shape = {.slots = (uint32_t)slots, .changed_at = CACHE_LINE};
     shape.slots_at = shape.changed_at + ((size_t)slots * sizeof(shm_u32) + 63) / 64 * 64;

@@ -1,5 +1,5 @@
 /* The snapshot table: the last value of each key of the conflated routes (`conflate=KEY`), for those who join a
- * room. Part of the segment, an eighth of the ring's size; writer ingest (shm/snapshot_put.h), readers workers.
+ * room. Part of the segment; writer ingest (shm/snapshot_put.h), readers workers.
  * A value is the record as it lies in the ring, so that rooms, id and envelope come along.
  *
  *     changes u64, changed[L] u32     slot + 1 of the last L changes: change number n stands at n % L
@@ -49,7 +49,8 @@ struct snapshot_table {
     shm_u64 changes;
 };
 
-struct snapshot_shape snapshot_table_shape(uint64_t ring_capacity);
+/* What fits into so many bytes; 64 KiB at least, 16 GiB at most. */
+struct snapshot_shape snapshot_table_shape(uint64_t bytes);
 
 static inline shm_u32 *snapshot_table_changed(const struct segment *segment) {
     return (shm_u32 *)(void *)((char *)segment->snapshots + segment->snapshot_shape.changed_at);

@@ -99,7 +99,6 @@
     X(DELIVERIES, "deliveries_total", counter, worker, "Event references queued to connections")             \
     X(MESSAGES_OUT, "messages_sent_total", counter, worker, "Messages queued to clients, events and replies") \
     X(BYTES_OUT, "sent_bytes_total", counter, worker, "Bytes written to clients")                            \
-    X(EVENTS_CONFLATED, "events_conflated_total", counter, worker, "Events passed over for clients that were slow or resumed, since a newer value of their key was there") \
     X(SNAPSHOT_VALUES, "snapshot_values_sent_total", counter, worker, "Current values queued to clients that joined a room") \
     X(FRAMES_DEFLATED, "frames_deflated_total", counter, worker, "Events deflated, once for all their listeners") \
     X(MESSAGES_INFLATED, "messages_inflated_total", counter, worker, "Deflated messages from clients")       \

@@ -6,11 +6,12 @@
 
 #include "shm/block.h"
 #include "shm/order.h"
+#include "shm/positions.h"
 #include "shm/stats.h"
 #include "shm/survey.h"
 
 #define WORKER_BLOCK_MAGIC   0x6d6f6f6e776f726bull
-#define WORKER_BLOCK_VERSION 2u
+#define WORKER_BLOCK_VERSION 3u
 #define WORKER_INTEREST_BITS 4096u /* room-hash buckets */
 
 enum worker_state { WORKER_ABSENT, WORKER_STARTING, WORKER_SERVING, WORKER_DRAINING };
@@ -32,6 +33,8 @@ struct worker_block { // NOLINT(clang-analyzer-optin.performance.Padding)
     _Alignas(CACHE_LINE)
         shm_u64 interest[WORKER_INTEREST_BITS / 64]; /* it has a listener in that bucket */
     _Alignas(CACHE_LINE) struct stats stats;
+    /* by topic: events passed over for clients that were slow or resumed, since a newer value of their key was there */
+    shm_u64 conflated[POSITIONS_MAX_TOPICS];
     /* what this worker asks all of them, and what it answers one of them */
     _Alignas(CACHE_LINE) struct survey_question question;
     _Alignas(CACHE_LINE) struct survey_answer answer;

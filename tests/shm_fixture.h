@@ -23,7 +23,7 @@ static inline void fixture_need(int result, const char *what) {
 /* Ring bytes rounded up as segment_create() does; one topic `trades` with `partitions` partitions. */
 static inline void fixture_open(struct segment *segment, uint64_t ring_bytes, int partitions) {
     int fd = -1;
-    fixture_need(segment_create(ring_bytes, &fd), "segment_create");
+    fixture_need(segment_create(ring_bytes, 0, &fd), "segment_create");
     fixture_need(segment_map(fd, true, segment), "segment_map");
     for (int i = 0; i < partitions; i++) {
         int index = positions_intern(segment->positions, SPAN_LITERAL("trades"), i);

@@ -406,12 +406,14 @@ static long queue_listed(struct worker *worker, struct catchup *catchup) {
     struct conn *conn = conn_of(worker, catchup);
     long done = 0;
     while (catchup->at < catchup->count && has_space(worker, conn) && done < TURN_BUDGET) {
-        int result = catchup_deliver(worker, conn, catchup->list[catchup->at]);
+        /* it may have stalled since the list was made; to a resume its events have been announced */
+        int result = catchup_deliver(worker, conn, catchup->list[catchup->at], catchup->slow);
         if (result < 0) {
             give_up(worker, catchup, result);
             return done;
         }
-        catchup->had_events |= result == 1;
+        catchup->had_events |= result == CATCHUP_QUEUED;
+        catchup->conflated += result == CATCHUP_SPARED;
         catchup->at++;
         done++;
     }
@@ -454,7 +456,6 @@ static int append_list(struct worker *worker, struct catchup *catchup,
         newest.whole_most = 0;
         error = catchup_collect(worker, conn_of(worker, catchup), &newest, got);
     }
-    stats_add(worker->stats, STAT_EVENTS_CONFLATED, got->conflated);
     catchup->conflated += catchup->slow ? got->conflated : 0;
     uint32_t left = catchup->count - catchup->at;
     if (error != 0 || got->count == 0) {

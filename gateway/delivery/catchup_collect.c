@@ -69,6 +69,22 @@ int catchup_collect(struct worker *worker, const struct conn *conn,
     return list_of(&collection, count, out);
 }
 
+bool catchup_spares(struct worker *worker, const struct catchup_value *value) {
+    const struct segment *segment = &worker->view.segment;
+    if (!(value->flags & RECORD_FLAG_CONFLATED) ||
+        !snapshot_table_superseded(segment, value->snapshot_slot, value->position)) {
+        return false;
+    }
+    uint32_t topic = value->partition < POSITIONS_MAX_PARTITIONS
+                         ? segment->positions->partitions[value->partition].topic
+                         : POSITIONS_MAX_TOPICS;
+    if (topic < POSITIONS_MAX_TOPICS) {
+        shm_u64 *count = &worker->block->conflated[topic];
+        store_relaxed(count, load_relaxed(count) + 1);
+    }
+    return true;
+}
+
 /* The user's personal rooms are one chain. */
 static void walk_user(struct collection *collection, const struct conn *conn) {
     unsigned kinds = (unsigned)conn->personal << 1;
@@ -114,9 +130,8 @@ static void take(struct collection *collection, const struct room_hit *hit) {
         return;
     }
     uint32_t whole_most = collection->stretch->whole_most;
-    if (whole_most == 0 && (hit->flags & RECORD_FLAG_CONFLATED) &&
-        snapshot_table_superseded(&collection->worker->view.segment, hit->snapshot_slot,
-                                  hit->position)) {
+    struct catchup_value value = {hit->position, hit->partition, hit->snapshot_slot, hit->flags};
+    if (whole_most == 0 && catchup_spares(collection->worker, &value)) {
         collection->conflated++; /* of a record in several of its rooms once for each */
         return;
     }

@@ -33,4 +33,14 @@ struct catchup_list {
 int catchup_collect(struct worker *worker, const struct conn *conn,
                     const struct catchup_stretch *stretch, struct catchup_list *out) MUST_CHECK;
 
+/* What says of a record which value it is. */
+struct catchup_value {
+    uint64_t position;
+    uint32_t partition;
+    uint32_t snapshot_slot;
+    uint16_t flags;
+};
+/* True: who catches up is spared it, since a newer value of its key is there or comes. Counted for its topic. */
+bool catchup_spares(struct worker *worker, const struct catchup_value *value);
+
 #endif

@@ -1,12 +1,13 @@
 #include "gateway/delivery/catchup_deliver.h"
 
 #include "gateway/connection/conn_table.h"
+#include "gateway/delivery/catchup_collect.h"
 #include "gateway/delivery/fanout.h"
 
 static bool hears(const struct worker *worker, const struct conn *conn,
                   const struct record *record);
 
-int catchup_deliver(struct worker *worker, struct conn *conn, uint64_t position) {
+int catchup_deliver(struct worker *worker, struct conn *conn, uint64_t position, bool sparing) {
     struct fanout *fanout = worker->fanout;
     const struct record *record;
     struct frame_piece piece;
@@ -15,7 +16,12 @@ int catchup_deliver(struct worker *worker, struct conn *conn, uint64_t position)
         return result == RING_LAPPED ? -ESTALE : result;
     }
     if (record->sender == conn->id || !hears(worker, conn, record)) {
-        return 0;
+        return CATCHUP_PASSED;
+    }
+    struct catchup_value value = {position, record->partition, record->snapshot_slot,
+                                  record->flags};
+    if (sparing && catchup_spares(worker, &value)) {
+        return CATCHUP_SPARED;
     }
     result = frame_make(&fanout->arena, WSLAY_TEXT_FRAME, record_envelope(record), &piece);
     if (result == 0) {
@@ -27,7 +33,7 @@ int catchup_deliver(struct worker *worker, struct conn *conn, uint64_t position)
     flush_schedule_add(&fanout->schedule, conn, false);
     stats_add(worker->stats, STAT_CAUGHT_UP, 1);
     stats_add(worker->stats, STAT_MESSAGES_OUT, 1);
-    return 1;
+    return CATCHUP_QUEUED;
 }
 
 /* It may have left since the record was listed. */

@@ -7,7 +7,15 @@
 
 struct conn;
 
-/* 1: queued; 0: not for it (any more); -ESTALE: overwritten; -EBADMSG; -ENOMEM. */
-int catchup_deliver(struct worker *worker, struct conn *conn, uint64_t position) MUST_CHECK;
+enum catchup_outcome {
+    CATCHUP_PASSED, /* not for it (any more) */
+    CATCHUP_SPARED, /* a newer value of its key is there or comes */
+    CATCHUP_QUEUED,
+};
+
+/* sparing: superseded values of conflated routes are not queued. enum catchup_outcome, or -ESTALE: overwritten;
+ * -EBADMSG; -ENOMEM. */
+int catchup_deliver(struct worker *worker, struct conn *conn, uint64_t position,
+                    bool sparing) MUST_CHECK;
 
 #endif

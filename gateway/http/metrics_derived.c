@@ -10,7 +10,7 @@
 typedef void samples(FILE *out, const char *name, const struct host_view *view, uint64_t now_ns);
 static samples build_info, start_time, ready, draining, kafka_up, kafka_caught_up, ingest_paced,
     kafka_lag, kafka_position, child_up, child_restarts, child_hung_kills, ring_capacity, ring_lag,
-    flush_uring;
+    flush_uring, events_conflated;
 
 const struct metrics_family metrics_derived[] = {
     {"moonx_build_info", "gauge", "Always 1; the version is its label", build_info},
@@ -32,6 +32,10 @@ const struct metrics_family metrics_derived[] = {
     {"moonx_ring_lag_bytes", "gauge", "Published bytes that the worker has not read", ring_lag},
     {"moonx_worker_flush_uring", "gauge", "1 when writes go through io_uring, 0 with sendmsg",
      flush_uring},
+    {"moonx_events_conflated_total", "counter",
+     "Events passed over for clients that were slow or resumed, since a newer value of their key "
+     "was there",
+     events_conflated},
     {0},
 };
 
@@ -174,6 +178,31 @@ static void flush_uring(FILE *out, const char *name, const struct host_view *vie
     for (uint32_t i = 0; i < view->worker_count; i++) {
         if (view->workers[i]) {
             write_worker(out, name, i, load_relaxed(&view->workers[i]->flush_uring) != 0);
+        }
+    }
+}
+
+static void write_topics(FILE *out, const char *name, const struct positions *positions,
+                         uint32_t worker, const shm_u64 *counts) {
+    uint32_t topics = load_acquire(&positions->topic_count);
+    for (uint32_t i = 0; i < topics && i < POSITIONS_MAX_TOPICS; i++) {
+        uint64_t count = load_relaxed(&counts[i]);
+        if (count == 0) { /* most routes are not conflated */
+            continue;
+        }
+        fprintf(out, "%s{worker=\"%" PRIu32 "\",topic=\"", name, worker);
+        metrics_write_label(
+            out, (struct span){positions->topics[i].name, positions->topics[i].name_length});
+        fprintf(out, "\"} %" PRIu64 "\n", count);
+    }
+}
+
+static void events_conflated(FILE *out, const char *name, const struct host_view *view,
+                             uint64_t now_ns) {
+    (void)now_ns;
+    for (uint32_t i = 0; i < view->worker_count; i++) {
+        if (view->workers[i]) {
+            write_topics(out, name, view->segment.positions, i, view->workers[i]->conflated);
         }
     }
 }

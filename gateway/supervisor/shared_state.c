@@ -10,7 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-static int open_segment(struct shared_state *state, uint64_t ring_bytes);
+static int open_segment(struct shared_state *state, uint64_t ring_bytes, uint64_t snapshot_bytes);
 static int open_host(struct shared_state *state);
 static int open_bell(int *fd);
 static int open_worker(struct shared_state *state, unsigned index);
@@ -20,10 +20,11 @@ static int open_for_readers(struct shared_file *file);
 static void heritage_for(const struct shared_state *state, enum heritage_role role, unsigned index,
                          const struct run_as_user *user, struct heritage *out);
 
-int shared_state_open(uint64_t ring_bytes, unsigned workers, struct shared_state *out) {
+int shared_state_open(uint64_t ring_bytes, uint64_t snapshot_bytes, unsigned workers,
+                      struct shared_state *out) {
     set_all_closed(out);
     out->worker_count = workers;
-    int result = open_segment(out, ring_bytes);
+    int result = open_segment(out, ring_bytes, snapshot_bytes);
     if (result == 0) {
         result = open_host(out);
     }
@@ -207,8 +208,8 @@ static int open_for_readers(struct shared_file *file) {
     return 0;
 }
 
-static int open_segment(struct shared_state *state, uint64_t ring_bytes) {
-    int result = segment_create(ring_bytes, &state->segment_file.write_fd);
+static int open_segment(struct shared_state *state, uint64_t ring_bytes, uint64_t snapshot_bytes) {
+    int result = segment_create(ring_bytes, snapshot_bytes, &state->segment_file.write_fd);
     if (result == 0) {
         result = open_for_readers(&state->segment_file);
     }

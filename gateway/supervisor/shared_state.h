@@ -33,7 +33,7 @@ struct shared_state {
     int wake_fd[HERITAGE_MAX_WORKERS];
     int uplink_fd[HERITAGE_MAX_WORKERS]; /* each written by its worker and by ingest */
     int uplink_wake_fd;
-    int once_fd; /* what counts once; ingest writes it */
+    int once_fd;  /* what counts once; ingest writes it */
     int limit_fd; /* all workers write it: limits, and who is here; -1 before it is made */
     unsigned worker_count;
     struct segment segment;
@@ -47,7 +47,8 @@ struct shared_state {
 /* Makes and maps everything. All of it stays the supervisor's user's, mode 0600: as root, a child that has
  * become another user can open nothing anew and has only the rights of the descriptors it was given.
  * *out can be closed in every case. */
-int shared_state_open(uint64_t ring_bytes, unsigned workers, struct shared_state *out) MUST_CHECK;
+int shared_state_open(uint64_t ring_bytes, uint64_t snapshot_bytes, unsigned workers,
+                      struct shared_state *out) MUST_CHECK;
 /* The table of revocations, for so many at once. After shared_state_open(), before any child starts. */
 int shared_state_add_revocations(struct shared_state *state, uint64_t most) MUST_CHECK;
 /* The table of limits, for so many clients. After shared_state_open(), before any worker starts. */

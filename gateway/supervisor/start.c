@@ -130,11 +130,12 @@ static int open_tickets(struct start *start, char *error, size_t size) {
 static int open_state(struct start *start, char *error, size_t size) {
     const struct options *options = start->options;
     start->state_open = true;
-    int result =
-        shared_state_open((uint64_t)options->ring_bytes, (unsigned)options->workers, &start->state);
+    int result = shared_state_open((uint64_t)options->ring_bytes, (uint64_t)options->snapshot_bytes,
+                                   (unsigned)options->workers, &start->state);
     if (result < 0) {
         snprintf(error, size,
-                 "can't make shared memory: %s; see RING_BYTES (--ring-bytes, now %lld)",
+                 "can't make shared memory: %s; see RING_BYTES (--ring-bytes, now %lld) and "
+                 "SNAPSHOT_BYTES",
                  strerror(-result), options->ring_bytes);
         return STATUS_FAILED;
     }

@@ -34,7 +34,7 @@ static void init(void) {
     char error[256];
     int fd;
     log_init("fuzz", LOG_LEVEL_ERROR, LOG_FORMAT_JSON);
-    REQUIRE(segment_create(SEGMENT_RING_MIN_BYTES, &fd) == 0);
+    REQUIRE(segment_create(SEGMENT_RING_MIN_BYTES, 0, &fd) == 0);
     REQUIRE(segment_map(fd, true, &worker.view.segment) == 0);
     REQUIRE(auth_new(&options, false, &worker.auth, error, sizeof(error)) == 0);
     REQUIRE(auth_mint(worker.auth, &alice, 0, 4000000000LL, &good_token) == 0);

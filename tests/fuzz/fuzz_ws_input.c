@@ -36,7 +36,7 @@ static void init(void) {
     log_init("fuzz", LOG_LEVEL_ERROR, LOG_FORMAT_JSON);
     set_options();
     REQUIRE(auth_new(&options, false, &worker.auth, error, sizeof error) == 0);
-    REQUIRE(segment_create(4096, &segment_fd) == 0);
+    REQUIRE(segment_create(4096, 0, &segment_fd) == 0);
     REQUIRE(segment_map(segment_fd, true, &worker.view.segment) == 0);
     REQUIRE(worker_block_create(&block_fd) == 0);
     REQUIRE(worker_block_map(block_fd, true, &worker.block) == 0);

@@ -62,7 +62,7 @@ _Noreturn static inline void host_give_up(void) {
 
 static inline void host_open(struct host *host, const char *program, uint64_t ring_bytes) {
     *host = (struct host){.program = program, .ingest = -1, .log_fd = -1};
-    CHECK(segment_create(ring_bytes, &host->segment_fd) == 0, "segment");
+    CHECK(segment_create(ring_bytes, 0, &host->segment_fd) == 0, "segment");
     CHECK(segment_map(host->segment_fd, true, &host->segment) == 0, "map");
     CHECK(host_block_create(&host->host_fd) == 0, "host block");
     CHECK(worker_block_create(&host->worker_fd) == 0, "worker block");

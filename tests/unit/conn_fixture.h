@@ -37,7 +37,7 @@ static inline void set_up(void) {
                                .ws_slow_timeout = 30000,
                                .instance_id = "test"};
     worker.options = &options;
-    ck_assert_int_eq(segment_create(4096, &segment_fd), 0);
+    ck_assert_int_eq(segment_create(4096, 0, &segment_fd), 0);
     ck_assert_int_eq(segment_map(segment_fd, true, &worker.view.segment), 0);
     ck_assert_int_eq(worker_block_create(&block_fd), 0);
     ck_assert_int_eq(worker_block_map(block_fd, true, &worker.block), 0);

@@ -49,7 +49,7 @@ static inline void fixture_start(struct http_fixture *fixture) {
     memset(fixture, 0, sizeof(*fixture));
     clock_set_fake(FIXTURE_NOW_NS, FIXTURE_WALL_MS);
     struct host_view *view = &fixture->view;
-    ck_assert_int_eq(segment_create(1 << 20, &fd), 0);
+    ck_assert_int_eq(segment_create(1 << 20, 0, &fd), 0);
     ck_assert_int_eq(segment_map(fd, true, &view->segment), 0);
     close(fd);
     ck_assert_int_eq(host_block_create(&fd), 0);

@@ -9,6 +9,7 @@
 #include "gateway/delivery/position.h"
 #include "gateway/delivery/position_claim.h"
 #include "shm/ring_append.h"
+#include "shm/snapshot_put.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -19,6 +20,7 @@
 static struct worker worker;
 static struct options options;
 static struct ring_append writer;
+static struct snapshot_put snapshots;
 static int segment_fd, block_fd, partition;
 static int64_t next_offset;
 
@@ -32,9 +34,10 @@ static void set_up_ring(uint64_t bytes) {
                                .ws_slow_timeout = 30000,
                                .position_epoch = 1};
     worker.options = &options;
-    ck_assert_int_eq(segment_create(bytes, &segment_fd), 0);
+    ck_assert_int_eq(segment_create(bytes, 0, &segment_fd), 0);
     ck_assert_int_eq(segment_map(segment_fd, true, &worker.view.segment), 0);
     ck_assert_int_eq(ring_append_open(&writer, &worker.view.segment), 0);
+    ck_assert_int_eq(snapshot_put_open(&snapshots, &worker.view.segment), 0);
     partition = positions_intern(worker.view.segment.positions, SPAN_LITERAL("order.updates"), 0);
     ck_assert_int_eq(partition, 0);
     struct position *position = &worker.view.segment.positions->partitions[0];
@@ -65,6 +68,7 @@ static void tear_down(void) {
     ws_pool_free(worker.ws_pool);
     ring_read_done(&worker.reader);
     position_view_free(worker.position);
+    snapshot_put_done(&snapshots);
     ring_append_done(&writer);
     worker_block_unmap(worker.block);
     segment_unmap(&worker.view.segment);
@@ -122,6 +126,17 @@ static struct record *reserve(const char *room, size_t padding) {
 
 static void put_padded(const char *room, size_t padding) {
     reserve(room, padding);
+    ring_append_commit(&writer);
+    ring_append_publish(&writer);
+}
+
+/* A value of a conflated route. */
+static void put_value(const char *room, const char *key, size_t padding) {
+    struct record *record = reserve(room, padding);
+    uint32_t slot = snapshot_put_value(&snapshots, span_of(key), record, writer.reserved);
+    ck_assert_uint_ne(slot, 0);
+    record->flags = RECORD_FLAG_CONFLATED;
+    record->snapshot_slot = slot;
     ring_append_commit(&writer);
     ring_append_publish(&writer);
 }
@@ -216,6 +231,78 @@ START_TEST(who_falls_behind_gets_all_in_order_and_is_live_again) {
     ck_assert_str_eq(take(slow), "28 ");
     ck_assert_str_eq(take(other), "20 23 26 ");
     ck_assert_uint_eq(stats_get(worker.stats, STAT_CAUGHT_UP), 4);
+}
+END_TEST
+
+START_TEST(who_was_slow_gets_the_newest_value_of_each_key_and_every_other_event) {
+    struct conn *slow = connect_user("ann");
+    join(slow, "prices");
+    fall_behind(slow, "prices");  /* 18 lacks it */
+    for (int i = 0; i < 3; i++) { /* 19 .. 27 */
+        put_value("prices", "a", 0);
+        put("prices");
+        put_value("prices", "b", 0);
+    }
+    turn();
+    take(slow);
+    turn();
+    ck_assert_str_eq(take(slow), "18 20 23 25 26 27 {\"count\":4,\"reason\":\"CONFLATED\"} ");
+    ck_assert_int_eq(slow->state, CONN_LIVE);
+    ck_assert_uint_eq(load_relaxed(&worker.block->conflated[0]), 4);
+    put_value("prices", "a", 0);
+    put_value("prices", "a", 0);
+    turn();
+    ck_assert_str_eq(take(slow), "28 29 "); /* live: each of them */
+}
+END_TEST
+
+START_TEST(a_value_that_was_listed_and_is_old_when_its_turn_comes_gives_way_to_the_newest) {
+    char key[8];
+    struct conn *slow = connect_user("ann");
+    join(slow, "prices");
+    fall_behind(slow, "prices");
+    for (char i = 'a'; i < 'k'; i++) { /* 19 .. 28 */
+        snprintf(key, sizeof key, "%c", i);
+        put_value("prices", key, 500);
+    }
+    turn();
+    take(slow);
+    turn(); /* five fill its queue again: 18 to 22 */
+    for (char i = 'a'; i < 'k'; i++) {
+        snprintf(key, sizeof key, "%c", i);
+        put_value("prices", key, 0); /* 29 .. 38 */
+    }
+    turn();
+    ck_assert_str_eq(take(slow), "18 19 20 21 22 ");
+    turn();
+    ck_assert_str_eq(take(slow), "29 30 31 32 33 34 35 36 37 38 "
+                                 "{\"count\":6,\"reason\":\"CONFLATED\"} ");
+    ck_assert_uint_eq(load_relaxed(&worker.block->conflated[0]), 6);
+}
+END_TEST
+
+START_TEST(a_resume_gives_as_many_as_it_has_announced_whatever_becomes_of_them) {
+    char key[8];
+    for (int i = 0; i < 2; i++) { /* 10 .. 25 */
+        for (char k = 'a'; k < 'i'; k++) {
+            snprintf(key, sizeof key, "%c", k);
+            put_value("prices", key, 500);
+        }
+    }
+    turn();
+    struct conn *conn = connect_user("ann");
+    join(conn, "prices");
+    resume_at(conn, "{\"order.updates\":[9]}");
+    turn(); /* some of them fill its queue */
+    for (char k = 'a'; k < 'i'; k++) {
+        snprintf(key, sizeof key, "%c", k);
+        put_value("prices", key, 0); /* 26 .. 33 */
+    }
+    turn();
+    ck_assert_str_eq(take(conn), "{\"recovered\":true,\"count\":8} 18 19 20 21 ");
+    turn();
+    ck_assert_str_eq(take(conn), "22 23 24 25 26 27 28 29 30 31 32 33 ");
+    ck_assert_uint_eq(load_relaxed(&worker.block->conflated[0]), 8);
 }
 END_TEST
 
@@ -533,6 +620,10 @@ int main(void) {
     TCase *tests = tcase_create("catchup");
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, who_falls_behind_gets_all_in_order_and_is_live_again);
+    tcase_add_test(tests, who_was_slow_gets_the_newest_value_of_each_key_and_every_other_event);
+    tcase_add_test(tests,
+                   a_value_that_was_listed_and_is_old_when_its_turn_comes_gives_way_to_the_newest);
+    tcase_add_test(tests, a_resume_gives_as_many_as_it_has_announced_whatever_becomes_of_them);
     tcase_add_test(tests, what_comes_while_the_list_is_read_comes_behind_it);
     tcase_add_test(tests, a_room_joined_meanwhile_begins_where_it_was_joined);
     tcase_add_test(tests, a_room_left_meanwhile_is_silent_though_its_events_were_listed);

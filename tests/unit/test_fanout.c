@@ -45,7 +45,7 @@ static void set_up(void) {
                                .ws_max_message_bytes = 65536,
                                .ws_ping_interval = 30000};
     worker.options = &options;
-    ck_assert_int_eq(segment_create(1 << 20, &segment_fd), 0);
+    ck_assert_int_eq(segment_create(1 << 20, 0, &segment_fd), 0);
     ck_assert_int_eq(segment_map(segment_fd, true, &worker.view.segment), 0);
     ck_assert_int_eq(worker_block_create(&block_fd), 0);
     ck_assert_int_eq(worker_block_map(block_fd, true, &worker.block), 0);

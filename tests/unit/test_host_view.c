@@ -14,7 +14,7 @@ static struct heritage heritage;
 static void inherit(uint32_t role, uint32_t index) {
     int segment, host, worker[WORKERS];
     memset(&heritage, 0, sizeof(heritage));
-    ck_assert_int_eq(segment_create(4096, &segment), 0);
+    ck_assert_int_eq(segment_create(4096, 0, &segment), 0);
     ck_assert_int_eq(host_block_create(&host), 0);
     heritage.revocation_fd = -1;
     heritage.role = role;

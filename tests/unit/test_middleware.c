@@ -40,7 +40,7 @@ static void set_up(void) {
     worker.stats = &stats;
     ck_assert_int_eq(host_block_create(&host_fd), 0);
     ck_assert_int_eq(host_block_map(host_fd, true, &worker.view.host), 0);
-    ck_assert_int_eq(segment_create(4096, &segment_fd), 0);
+    ck_assert_int_eq(segment_create(4096, 0, &segment_fd), 0);
     ck_assert_int_eq(segment_map(segment_fd, true, &worker.view.segment), 0);
     ck_assert_int_eq(limit_table_create(10, 1, &limit_fd), 0);
     worker.heritage.limit_fd = limit_fd;

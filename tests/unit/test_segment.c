@@ -14,7 +14,7 @@
 
 static int create(uint64_t ring_bytes) {
     int fd = -1;
-    ck_assert_int_eq(segment_create(ring_bytes, &fd), 0);
+    ck_assert_int_eq(segment_create(ring_bytes, 0, &fd), 0);
     ck_assert_int_ge(fd, 0);
     return fd;
 }
@@ -55,7 +55,32 @@ START_TEST(ring_bytes_are_rounded_up_to_a_power_of_two) {
         close(fd);
     }
     int fd = -7;
-    ck_assert_int_eq(segment_create(SEGMENT_RING_MAX_BYTES + 1, &fd), -EINVAL);
+    ck_assert_int_eq(segment_create(SEGMENT_RING_MAX_BYTES + 1, 0, &fd), -EINVAL);
+    ck_assert_int_eq(fd, -7);
+}
+END_TEST
+
+START_TEST(the_snapshot_table_has_the_budget_it_is_given_or_an_eighth_of_the_ring) {
+    static const uint64_t cases[][2] = {
+        {0, (8u << 20) / 8192}, /* asked for, slots of 1 KiB with their cells */
+        {1, 64},
+        {100000, 97},
+        {1ull << 33, 1u << 23},
+    };
+    int fd = -7;
+    for (unsigned i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct segment segment;
+        ck_assert_int_eq(segment_create(8u << 20, cases[i][0], &fd), 0);
+        ck_assert_int_eq(segment_map(fd, true, &segment), 0);
+        ck_assert_uint_eq(segment.snapshot_shape.slots, cases[i][1]);
+        ck_assert_uint_le(segment.header->snapshots_at + segment.snapshot_shape.size,
+                          segment.header->ring_at);
+        ((volatile unsigned char *)segment.snapshots)[segment.snapshot_shape.size - 1] = 1;
+        segment_unmap(&segment);
+        close(fd);
+    }
+    fd = -7;
+    ck_assert_int_eq(segment_create(4096, SEGMENT_RING_MAX_BYTES + 1, &fd), -EINVAL);
     ck_assert_int_eq(fd, -7);
 }
 END_TEST
@@ -200,6 +225,7 @@ int main(void) {
     TCase *tests = tcase_create("memfd");
     tcase_add_test(tests, a_new_segment_is_mapped_and_empty);
     tcase_add_test(tests, ring_bytes_are_rounded_up_to_a_power_of_two);
+    tcase_add_test(tests, the_snapshot_table_has_the_budget_it_is_given_or_an_eighth_of_the_ring);
     tcase_add_test(tests, its_memfd_is_private_sealed_and_closed_on_exec);
     tcase_add_test(tests, two_segments_have_different_hash_keys);
     tcase_add_test(tests, a_worker_s_descriptor_can_not_be_made_writable);
