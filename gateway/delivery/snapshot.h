@@ -7,8 +7,9 @@
  * two joiners is made once. A value whose record this worker has not read yet is left for later: it comes live, and
  * until then the key's value before it, where this worker has it, is still the current one.
  *
- * Memory: the table's size at most, three times with what replaced frames still occupy; then all are moved together. One
- * worker owns one. */
+ * Memory: the table's size at most, three times with what replaced frames still occupy; then all are moved together. A
+ * room's frames are put next to each other again when its joiners have cost as many references as it has keys. One worker
+ * owns one. */
 #ifndef MOONX_GATEWAY_DELIVERY_SNAPSHOT_H
 #define MOONX_GATEWAY_DELIVERY_SNAPSHOT_H
 
