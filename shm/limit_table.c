@@ -94,6 +94,26 @@ static bool claim(const struct limit_table *table, uint32_t index, uint64_t key,
     return false;
 }
 
+/* The first slot of the key's set in that level: level 0 has the first SLOTS_LEAST slots, each other one as many as all
+ * before it together. */
+static uint32_t first_of_set(uint64_t key, uint32_t level) {
+    uint64_t slots = level == 0 ? SLOTS_LEAST : SLOTS_LEAST << (level - 1);
+    uint64_t start = level == 0 ? 0 : slots;
+    return (uint32_t)(start + (key >> 32 & (slots / LIMIT_TABLE_WAYS - 1)) * LIMIT_TABLE_WAYS);
+}
+
+static uint32_t levels_of(const struct limit_table *table) {
+    uint32_t levels = 1;
+    while (SLOTS_LEAST << levels <= table->slots)
+        levels++;
+    return levels;
+}
+
+static uint32_t levels_in_use(const struct limit_table *table) {
+    uint32_t in_use = load_full(&table->header->levels) + 1, most = levels_of(table);
+    return in_use < most ? in_use : most;
+}
+
 static uint32_t find_in_set(const struct limit_table *table, uint32_t first, uint64_t key) {
     for (uint32_t i = first; i < first + LIMIT_TABLE_WAYS; i++)
         if (load_full(&table->entries[i].key) == key)
@@ -101,11 +121,43 @@ static uint32_t find_in_set(const struct limit_table *table, uint32_t first, uin
     return UINT32_MAX;
 }
 
+static uint32_t find_in_levels(const struct limit_table *table, uint64_t key) {
+    uint32_t levels = levels_in_use(table);
+    for (uint32_t level = 0; level < levels; level++) {
+        uint32_t found = find_in_set(table, first_of_set(key, level), key);
+        if (found != UINT32_MAX)
+            return found;
+    }
+    return UINT32_MAX;
+}
+
+/* Slot 0 is never given out, so that 0 can stand for none. */
+static uint32_t claim_in_set(const struct limit_table *table, uint32_t first, uint64_t key,
+                             uint64_t now_ns) {
+    for (uint32_t i = first; i < first + LIMIT_TABLE_WAYS; i++)
+        if (i != 0 && claim(table, i, key, now_ns))
+            return i;
+    return 0;
+}
+
+/* A set is full of busy keys in every level in use: there is one level more from now on. */
+static uint32_t claim_in_levels(const struct limit_table *table, uint64_t key, uint64_t now_ns) {
+    uint32_t levels = levels_in_use(table), most = levels_of(table);
+    for (uint32_t level = 0; level < most; level++) {
+        uint32_t before = level - 1;
+        if (level >= levels)
+            (void)replace_full(&table->header->levels, &before, level);
+        uint32_t mine = claim_in_set(table, first_of_set(key, level), key, now_ns);
+        if (mine != 0)
+            return mine;
+    }
+    return 0;
+}
+
 /* The first entry of that key counts: when two workers have claimed one each, both look again and the later one
- * in the set is let go. */
-static uint32_t settle(const struct limit_table *table, uint32_t first, uint32_t mine,
-                       uint64_t key) {
-    uint32_t found = find_in_set(table, first, key);
+ * is let go. */
+static uint32_t settle(const struct limit_table *table, uint32_t mine, uint64_t key) {
+    uint32_t found = find_in_levels(table, key);
     if (found != mine && found != UINT32_MAX) {
         uint64_t expected = key;
         (void)replace_full(&table->entries[mine].key, &expected, 0);
@@ -114,21 +166,12 @@ static uint32_t settle(const struct limit_table *table, uint32_t first, uint32_t
     return mine;
 }
 
-static uint32_t first_of_set(const struct limit_table *table, uint64_t key) {
-    uint64_t sets = table->slots / LIMIT_TABLE_WAYS;
-    return (uint32_t)((key >> 32 & (sets - 1)) * LIMIT_TABLE_WAYS);
-}
-
-/* Slot 0 is never given out, so that 0 can stand for none. */
 static uint32_t lookup(const struct limit_table *table, uint64_t key, uint64_t now_ns) {
-    uint32_t first = first_of_set(table, key);
-    uint32_t found = find_in_set(table, first, key);
+    uint32_t found = find_in_levels(table, key);
     if (found != UINT32_MAX)
         return found;
-    for (uint32_t i = first; i < first + LIMIT_TABLE_WAYS; i++)
-        if (i != 0 && claim(table, i, key, now_ns))
-            return settle(table, first, i, key);
-    return 0;
+    uint32_t mine = claim_in_levels(table, key, now_ns);
+    return mine != 0 ? settle(table, mine, key) : 0;
 }
 
 uint32_t limit_table_find(const struct limit_table *table, uint64_t key, uint64_t now_ns) {
@@ -137,7 +180,7 @@ uint32_t limit_table_find(const struct limit_table *table, uint64_t key, uint64_
 
 uint32_t limit_table_look(const struct limit_table *table, uint64_t key) {
     key = key != 0 ? key : 1;
-    uint32_t found = find_in_set(table, first_of_set(table, key), key);
+    uint32_t found = find_in_levels(table, key);
     return found != UINT32_MAX ? found : 0;
 }
 

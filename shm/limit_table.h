@@ -3,7 +3,9 @@
  * gateway runs. It knows keys (keyed 64-bit hashes, see room_name_hash), not what they stand for.
  *
  *   header     magic, version, sizes; one bucket for the whole host
- *   entries    slots x { key, full_ns, owed_ns, elsewhere }: a set of 16 ways, the key's own bits choose the set
+ *   entries    slots x { key, full_ns, owed_ns, elsewhere }: a set of 16 ways, the key's own bits choose the set.
+ *              In levels, each as large as all before it: a key goes to the first level whose set has room, and no
+ *              level is looked at before it is needed. So few keys touch few pages, wherever their hashes point.
  *   counts     workers x slots x u32, each worker's block on pages of its own
  *
  * No lock, so nothing that a killed worker could hold; every word is one atomic. Two kinds of figures:
@@ -17,16 +19,16 @@
  *   never more than allowed are let in. When two workers reach for the last place in the same few nanoseconds,
  *   both may be refused.
  *
- * An entry is idle when nobody counts in it and its bucket is full; the next newcomer of its set takes it over.
+ * An entry is idle when nobody counts in it and its bucket is full; the next newcomer of its sets takes it over.
  * (A count or a token that somebody takes in the instant between the look and the take-over goes to the wrong
- * key; it is given back like any other.) A set without an idle entry refuses nobody: index 0. */
+ * key; it is given back like any other.) Sets without an idle entry refuse nobody: index 0. */
 #ifndef MOONX_SHM_LIMIT_TABLE_H
 #define MOONX_SHM_LIMIT_TABLE_H
 
 #include "shm/order.h"
 
 #define LIMIT_TABLE_MAGIC   0x6d6f6f6e6c696d69ull
-#define LIMIT_TABLE_VERSION 3u
+#define LIMIT_TABLE_VERSION 4u
 #define LIMIT_TABLE_WAYS    16u
 
 /* A count on other hosts is at most so wide. */
@@ -40,6 +42,7 @@ struct limit_header { // NOLINT(clang-analyzer-optin.performance.Padding)
     uint64_t slots; /* a power of two */
     uint64_t size;  /* of the region */
     _Alignas(CACHE_LINE) shm_u64 host_full_ns;
+    _Alignas(CACHE_LINE) shm_u32 levels; /* in use, beside the first; only grows */
 };
 
 struct limit_entry {

@@ -67,6 +67,24 @@ static bool may_tell(struct presence_status *status) {
     return status->told < PRESENCE_STATUS_A_SECOND;
 }
 
+/* Does any worker of this host have a listener in that room's bucket? Where hosts share nothing but Kafka the others'
+ * listeners are told by their own hosts. */
+static bool heard(const struct worker *worker, struct span room) {
+    const struct host_view *view = &worker->view;
+    unsigned bucket = worker_interest_bucket(room_name_hash(&view->segment.header->hash_key, room));
+
+    if (worker->redis != NULL) {
+        return true;
+    }
+    for (unsigned i = 0; i < view->worker_count; i++) {
+        const struct worker_block *block = view->workers[i];
+        if (block != NULL && (load_relaxed(&block->interest[bucket / 64]) >> bucket % 64 & 1)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A user's id is made of characters that need no escape (access/identity.h). */
 static int publish(struct worker *worker, struct span user, bool online) {
     char value[VALUE_BYTES], room[ROOM_NAME_MAX_BYTES + 1];
@@ -78,6 +96,9 @@ static int publish(struct worker *worker, struct span user, bool online) {
 
     if (room_length >= (int)sizeof(room) || length >= (int)sizeof(value)) {
         return -EMSGSIZE;
+    }
+    if (!heard(worker, (struct span){room, (size_t)room_length})) {
+        return 0;
     }
     const struct uplink_message message = {
         .target = UPLINK_EVENTS,

@@ -6,7 +6,7 @@
  * not come back PRESENCE_GRACE after his last connection was closed. A mark in the table sees to it that of several workers
  * one tells.
  *
- * At most PRESENCE_STATUS_A_SECOND are told; what is more is counted and left out, so that a host that fills up or empties
+ * Without Redis it is told only while somebody on this host listens. At most PRESENCE_STATUS_A_SECOND are told; what is more is counted and left out, so that a host that fills up or empties
  * leaves the way to Kafka to what clients publish. Owned by struct presence. */
 #ifndef MOONX_GATEWAY_PRESENCE_PRESENCE_STATUS_H
 #define MOONX_GATEWAY_PRESENCE_PRESENCE_STATUS_H

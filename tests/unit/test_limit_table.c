@@ -210,6 +210,42 @@ START_TEST(a_set_full_of_busy_ones_refuses_nobody) {
 }
 END_TEST
 
+/* Two thirds of what the table is made for: many sets of the first levels are full. */
+START_TEST(keys_go_to_further_levels_as_sets_fill_and_are_found_there) {
+    enum { KEYS = 20000 };
+    static uint32_t indices[KEYS];
+    struct limit_table large;
+    int large_fd;
+    ck_assert_int_eq(limit_table_create(30000, 1, &large_fd), 0);
+    ck_assert_int_eq(limit_table_map(large_fd, &large), 0);
+    for (uint64_t i = 0; i < KEYS; i++) {
+        uint64_t key = (i + 1) * 0x9e3779b97f4a7c15ull;
+        ck_assert(limit_table_enter(&large, 0, key, 1, NOW, &indices[i]));
+        ck_assert_uint_ne(indices[i], 0);
+        if (i == 500) { /* few keys, few pages */
+            ck_assert_uint_eq(load_relaxed(&large.header->levels), 0);
+        }
+    }
+    ck_assert_uint_gt(load_relaxed(&large.header->levels), 1);
+    ck_assert_uint_lt(load_relaxed(&large.header->levels), 5);
+    /* those of the first level go: the others are found all the same, and nobody gets a second entry */
+    for (uint64_t i = 0; i < KEYS; i++) {
+        if (indices[i] < 4096) {
+            limit_table_leave(&large, 0, indices[i]);
+        }
+    }
+    for (uint64_t i = 0; i < KEYS; i++) {
+        if (indices[i] >= 4096) {
+            uint64_t key = (i + 1) * 0x9e3779b97f4a7c15ull;
+            ck_assert_uint_eq(limit_table_find(&large, key, NOW), indices[i]);
+            ck_assert_uint_eq(limit_table_look(&large, key), indices[i]);
+        }
+    }
+    limit_table_unmap(&large);
+    close(large_fd);
+}
+END_TEST
+
 START_TEST(a_region_that_is_not_a_table_is_refused) {
     struct limit_table other;
     int pipe_ends[2];
@@ -396,6 +432,7 @@ int main(void) {
     tcase_add_test(tests, what_a_dead_worker_held_is_given_back_and_nothing_else);
     tcase_add_test(tests, an_idle_entry_goes_to_the_next_newcomer_a_busy_one_stays);
     tcase_add_test(tests, a_set_full_of_busy_ones_refuses_nobody);
+    tcase_add_test(tests, keys_go_to_further_levels_as_sets_fill_and_are_found_there);
     tcase_add_test(tests, what_is_owed_is_told_once_and_never_more_than_the_bucket_lacks);
     tcase_add_test(tests, what_other_hosts_say_replaces_the_bucket_but_for_what_was_taken_since);
     tcase_add_test(tests, more_than_a_bucket_takes_a_whole_one);
