@@ -12,6 +12,7 @@ import { Recorder } from '../checker/recorder.mjs';
 import { startGateway, until } from '../integration/harness.mjs';
 import { startRedis } from '../integration/redis_server.mjs';
 import { startKafka } from '../kafka/kafka.mjs';
+import { churn } from './churn.mjs';
 import { faults } from './faults.mjs';
 import { Load, TOPICS, recordSent } from './load.mjs';
 import { Random, pause } from './random.mjs';
@@ -132,6 +133,10 @@ describe(`chaos, CHAOS_SEED=${SEED}`, () => {
     });
 
     const chosen = scenarios.filter(({ name, short }) => name.includes(ONLY) && (SECONDS || ONLY || short));
+    const churned = 'after clients have come and gone, memory and descriptors are what they were';
+    if (churned.includes(ONLY))
+        test(churned, async t => t.diagnostic(await churn(house.kafka)));
+
     const tell = async (t, scenario, seed, forMs) => t.diagnostic(await run(house, scenario, seed, forMs));
     if (!SECONDS)
         for (const scenario of chosen)

@@ -137,7 +137,8 @@ for (const flush of ['io_uring', 'sendmsg'])
         test('only connections of the killed worker broke', () => {
             const broken = connections.filter(({ closed, replaces }) => closed && replaces === null);
             const expected = [...ownerOf].filter(([, pid]) => killed.includes(pid)).map(([user]) => user);
-            assert.deepEqual(broken.map(({ user }) => user).sort(), expected.sort());
+            assert.deepEqual(broken.map(({ user }) => user).sort(), expected.sort(),
+                broken.map(({ user, closed: { code, reason } }) => `${user}: ${code} ${reason}`).join());
             assert.equal(connections.filter(({ closed, replaces }) => closed && replaces !== null).length, 0);
         });
 
