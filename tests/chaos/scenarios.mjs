@@ -3,8 +3,9 @@
 const died = [1006];
 
 export const scenarios = [
-    { name: 'nothing happens', faults: [], closes: [], short: true },
+    { name: 'nothing happens', faults: [], closes: [] },
     { name: 'workers are killed', faults: ['killWorker'], closes: died, short: true },
+    { name: 'workers die in a flood', faults: ['killWorker'], rate: 3000, closes: died },
     { name: 'ingest is killed', faults: ['killIngest'], closes: [], short: true },
     { name: 'the supervisor is killed and started again', faults: ['killSupervisor'], closes: died, short: true },
     { name: 'everything is killed, and clients move', faults: ['killWorker', 'killIngest', 'killSupervisor', 'move'], closes: died },
