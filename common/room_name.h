@@ -10,6 +10,8 @@
 #include "common/siphash.h"
 
 #define ROOM_NAME_MAX_BYTES 128
+/* Before a user's id: who listens there is told when that user comes and goes. */
+#define ROOM_PRESENCE "presence:"
 
 enum room_kind {
     ROOM_PLAIN,

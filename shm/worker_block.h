@@ -11,7 +11,7 @@
 #include "shm/survey.h"
 
 #define WORKER_BLOCK_MAGIC   0x6d6f6f6e776f726bull
-#define WORKER_BLOCK_VERSION 3u
+#define WORKER_BLOCK_VERSION 4u
 #define WORKER_INTEREST_BITS 4096u /* room-hash buckets */
 
 enum worker_state { WORKER_ABSENT, WORKER_STARTING, WORKER_SERVING, WORKER_DRAINING };
@@ -30,6 +30,7 @@ struct worker_block { // NOLINT(clang-analyzer-optin.performance.Padding)
     shm_u32 asked_log_level;             /* 1 + enum log_level */
     _Alignas(CACHE_LINE) shm_u64 cursor; /* ring position up to which it has read */
     _Alignas(CACHE_LINE) shm_u32 sleeping;
+    shm_u32 presence_rooms; /* rooms presence:{userId} with a listener: is anybody to be told? */
     _Alignas(CACHE_LINE)
         shm_u64 interest[WORKER_INTEREST_BITS / 64]; /* it has a listener in that bucket */
     _Alignas(CACHE_LINE) struct stats stats;

@@ -3,6 +3,7 @@
 void interest_init(struct interest *interest, struct worker_block *block) {
     memset(interest->counts, 0, sizeof interest->counts);
     interest->block = block;
+    store_relaxed(&block->presence_rooms, 0);
     for (unsigned i = 0; i < ARRAY_LENGTH(block->interest); i++) {
         store_relaxed(&block->interest[i], 0);
     }
@@ -27,4 +28,9 @@ void interest_remove(struct interest *interest, uint64_t hash) {
     if (--interest->counts[bucket] == 0) {
         set_bit(interest->block, bucket, false);
     }
+}
+
+void interest_watch(struct interest *interest, int rooms) {
+    shm_u32 *word = &interest->block->presence_rooms;
+    store_relaxed(word, load_relaxed(word) + (uint32_t)rooms);
 }

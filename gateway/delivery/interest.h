@@ -14,5 +14,7 @@ struct interest {
 void interest_init(struct interest *interest, struct worker_block *block);
 void interest_add(struct interest *interest, uint64_t hash);
 void interest_remove(struct interest *interest, uint64_t hash);
+/* A room of somebody's presence has its first listener, or has lost its last: `rooms` is 1 or -1. */
+void interest_watch(struct interest *interest, int rooms);
 
 #endif

@@ -82,6 +82,11 @@ static bool add_node(struct room_table *table, struct conn *conn, struct place *
     return true;
 }
 
+static bool is_presence(const struct room *room) {
+    static const size_t length = sizeof(ROOM_PRESENCE) - 1;
+    return room->name_length > length && memcmp(room->name, ROOM_PRESENCE, length) == 0;
+}
+
 static uint32_t room_new(struct room_table *table, uint64_t hash, struct span name) {
     char *copy = malloc(name.length);
     uint32_t index = copy != NULL ? slab_take(&table->rooms) : 0;
@@ -98,12 +103,14 @@ static uint32_t room_new(struct room_table *table, uint64_t hash, struct span na
         return 0;
     }
     interest_add(table->interest, hash);
+    interest_watch(table->interest, is_presence(room_at(table, index)));
     return index;
 }
 
 static void room_drop(struct room_table *table, uint32_t index) {
     struct room *room = room_at(table, index);
     interest_remove(table->interest, room->hash);
+    interest_watch(table->interest, -is_presence(room));
     index_table_remove(&table->by_name, room->hash, index);
     free(room->name);
     free(room->listeners);

@@ -67,8 +67,8 @@ static bool may_tell(struct presence_status *status) {
     return status->told < PRESENCE_STATUS_A_SECOND;
 }
 
-/* Does any worker of this host have a listener in that room's bucket? Where hosts share nothing but Kafka the others'
- * listeners are told by their own hosts. */
+/* Where hosts share nothing but Kafka, the others' listeners are told by their own hosts. (Interest alone tells little:
+ * many rooms share a bucket.) */
 static bool heard(const struct worker *worker, struct span room) {
     const struct host_view *view = &worker->view;
     unsigned bucket = worker_interest_bucket(room_name_hash(&view->segment.header->hash_key, room));
@@ -78,7 +78,8 @@ static bool heard(const struct worker *worker, struct span room) {
     }
     for (unsigned i = 0; i < view->worker_count; i++) {
         const struct worker_block *block = view->workers[i];
-        if (block != NULL && (load_relaxed(&block->interest[bucket / 64]) >> bucket % 64 & 1)) {
+        if (block != NULL && load_relaxed(&block->presence_rooms) > 0 &&
+            (load_relaxed(&block->interest[bucket / 64]) >> bucket % 64 & 1)) {
             return true;
         }
     }
@@ -88,7 +89,7 @@ static bool heard(const struct worker *worker, struct span room) {
 /* A user's id is made of characters that need no escape (access/identity.h). */
 static int publish(struct worker *worker, struct span user, bool online) {
     char value[VALUE_BYTES], room[ROOM_NAME_MAX_BYTES + 1];
-    int room_length = snprintf(room, sizeof(room), "presence:" SPAN_FORMAT, SPAN_ARGS(user));
+    int room_length = snprintf(room, sizeof(room), ROOM_PRESENCE SPAN_FORMAT, SPAN_ARGS(user));
     int length = snprintf(value, sizeof(value),
                           "{\"type\":\"user_status_changed\",\"room\":\"%s\",\"data\":"
                           "{\"userId\":\"" SPAN_FORMAT "\",\"status\":\"%s\"}}",
