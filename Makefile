@@ -148,10 +148,12 @@ check: unit check-man
 # The option entries of moonx-gateway(8) come from the same table as --help.
 .PHONY: man check-man
 man: ## writes the options of man/moonx-gateway.8 anew
-man: $(OUT)/man/option_entries
+man: $(OUT)/man/option_entries $(OUT)/gen/moonx-protocol.7
 	man/refresh $< man/moonx-gateway.8
-check-man: $(OUT)/man/option_entries
+	cp $(OUT)/gen/moonx-protocol.7 man/
+check-man: $(OUT)/man/option_entries $(OUT)/gen/moonx-protocol.7
 	man/refresh --check $< man/moonx-gateway.8
+	@cmp $(OUT)/gen/moonx-protocol.7 man/moonx-protocol.7 || { echo 'moonx-protocol(7) is not what gateway/docs says; run `make man`' >&2; exit 1; }
 
 $(OUT)/man/option_entries: $(OUT)/obj/man/option_entries.o $(ARCHIVE)
 	@mkdir -p $(@D)
@@ -263,7 +265,7 @@ install: all
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS:%=build/%)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system deploy/moonx-gateway.service
 	for section in 1 5 7 8; do \
-	    install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$$section $$(ls man/*.$$section $(OUT)/gen/*.$$section 2>/dev/null); \
+	    install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$$section man/*.$$section; \
 	done
 	install -D -m 644 deploy/moonx-gateway.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/moonx-gateway
 	for program in moonx-ingest moonx-client; do \

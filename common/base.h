@@ -18,10 +18,10 @@
 
 #define MOONX_VERSION "0.1.0"
 
-#define MUST_CHECK         __attribute__((warn_unused_result))
-#define PRINTF_LIKE(f, a)  __attribute__((format(printf, f, a)))
-#define ARRAY_LENGTH(a)    (sizeof(a) / sizeof((a)[0]))
-#define CACHE_LINE         64
+#define MUST_CHECK        __attribute__((warn_unused_result))
+#define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
+#define ARRAY_LENGTH(a)   (sizeof(a) / sizeof((a)[0]))
+#define CACHE_LINE        64
 
 /* Bytes somewhere else: never owned, never NUL-terminated. */
 struct span {
@@ -29,9 +29,9 @@ struct span {
     size_t length;
 };
 
-#define SPAN_LITERAL(s)  ((struct span){(s), sizeof(s) - 1})
-#define SPAN_FORMAT      "%.*s"
-#define SPAN_ARGS(s)     (int)(s).length, (s).data
+#define SPAN_LITERAL(s) ((struct span){(s), sizeof(s) - 1})
+#define SPAN_FORMAT     "%.*s"
+#define SPAN_ARGS(s)    (int)(s).length, (s).data
 
 static inline struct span span_of(const char *text) {
     return (struct span){text, strlen(text)};

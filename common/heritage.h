@@ -35,7 +35,7 @@ struct heritage {
     uint32_t listen_count;
     int32_t uplink_fd[HERITAGE_MAX_WORKERS]; /* queues to Kafka: ingest all, a worker its own */
     int32_t uplink_wake_fd;                  /* ingest's eventfd: all children */
-    int32_t once_fd;       /* what counts once: ingest alone (shm/once.h) */
+    int32_t once_fd;                         /* what counts once: ingest alone (shm/once.h) */
     int32_t admin_fd;      /* the listening socket of ADMIN_LISTEN; workers, if it is set */
     int32_t revocation_fd; /* revoked tokens: ingest read-write, workers O_RDONLY */
     int32_t limit_fd;      /* the limits' table, read-write; workers */

@@ -9,14 +9,22 @@
 
 #define JSON_MAX_DEPTH 32
 
-enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_type {
+    JSON_NULL,
+    JSON_FALSE,
+    JSON_TRUE,
+    JSON_NUMBER,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT
+};
 
 enum json_result {
     JSON_OK,
-    JSON_BAD_SYNTAX,   /* also a BOM, trailing bytes, empty text, raw control bytes */
-    JSON_BAD_UTF8,     /* also lone or swapped \u surrogates */
-    JSON_BAD_NUL,      /* \u0000 or a NUL byte */
-    JSON_TOO_DEEP,     /* more than JSON_MAX_DEPTH levels */
+    JSON_BAD_SYNTAX, /* also a BOM, trailing bytes, empty text, raw control bytes */
+    JSON_BAD_UTF8,   /* also lone or swapped \u surrogates */
+    JSON_BAD_NUL,    /* \u0000 or a NUL byte */
+    JSON_TOO_DEEP,   /* more than JSON_MAX_DEPTH levels */
 };
 
 /* A value inside a checked text. For a string `text` is between the quotes, escapes still in it. */
@@ -35,7 +43,8 @@ const char *json_result_text(enum json_result result);
 int json_get(struct json_value object, const char *key, struct json_value *out) MUST_CHECK;
 
 /* Walk: *cursor starts at 0. 1: next member/element; 0: end. */
-int json_next_member(struct json_value object, size_t *cursor, struct span *key, struct json_value *out);
+int json_next_member(struct json_value object, size_t *cursor, struct span *key,
+                     struct json_value *out);
 int json_next_element(struct json_value array, size_t *cursor, struct json_value *out);
 
 /* A string's value with escapes resolved, into buffer (not NUL-terminated). Returns the length or

@@ -6,8 +6,8 @@
 
 #include "common/base.h"
 
-#define TABLE_FILE_MAX_BYTES   1048576
-#define TABLE_FILE_MAX_FIELDS  64
+#define TABLE_FILE_MAX_BYTES  1048576
+#define TABLE_FILE_MAX_FIELDS 64
 
 struct table_row {
     const char *file;
@@ -18,7 +18,8 @@ struct table_row {
 
 /* row() returns 0 to go on; a negative errno stops and is returned, with its own text in `error`.
  * `error` gets one line "FILE:LINE: what is wrong" (or "FILE: No such file or directory"). */
-typedef int table_file_row(void *context, const struct table_row *row, char *error, size_t error_size);
+typedef int table_file_row(void *context, const struct table_row *row, char *error,
+                           size_t error_size);
 int table_file_read(const char *path, table_file_row *row, void *context, char *error,
                     size_t error_size) MUST_CHECK;
 /* The same over text already in memory; `name` stands for the file in errors. */

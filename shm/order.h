@@ -26,8 +26,9 @@ static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "no lock
 #define load_full(p)        atomic_load_explicit((p), memory_order_seq_cst)
 #define add_full(p, v)      ((void)atomic_fetch_add_explicit((p), (v), memory_order_seq_cst))
 /* True: *(p) was *(expected) and is v now; false: *(expected) is what it was. */
-#define replace_full(p, expected, v) \
-    atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_seq_cst, memory_order_seq_cst)
+#define replace_full(p, expected, v)                                                               \
+    atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_seq_cst,            \
+                                            memory_order_seq_cst)
 
 #ifdef ORDER_CHECKED
 /* Two read-modify-writes of one word are ordered, and the later one synchronizes with the earlier one: as

@@ -15,7 +15,6 @@ import { fieldsOf, misfit } from './schema.mjs';
 const source = fileURLToPath(new URL('protocol.mjs', import.meta.url));
 const lines = readFileSync(source, 'utf8').split('\n');
 const faults = [];
-const told = { ...protocol };
 
 /** The line of an entry, for the error. */
 function fault(section, name, what) {
@@ -24,10 +23,11 @@ function fault(section, name, what) {
     faults.push(`${source}:${(offset < 0 ? start : start + offset) + 1}: ${section}, ${name}: ${what}`);
 }
 
-/** Nothing in the code without words; words about what is not in the code are left out. */
+/** Both ways: nothing in the code without words, no words about what is not in the code. */
 function compare(section, names) {
-    for (const name of names.filter((one) => !(one in protocol[section]))) fault(section, name, 'is in the code but not described here');
-    told[section] = Object.fromEntries(Object.entries(protocol[section]).filter(([name]) => names.includes(name)));
+    const told = Object.keys(protocol[section]);
+    for (const name of names.filter((one) => !told.includes(one))) fault(section, name, 'is in the code but not described here');
+    for (const name of told.filter((one) => !names.includes(one))) fault(section, name, 'is described here but not in the code');
 }
 
 function checkMessages(section) {
@@ -59,12 +59,12 @@ if (faults.length > 0) {
 }
 
 const write = (name, text) => writeFileSync(join(folder, name), text);
-write('asyncapi.json', JSON.stringify(asyncApi(tables, told), null, 1));
-write('openapi.json', JSON.stringify(openApi(tables, told), null, 1));
-write('docs.html', html(tables, told));
-write('moonx-protocol.7', man(tables, told));
+write('asyncapi.json', JSON.stringify(asyncApi(tables, protocol), null, 1));
+write('openapi.json', JSON.stringify(openApi(tables, protocol), null, 1));
+write('docs.html', html(tables, protocol));
+write('moonx-protocol.7', man(tables, protocol));
 
 // A token and a position are the reader's own.
 const own = { token: '', resume: undefined, channels: undefined };
 const template = ([type, { example }]) => [type, type === 'authenticate' ? { ...example, ...own } : example];
-write('templates.mjs', `// Made by gateway/docs/generate.mjs: [type, data] of each client message.\nexport const TEMPLATES = ${JSON.stringify(Object.entries(told.clientMessages).map(template))};\n`);
+write('templates.mjs', `// Made by gateway/docs/generate.mjs: [type, data] of each client message.\nexport const TEMPLATES = ${JSON.stringify(Object.entries(protocol.clientMessages).map(template))};\n`);

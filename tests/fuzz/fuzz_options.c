@@ -29,8 +29,8 @@ static void set_variable(struct line *line) {
 /* Only what the options know: PATH and the sanitizer's own variables are none of their business. */
 static bool is_ours(const char *name) {
     static const char *const names[] = {
-#define X(type, field, environment, aliases, flags, fallback, dev_fallback, min, max, unit, group, reload, \
-          prose)                                                                                   \
+#define X(type, field, environment, aliases, flags, fallback, dev_fallback, min, max, unit, group, \
+          reload, prose)                                                                           \
     environment,
         OPTION_TABLE(X)
 #undef X

@@ -13,7 +13,8 @@ static struct option_command command;
 static char error[512];
 
 static const char *const variables[] = {
-#define X(type, field, environment, aliases, flags, fallback, dev, min, max, unit, group, reload, prose)   \
+#define X(type, field, environment, aliases, flags, fallback, dev, min, max, unit, group, reload,  \
+          prose)                                                                                   \
     environment,
     OPTION_TABLE(X)
 #undef X
@@ -351,7 +352,8 @@ START_TEST(help_lists_every_row) {
     char *help = help_of(80);
     const char *at = help;
 
-#define X(type, field, environment, aliases, flags, fallback, dev, min, max, unit, group, reload, prose)   \
+#define X(type, field, environment, aliases, flags, fallback, dev, min, max, unit, group, reload,  \
+          prose)                                                                                   \
     at = strstr(at, environment);                                                                  \
     ck_assert_msg(at != NULL, "%s is not in --help, or out of order", environment);
     OPTION_TABLE(X)

@@ -344,8 +344,8 @@ START_TEST(the_chains_of_checks_and_the_messages_are_told_in_their_order) {
     stats_set(&fixture.view.workers[0]->stats, STAT_REFUSED_ORIGIN, 2);
     stats_set(&fixture.view.workers[1]->stats, STAT_REFUSED_ORIGIN, 3);
     cJSON *json = fixture_json(&fixture, "GET /debug/handlers", 200);
-    static const char *const handshake[] = {"capacity", "handshakes", "address", "origin",
-                                            "connections", "token"};
+    static const char *const handshake[] = {"capacity", "handshakes",  "address",
+                                            "origin",   "connections", "token"};
     for (size_t i = 0; i < ARRAY_LENGTH(handshake); i++) {
         char path[64];
         snprintf(path, sizeof(path), "chains.handshake.%zu.name", i);

@@ -18,8 +18,8 @@ static struct outcome upgrade(const char *line, const char *headers) {
     struct outcome outcome = {0};
     snprintf(head, sizeof(head), "%s\r\nHost: localhost\r\n%s\r\n", line, headers);
     const struct http_request *request = fixture_request(&gate, head);
-    outcome.status = ws_upgrade_check(request, NULL, outcome.response, &outcome.length, &outcome.reason,
-                                      &outcome.extra_header);
+    outcome.status = ws_upgrade_check(request, NULL, outcome.response, &outcome.length,
+                                      &outcome.reason, &outcome.extra_header);
     head_gate_free(gate);
     return outcome;
 }
