@@ -69,7 +69,14 @@ function childrenOf(pid) {
 
 export const descendantsOf = pid => childrenOf(pid).flatMap(child => [child, ...descendantsOf(child)]);
 
-const commandLine = pid => readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+// Empty for a process that has just ended.
+function commandLine(pid) {
+    try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    } catch {
+        return [];
+    }
+}
 
 // One figure of /proc/PID/status in KiB. RssAnon is the process's own: VmRSS grows as the shared ring is read.
 export function memoryKiB(pid, figure = 'RssAnon') {
@@ -206,7 +213,7 @@ class Gateway {
     }
 
     pids() {
-        const children = descendantsOf(this.pid);
+        const children = descendantsOf(this.pid).filter(alive);
         const ingest = children.find(pid => commandLine(pid).some(word => word.endsWith('moonx-ingest')));
         return { supervisor: this.pid, ingest, workers: children.filter(pid => pid !== ingest) };
     }
