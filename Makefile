@@ -178,7 +178,7 @@ integration: all $(HELPERS)
 	$(OUT)/tests/integration/ingest_harness build/moonx-ingest
 	tests/run-integration
 
-test: ## everything that CI runs, with what it needs installed: under 10 minutes
+test: ## everything that CI runs, with what it needs installed: under 15 minutes
 test: deps-test
 	$(MAKE) all check
 	$(MAKE) check-asan
