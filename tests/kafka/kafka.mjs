@@ -76,7 +76,8 @@ class Kafka {
     }
 
     async format() {
-        const id = randomBytes(16).toString('base64url');
+        // one in 64 would begin with a dash, which the tool takes for a flag
+        const id = randomBytes(16).toString('base64url').replace(/^-/, 'A');
         await run('java', [...java, 'kafka.tools.StorageTool', 'format', '-t', id, '-c', this.#config]);
     }
 
