@@ -115,6 +115,7 @@ void dev_print_banner(FILE *out, const struct options *options, const char *prog
     const char *s = options->tls_cert_file[0] != '\0' ? "s" : "";
     snprintf(url, sizeof(url), "ws%s://%s:%lld/ws", s, host, options->websocket_service_port);
     fprintf(out, "\nMoonX Gateway runs in development mode. Ctrl-C stops it.\n\n");
+    fprintf(out, "  console   http%s://%s:%lld/\n", s, host, options->websocket_service_port);
     fprintf(out, "  WebSocket %s\n", url);
     fprintf(out, "  health    http%s://%s:%lld/health\n", s, host, options->websocket_service_port);
     print_broker(out, options, broker);
