@@ -14,6 +14,7 @@ static bool read_one(struct uplink_read *read, uint32_t worker);
 static int hand_over(struct uplink_read *read, uint32_t worker, const struct uplink_taken *taken);
 static void answer(struct uplink_read *read, uint32_t worker, unsigned place, int error,
                    int32_t partition, int64_t offset);
+static void tell(struct uplink_read *read);
 static void tell_bad(struct uplink_read *read, uint32_t worker);
 
 int uplink_read_init(struct uplink_read *read, struct kafka_produce *produce,
@@ -50,7 +51,7 @@ bool uplink_read_turn(struct uplink_read *read) {
         }
         more |= count == UPLINK_READ_TURN;
     }
-    uplink_read_tell(read);
+    tell(read);
     return more;
 }
 
@@ -60,7 +61,8 @@ void uplink_read_report(struct uplink_read *read, uintptr_t tag, int error, int3
            error, partition, offset);
 }
 
-void uplink_read_tell(struct uplink_read *read) {
+/* Wakes the workers whose answers have been written. */
+static void tell(struct uplink_read *read) {
     for (uint32_t i = 0; read->answered != 0 && i < read->view->worker_count; i++) {
         if ((read->answered >> i & 1) != 0 && read->view->workers[i] != NULL &&
             wake_worker(read->view->workers[i], read->heritage->wake_fd[i])) {

@@ -34,8 +34,6 @@ bool uplink_read_turn(struct uplink_read *read);
 /* A report of the producer; for kafka_produce_open(). `tag` is one that this file has given. */
 void uplink_read_report(struct uplink_read *read, uintptr_t tag, int error, int32_t partition,
                         int64_t offset);
-/* Wakes the workers whose answers have been written. */
-void uplink_read_tell(struct uplink_read *read);
 
 /* About to sleep. False: don't, there is something to take. */
 bool uplink_read_sleep(struct uplink_read *read) MUST_CHECK;

@@ -30,7 +30,7 @@ static const struct policy_row built_in_rows[] = {
      .placeholder = POLICY_ANYTHING,
      .join = {POLICY_USER, ""},
      .publish = {POLICY_USER, ""}},
-    {.prefix = "presence:", .placeholder = POLICY_ANYTHING, .join = {POLICY_USER, ""}},
+    {.prefix = ROOM_PRESENCE, .placeholder = POLICY_ANYTHING, .join = {POLICY_USER, ""}},
     {.prefix = "order:", .placeholder = POLICY_ANYTHING, .join = {POLICY_ASK, ""}},
 };
 

@@ -64,6 +64,7 @@ static struct catchup *start(struct worker *worker, struct conn *conn, enum phas
                              uint64_t cursor);
 static void move(struct catchups *all, struct catchup *catchup, enum queue queue);
 static long step(struct worker *worker, struct catchup *catchup);
+static void go_on(struct worker *worker, struct conn *conn);
 static void held_step(struct worker *worker, struct catchup *catchup);
 static long wait_step(struct worker *worker, struct catchup *catchup);
 static long resume_from(struct worker *worker, struct catchup *catchup, uint64_t from,
@@ -132,15 +133,6 @@ bool catchup_hold(struct worker *worker, struct conn *conn, uint64_t grace_ms) {
     return catchup != NULL;
 }
 
-void catchup_go(struct worker *worker, struct conn *conn) {
-    if (conn->state == CONN_CATCHING && catchup_of(worker, conn)->phase == HELD) {
-        struct catchup *catchup = catchup_of(worker, conn);
-        catchup->phase = READING;
-        move(worker->fanout->catchups, catchup, READY);
-        pay_snapshots(worker, conn, NULL);
-    }
-}
-
 void catchup_resume(struct worker *worker, struct conn *conn, struct position_claim *claim,
                     const char *ref) {
     char *kept = ref != NULL ? strdup(ref) : NULL;
@@ -158,7 +150,7 @@ void catchup_resume(struct worker *worker, struct conn *conn, struct position_cl
         free(kept);
         position_claim_free(claim);
         if (catchup->claim == NULL) {
-            catchup_go(worker, conn);
+            go_on(worker, conn);
         }
         return;
     }
@@ -290,9 +282,19 @@ static long step(struct worker *worker, struct catchup *catchup) {
     }
 }
 
+/* HELD no longer: on with the events since. */
+static void go_on(struct worker *worker, struct conn *conn) {
+    if (conn->state == CONN_CATCHING && catchup_of(worker, conn)->phase == HELD) {
+        struct catchup *catchup = catchup_of(worker, conn);
+        catchup->phase = READING;
+        move(worker->fanout->catchups, catchup, READY);
+        pay_snapshots(worker, conn, NULL);
+    }
+}
+
 static void held_step(struct worker *worker, struct catchup *catchup) {
     if (clock_mono_ms() >= catchup->until_ms) {
-        catchup_go(worker, conn_of(worker, catchup));
+        go_on(worker, conn_of(worker, catchup));
     } else {
         move(worker->fanout->catchups, catchup, IDLE);
     }

@@ -25,11 +25,9 @@ struct position_claim;
 int catchups_new(struct catchups **out) MUST_CHECK;
 void catchups_free(struct catchups *all);
 
-/* A live connection stops taking events: HELD, for grace_ms or, with 0, until catchup_resume() or catchup_go(). False
+/* A live connection stops taking events: HELD, for grace_ms or, with 0, until catchup_resume(). False
  * (memory is out, or it is not live): it stays as it is. */
 bool catchup_hold(struct worker *worker, struct conn *conn, uint64_t grace_ms);
-/* HELD no longer: on with the events since. */
-void catchup_go(struct worker *worker, struct conn *conn);
 /* Answers with `resumed`, now or when this worker has come so far; takes the claim over. What has had events on this
  * connection already can't be resumed in order: UNKNOWN_POSITION. */
 void catchup_resume(struct worker *worker, struct conn *conn, struct position_claim *claim,

@@ -35,14 +35,14 @@ void handle_presence(struct worker *worker, struct conn *conn, const struct mess
     }
 }
 
-/* "presence:" and the id must make the name of a room. */
+/* ROOM_PRESENCE and the id must make the name of a room. */
 static bool is_user(const cJSON *user, char room[ROOM_NAME_MAX_BYTES + 1]) {
     int length;
 
     if (!cJSON_IsString(user) || user->valuestring[0] == '\0') {
         return false;
     }
-    length = snprintf(room, ROOM_NAME_MAX_BYTES + 1, "presence:%s", user->valuestring);
+    length = snprintf(room, ROOM_NAME_MAX_BYTES + 1, ROOM_PRESENCE "%s", user->valuestring);
     return length <= ROOM_NAME_MAX_BYTES && room_name_valid(span_of(room));
 }
 
