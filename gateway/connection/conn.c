@@ -5,6 +5,7 @@
 #include "gateway/connection/conn_table.h"
 #include "gateway/connection/conn_timers.h"
 #include "gateway/delivery/catchup.h"
+#include "gateway/delivery/catchup_resume.h"
 #include "gateway/delivery/fanout.h"
 #include "gateway/delivery/position.h"
 #include "gateway/delivery/position_claim.h"

@@ -8,8 +8,7 @@
  *   READING   queues what is on the list; then lists what has come meanwhile
  *
  * While there are no places for what it needs to read (queue full) it stands on no list and costs nothing; the flush
- * that makes room brings it back. The object is found by conn->stamp, which means nothing else then. One worker owns
- * all of this. */
+ * that makes room brings it back. One worker owns all of this. */
 #ifndef MOONX_GATEWAY_DELIVERY_CATCHUP_H
 #define MOONX_GATEWAY_DELIVERY_CATCHUP_H
 
@@ -17,7 +16,6 @@
 
 struct catchups;
 struct conn;
-struct position_claim;
 
 /* From the handshake on, so long may a client that came with its token take to ask for a resume. */
 #define CATCHUP_HANDSHAKE_GRACE_MS 200u
@@ -28,10 +26,6 @@ void catchups_free(struct catchups *all);
 /* A live connection stops taking events: HELD, for grace_ms or, with 0, until catchup_resume(). False
  * (memory is out, or it is not live): it stays as it is. */
 bool catchup_hold(struct worker *worker, struct conn *conn, uint64_t grace_ms);
-/* Answers with `resumed`, now or when this worker has come so far; takes the claim over. What has had events on this
- * connection already can't be resumed in order: UNKNOWN_POSITION. */
-void catchup_resume(struct worker *worker, struct conn *conn, struct position_claim *claim,
-                    const char *ref);
 
 /* A live connection can't take the record at `position`: it will read on from there. False: memory is out. */
 bool catchup_fall_behind(struct worker *worker, struct conn *conn, uint64_t position) MUST_CHECK;

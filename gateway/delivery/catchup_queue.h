@@ -1,0 +1,62 @@
+/* Who catches up, one object a connection, and the queues they stand in. The object is found by conn->stamp, which means
+ * nothing else while the connection is not live. Inner part of catchup.h and its files; one worker owns all of this. */
+#ifndef MOONX_GATEWAY_DELIVERY_CATCHUP_QUEUE_H
+#define MOONX_GATEWAY_DELIVERY_CATCHUP_QUEUE_H
+
+#include "gateway/connection/conn_table.h"
+#include "gateway/delivery/fanout.h"
+
+struct position_claim;
+
+enum catchup_phase { CATCHUP_HELD, CATCHUP_WAITING, CATCHUP_READING }; /* catchup.h */
+
+/* READY has work now, IDLE is looked at each tick, NOWHERE waits for its socket. */
+enum catchup_queue { CATCHUP_NOWHERE, CATCHUP_READY, CATCHUP_IDLE, CATCHUP_QUEUE_COUNT };
+
+struct catchup {
+    uint32_t self; /* first word: the slab's link while free */
+    uint32_t conn;
+    uint32_t next, previous; /* in its queue */
+    uint8_t phase;
+    uint8_t queue;       /* index into catchups.queues */
+    bool had_events;     /* on this connection, before or since */
+    bool slow;           /* fell behind by itself: it is told what it was spared */
+    bool spares;         /* slow, or resumes: of conflated routes it gets the newest values */
+    bool owes_snapshots; /* they come after the resume */
+    uint64_t conflated;  /* passed over of what it was too slow for, not told yet */
+    bool told;           /* may be told a position: held by its handshake */
+    uint64_t cursor;     /* all before it is queued or listed */
+    uint64_t *list;      /* positions missed; NULL: none */
+    uint32_t at, count;
+    uint64_t until_ms; /* HELD, WAITING: the end of it; 0: none */
+    struct position_claim *claim;
+    char *ref;
+};
+
+struct catchups {
+    struct slab slab;
+    struct {
+        uint32_t first, last, count;
+    } queues[CATCHUP_QUEUE_COUNT];
+    uint32_t listed; /* entries of all lists */
+};
+
+static inline struct catchup *catchup_queue_at(const struct catchups *all, uint32_t index) {
+    return slab_at(&all->slab, index);
+}
+
+/* Of a connection that is CONN_CATCHING. */
+static inline struct catchup *catchup_queue_of(const struct worker *worker,
+                                               const struct conn *conn) {
+    return catchup_queue_at(worker->fanout->catchups, conn->stamp);
+}
+
+static inline struct conn *catchup_queue_conn(const struct worker *worker,
+                                              const struct catchup *catchup) {
+    return conn_at(worker, catchup->conn);
+}
+
+/* To the end of the queue; from whichever it is in. */
+void catchup_queue_move(struct catchups *all, struct catchup *catchup, enum catchup_queue queue);
+
+#endif
