@@ -72,6 +72,7 @@ static void update_gauges(struct worker *worker) {
     stats_set(worker->stats, STAT_ROOMS, fanout->rooms.rooms.used);
     stats_set(worker->stats, STAT_QUEUED_BYTES, fanout->queues.bytes);
     stats_set(worker->stats, STAT_FRAME_BYTES, fanout->arena.bytes);
+    stats_set(worker->stats, STAT_LOG_LINES_LOST, log_lost());
 }
 
 static void follow_log_level(const struct host_block *host) {
@@ -314,6 +315,7 @@ static void tear_down(struct worker *worker) {
     if (worker->tickets != NULL) {
         ticket_keys_unmap(worker->tickets);
     }
+    host_view_close(&worker->view);
 }
 
 static void name_process(const struct heritage *heritage, const struct options *options) {

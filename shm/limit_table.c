@@ -239,12 +239,7 @@ static uint64_t take(shm_u64 *full_ns, const struct limit_rate *rate, uint64_t c
 }
 
 uint64_t limit_table_take(const struct limit_table *table, uint32_t index,
-                          const struct limit_rate *rate, uint64_t now_ns) {
-    return limit_table_take_some(table, index, rate, 1, now_ns);
-}
-
-uint64_t limit_table_take_some(const struct limit_table *table, uint32_t index,
-                               const struct limit_rate *rate, uint64_t count, uint64_t now_ns) {
+                          const struct limit_rate *rate, uint64_t count, uint64_t now_ns) {
     return index == 0 ? 0 : take(&table->entries[index].full_ns, rate, count, now_ns);
 }
 

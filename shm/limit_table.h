@@ -92,13 +92,11 @@ uint64_t limit_table_count(const struct limit_table *table, uint32_t index);
 /* Of that worker alone. */
 uint64_t limit_table_count_of(const struct limit_table *table, uint32_t worker, uint32_t index);
 
-/* Takes one token. 0: taken (also with index 0); else nothing is taken, and there is one in so many ns. */
+/* Takes `count` tokens, or a whole bucket where that is less; all or nothing. 0: taken (also with index 0); else
+ * nothing is taken, and they are there in so many ns. */
 uint64_t limit_table_take(const struct limit_table *table, uint32_t index,
-                          const struct limit_rate *rate, uint64_t now_ns) MUST_CHECK;
-/* Takes `count` tokens, or a whole bucket where that is less; all or nothing. */
-uint64_t limit_table_take_some(const struct limit_table *table, uint32_t index,
-                               const struct limit_rate *rate, uint64_t count,
-                               uint64_t now_ns) MUST_CHECK;
+                          const struct limit_rate *rate, uint64_t count,
+                          uint64_t now_ns) MUST_CHECK;
 
 /* For who shares a bucket with other hosts (index not 0). Who has the entry: */
 uint64_t limit_table_key(const struct limit_table *table, uint32_t index);
@@ -122,7 +120,7 @@ uint64_t limit_table_elsewhere(const struct limit_table *table, uint32_t index, 
  * another's. */
 bool limit_table_mark(const struct limit_table *table, uint32_t index, bool marked);
 
-/* limit_table_take() from the one bucket of the whole host. */
+/* One token, as limit_table_take(), from the one bucket of the whole host. */
 uint64_t limit_table_take_host(const struct limit_table *table, const struct limit_rate *rate,
                                uint64_t now_ns) MUST_CHECK;
 

@@ -125,6 +125,7 @@
     X(CLOSED, "closed_total", counter, worker, "WebSocket connections closed")                               \
     X(PROTOCOL_ERRORS, "protocol_errors_total", counter, worker, "Connections closed for a WebSocket protocol error") \
     X(CONFIG_GENERATION, "config_generation", gauge, worker, "How often the configuration has been taken, 1 after the start") \
+    X(LOG_LINES_LOST, "log_lines_lost", gauge, worker, "Lines that workers could not write because stderr was full") \
     X(LATE_WAKES, "late_wakes_total", counter, worker, "Records found only by the backstop timer: must stay 0") \
     X(INGEST_LATENCY_NS, "ring_latency_nanoseconds_total", counter, worker, "Time from ring to queue, summed over matched records")
 /* clang-format on */

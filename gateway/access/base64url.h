@@ -5,9 +5,8 @@
 
 #include "common/base.h"
 
-/* Most bytes that come out of `n` characters, and characters that `n` bytes need. */
+/* Most bytes that come out of `n` characters. */
 #define BASE64URL_DECODED_MAX(n) ((n) / 4 * 3 + 2)
-#define BASE64URL_ENCODED_MAX(n) (((n) + 2) / 3 * 4)
 
 /* The number of bytes, -EINVAL for a character outside the alphabet (also `=`, `+`, `/`, blanks), for an
  * impossible length and for unused bits that are not zero; -ENOSPC. */

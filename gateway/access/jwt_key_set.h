@@ -6,8 +6,7 @@
 
 #include "gateway/access/jwt_key.h"
 
-#define JWT_KEY_SET_MAX       64
-#define JWT_KEY_SET_MAX_BYTES 65536
+#define JWT_KEY_SET_MAX 64
 
 struct jwt_key_set;
 

@@ -179,8 +179,7 @@ struct bucket {
 /* Also who is refused is told: on other hosts or in Redis his bucket may have been filled again. */
 static uint64_t take(const struct limit *limit, const struct bucket *bucket, uint64_t count,
                      struct span user_id, uint64_t now_ns) {
-    uint64_t wait_ns =
-        limit_table_take_some(&limit->table, bucket->index, bucket->rate, count, now_ns);
+    uint64_t wait_ns = limit_table_take(&limit->table, bucket->index, bucket->rate, count, now_ns);
 
     if (limit->shared != NULL && bucket->index != 0) {
         uint64_t taken = count < bucket->rate->burst ? count : bucket->rate->burst;

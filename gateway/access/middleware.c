@@ -52,7 +52,7 @@ int middleware_new(const struct options *options, struct middleware **out, char 
 /* A limit of a type that nobody can send is a typing error. */
 static int check_types(const struct limit *limit, char *error, size_t error_size) {
     for (unsigned i = 0; i < limit->type_count; i++) {
-        if (message_row_of(limit->types[i].name) == NULL) {
+        if (message_row_of(span_of(limit->types[i].name)) == NULL) {
             snprintf(error, error_size,
                      "RATE_LIMIT_MAX_MESSAGES_PER_MINUTE: \"%s\" is no type of message that "
                      "clients send, such as subscribe or ping",
@@ -84,9 +84,9 @@ static int read_options(const struct options *options, struct middleware *middle
                  "the proxies that send the header");
         result = -EINVAL;
     }
-    middleware->denied = options->messages_denied;
     if (result == 0) {
-        result = middleware_types_check(middleware->denied, error, error_size);
+        result =
+            middleware_types_read(options->messages_denied, &middleware->denied, error, error_size);
     }
     if (result == 0 && options->rate_limit_enabled) {
         result = limit_new(options, &middleware->limit, error, error_size);
@@ -171,8 +171,8 @@ bool middleware_identity(struct worker *worker, struct conn *conn, struct span u
     return true;
 }
 
-bool middleware_message(struct worker *worker, struct conn *conn, const char *type, size_t bytes,
-                        const char *ref) {
+bool middleware_message(struct worker *worker, struct conn *conn, const struct message_row *type,
+                        size_t bytes, const char *ref) {
     const struct middleware_message message = {.worker = worker,
                                                .conn = conn,
                                                .rules = rules_of(worker),

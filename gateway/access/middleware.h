@@ -21,7 +21,7 @@ struct middleware {
     struct origin_list *origins;
     struct address_list *allow, *deny, *trusted;
     struct limit *limit; /* NULL: off */
-    const char *denied;  /* MESSAGES_DENIED, the options' text; NULL: none */
+    uint32_t denied;     /* MESSAGES_DENIED: a bit for each row of message_table */
 };
 
 struct middleware_handshake {
@@ -69,8 +69,8 @@ struct middleware_message {
     struct worker *worker;
     struct conn *conn;
     const struct middleware *rules;
-    const char *type; /* "" : of no known type, or no message at all */
-    size_t bytes;     /* of its text */
+    const struct message_row *type; /* NULL: of no known type, or no message at all */
+    size_t bytes;                   /* of its text */
     const char *ref;
 };
 
@@ -133,8 +133,8 @@ bool middleware_identity(struct worker *worker, struct conn *conn, struct span u
 void middleware_leave(struct worker *worker, struct conn *conn);
 
 /* Each message's chain, before anything is done about it. False: the client has been told. */
-bool middleware_message(struct worker *worker, struct conn *conn, const char *type, size_t bytes,
-                        const char *ref) MUST_CHECK;
+bool middleware_message(struct worker *worker, struct conn *conn, const struct message_row *type,
+                        size_t bytes, const char *ref) MUST_CHECK;
 
 /* The checks. */
 typedef enum middleware_verdict middleware_handshake_check(struct middleware_handshake *handshake,
@@ -143,8 +143,9 @@ middleware_handshake_check middleware_capacity, middleware_handshakes, middlewar
     middleware_origin, middleware_connections, middleware_token;
 bool middleware_user(struct worker *worker, struct conn *conn, struct span user_id);
 bool middleware_types(const struct middleware_message *message);
-/* Are they types that MESSAGES_DENIED may name? As middleware_new(). */
-int middleware_types_check(const char *list, char *error, size_t error_size) MUST_CHECK;
+/* MESSAGES_DENIED as a bit for each row of message_table. As middleware_new(). */
+int middleware_types_read(const char *list, uint32_t *denied, char *error,
+                          size_t error_size) MUST_CHECK;
 bool middleware_messages(const struct middleware_message *message);
 
 #endif

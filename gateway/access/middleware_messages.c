@@ -5,6 +5,7 @@
  * each accepted message one down, so that who only now and then says too much stays. */
 #include "gateway/access/middleware.h"
 #include "gateway/connection/conn_table.h"
+#include "gateway/message/message.h"
 #include "gateway/message/reply.h"
 
 #define EARLY_MESSAGES 30u
@@ -28,7 +29,8 @@ static unsigned seconds_to_wait(const struct middleware_message *message) {
 
     if (conn_authenticated(conn)) {
         return limit_message(message->rules->limit, conn->limit_user,
-                             conn_user_id(message->worker, conn), message->type, message->bytes);
+                             conn_user_id(message->worker, conn),
+                             message->type != NULL ? message->type->type : "", message->bytes);
     }
     if (conn->limit_early >= EARLY_MESSAGES) {
         return EARLY_RETRY_S;

@@ -18,20 +18,22 @@ static bool next_type(const char **list, struct span *type) {
 }
 
 static bool may_be_denied(struct span type) {
-    const struct message_row *row = message_table;
     for (size_t i = 0; i < ARRAY_LENGTH(indispensable); i++) {
         if (span_is(type, indispensable[i])) {
             return false;
         }
     }
-    while (row->type != NULL && !span_is(type, row->type)) {
-        row++;
-    }
-    return row->type != NULL;
+    return message_row_of(type) != NULL;
 }
 
-int middleware_types_check(const char *list, char *error, size_t error_size) {
+static uint32_t bit_of(const struct message_row *row) {
+    return 1u << (row - message_table);
+}
+
+int middleware_types_read(const char *list, uint32_t *denied, char *error, size_t error_size) {
+    uint32_t bits = 0;
     struct span type;
+
     while (next_type(&list, &type)) {
         if (!may_be_denied(type)) {
             snprintf(error, error_size,
@@ -41,19 +43,17 @@ int middleware_types_check(const char *list, char *error, size_t error_size) {
                      SPAN_ARGS(type));
             return -EINVAL;
         }
+        bits |= bit_of(message_row_of(type));
     }
+    *denied = bits;
     return 0;
 }
 
 bool middleware_types(const struct middleware_message *message) {
-    const char *list = message->rules->denied;
-    struct span type;
-    while (list != NULL && next_type(&list, &type)) {
-        if (span_is(type, message->type)) {
-            reply_error(message->worker, message->conn, ERROR_MIDDLEWARE_REJECTED,
-                        "Messages of this type are not taken at the moment", message->ref);
-            return false;
-        }
+    if (message->type == NULL || (message->rules->denied & bit_of(message->type)) == 0) {
+        return true;
     }
-    return true;
+    reply_error(message->worker, message->conn, ERROR_MIDDLEWARE_REJECTED,
+                "Messages of this type are not taken at the moment", message->ref);
+    return false;
 }

@@ -29,10 +29,6 @@ bool server_is_websocket_path(const struct http_request *request) {
     return span_is(request->path, "/ws");
 }
 
-bool server_ready(const struct host_view *view) {
-    return health_not_ready(view) == NULL;
-}
-
 static const struct server_path *find_path(struct span path) {
     const struct server_path *row = server_path_table;
     while (row->path != NULL && !span_is(path, row->path)) {

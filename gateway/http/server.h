@@ -54,7 +54,4 @@ bool server_is_websocket_path(const struct http_request *request);
 bool server_answer(const struct server_context *context, const struct http_request *request,
                    struct http_response *response, struct server_survey *survey) MUST_CHECK;
 
-/* True when the host takes new clients: the same rule as GET /ready. */
-bool server_ready(const struct host_view *view);
-
 #endif

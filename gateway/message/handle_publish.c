@@ -83,10 +83,5 @@ static bool is_built_in(struct span name) {
             return true;
         }
     }
-    for (const struct message_row *row = message_table; row->type != NULL; row++) {
-        if (span_is(name, row->type)) {
-            return true;
-        }
-    }
-    return false;
+    return message_row_of(name) != NULL;
 }

@@ -15,13 +15,13 @@ const struct message_row message_table[] = {
     {"get_rooms", false, handle_get_rooms, false},
     {"resume", false, handle_resume, false},
     {"presence", false, handle_presence, false},
-    {"presence", false, handle_presence, false},
     {"publish", false, handle_publish, true},
     {"typing", false, handle_typing, true},
     {"notification", false, handle_notification, true},
     {"user_action", false, handle_user_action, true},
     {NULL, false, NULL, false},
 };
+static_assert(ARRAY_LENGTH(message_table) <= 32, "MESSAGES_DENIED has a bit for each");
 
 /* Stands for `data` where a message has none; nobody writes to it. */
 static const cJSON no_data = {.type = cJSON_Object};
@@ -50,9 +50,9 @@ void message_receive(struct worker *worker, struct conn *conn, struct span text)
     bool is_message = is_json && read_envelope(object, &envelope);
 
     ref = envelope.has_id ? envelope.id : NULL;
-    row = message_row_of(envelope.type);
+    row = message_row_of(span_of(envelope.type));
     /* Before anything is said about it: rubbish counts like any other message. */
-    if (!middleware_message(worker, conn, row != NULL ? row->type : "", text.length, ref)) {
+    if (!middleware_message(worker, conn, row, text.length, ref)) {
         return;
     }
     if (!is_message) {
@@ -138,9 +138,9 @@ static bool read_data(struct json_value object, struct envelope *out) {
     return found >= 0 && (out->data.type == JSON_OBJECT || out->data.type == JSON_NULL);
 }
 
-const struct message_row *message_row_of(const char *type) {
+const struct message_row *message_row_of(struct span type) {
     for (const struct message_row *row = message_table; row->type != NULL; row++) {
-        if (strcmp(row->type, type) == 0) {
+        if (span_is(type, row->type)) {
             return row;
         }
     }

@@ -30,11 +30,11 @@ struct message_row {
         spliced; /* its handler passes the client's own bytes on: numbers keep their text, no tree is made */
 };
 
-/* Ends with a row whose type is NULL; /debug/handlers will show it. */
+/* Ends with a row whose type is NULL; /debug/handlers shows it. */
 extern const struct message_row message_table[];
 
 /* NULL: no such type. */
-const struct message_row *message_row_of(const char *type);
+const struct message_row *message_row_of(struct span type);
 
 /* A whole text message of valid UTF-8, at most ws_max_message_bytes long. Anything wrong is answered with
  * its error code; the connection is not closed for it. */

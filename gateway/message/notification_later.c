@@ -81,7 +81,7 @@ static struct note *note_new(struct worker *worker, const struct conn *conn,
     note->conn_id = conn_id(conn);
     note->conn_index = conn_index(conn);
     note->message = (struct message){
-        .type = message_row_of(message->type)->type,
+        .type = message_row_of(span_of(message->type))->type,
         .ref = message->ref != NULL ? note->text : NULL,
         .text = {message->text.type, {note->text + ref.length + 1, data.length}},
     };

@@ -77,14 +77,6 @@ enum child_action child_state_step(struct child_state_machine *child, enum child
     return transitions[child->state][event](child, &moment);
 }
 
-const char *child_state_name(enum child_state state) {
-    static const char *const names[CHILD_STATE_COUNT] = {
-        [CHILD_WAITING] = "waiting", [CHILD_STARTING] = "starting", [CHILD_RUNNING] = "running",
-        [CHILD_HUNG] = "hung",       [CHILD_STOPPING] = "stopping", [CHILD_GONE] = "gone",
-    };
-    return names[state];
-}
-
 static enum child_action enter(struct child_state_machine *child, enum child_state state,
                                uint64_t due_ms, enum child_action action) {
     child->state = state;

@@ -72,7 +72,4 @@ void child_state_init(struct child_state_machine *child, uint32_t stop_allowance
 enum child_action child_state_step(struct child_state_machine *child, enum child_event event,
                                    uint64_t now_ms, uint32_t random);
 
-/* Words for logs and /health. */
-const char *child_state_name(enum child_state state);
-
 #endif

@@ -234,7 +234,6 @@ END_TEST
 /* A missing cell of the table would be a call through NULL. */
 START_TEST(every_event_is_understood_in_every_state) {
     for (int state = 0; state < CHILD_STATE_COUNT; state++) {
-        ck_assert_ptr_nonnull(child_state_name((enum child_state)state));
         for (int event = 0; event < CHILD_EVENT_COUNT; event++) {
             child_state_init(&child, 1000);
             child.state = (enum child_state)state;

@@ -34,17 +34,17 @@ START_TEST(a_bucket_gives_its_burst_at_once_and_then_one_each_interval) {
     uint32_t index = limit_table_find(&table, 7, NOW);
 
     for (int i = 0; i < 120; i++) {
-        ck_assert_uint_eq(limit_table_take(&table, index, &rate, NOW), 0);
+        ck_assert_uint_eq(limit_table_take(&table, index, &rate, 1, NOW), 0);
     }
-    ck_assert_uint_eq(limit_table_take(&table, index, &rate, NOW), SECOND / 2);
-    ck_assert_uint_eq(limit_table_take(&table, index, &rate, NOW + SECOND / 2 - 1), 1);
-    ck_assert_uint_eq(limit_table_take(&table, index, &rate, NOW + SECOND / 2), 0);
-    ck_assert_uint_eq(limit_table_take(&table, index, &rate, NOW + SECOND / 2), SECOND / 2);
+    ck_assert_uint_eq(limit_table_take(&table, index, &rate, 1, NOW), SECOND / 2);
+    ck_assert_uint_eq(limit_table_take(&table, index, &rate, 1, NOW + SECOND / 2 - 1), 1);
+    ck_assert_uint_eq(limit_table_take(&table, index, &rate, 1, NOW + SECOND / 2), 0);
+    ck_assert_uint_eq(limit_table_take(&table, index, &rate, 1, NOW + SECOND / 2), SECOND / 2);
     /* a minute later it is full, however long it has been asked in vain */
     for (int i = 0; i < 120; i++) {
-        ck_assert_uint_eq(limit_table_take(&table, index, &rate, NOW + 61 * SECOND), 0);
+        ck_assert_uint_eq(limit_table_take(&table, index, &rate, 1, NOW + 61 * SECOND), 0);
     }
-    ck_assert_uint_gt(limit_table_take(&table, index, &rate, NOW + 61 * SECOND), 0);
+    ck_assert_uint_gt(limit_table_take(&table, index, &rate, 1, NOW + 61 * SECOND), 0);
 }
 END_TEST
 
@@ -52,11 +52,11 @@ START_TEST(buckets_of_two_keys_and_the_hosts_own_are_apart) {
     const struct limit_rate one = {.burst = 1, .interval_ns = SECOND};
     uint32_t a = limit_table_find(&table, 7, NOW);
 
-    ck_assert_uint_eq(limit_table_take(&table, a, &one, NOW), 0);
+    ck_assert_uint_eq(limit_table_take(&table, a, &one, 1, NOW), 0);
     uint32_t b = limit_table_find(&table, 8, NOW);
     ck_assert_uint_ne(a, b);
-    ck_assert_uint_eq(limit_table_take(&table, b, &one, NOW), 0);
-    ck_assert_uint_gt(limit_table_take(&table, a, &one, NOW), 0);
+    ck_assert_uint_eq(limit_table_take(&table, b, &one, 1, NOW), 0);
+    ck_assert_uint_gt(limit_table_take(&table, a, &one, 1, NOW), 0);
     ck_assert_uint_eq(limit_table_take_host(&table, &one, NOW), 0);
     ck_assert_uint_eq(limit_table_take_host(&table, &one, NOW), SECOND);
     ck_assert_uint_eq(limit_table_take_host(&table, &one, NOW + SECOND), 0);
@@ -122,7 +122,7 @@ START_TEST(an_idle_entry_goes_to_the_next_newcomer_a_busy_one_stays) {
 
     ck_assert(enter(0, mate(5, 1), 9, &held));
     drained = limit_table_find(&table, mate(5, 2), NOW);
-    ck_assert_uint_eq(limit_table_take(&table, drained, &slow, NOW), 0);
+    ck_assert_uint_eq(limit_table_take(&table, drained, &slow, 1, NOW), 0);
     for (uint64_t i = 3; i < 1000; i++) {
         found = limit_table_find(&table, mate(5, i), NOW);
         ck_assert_uint_ne(found, 0);
@@ -145,7 +145,7 @@ START_TEST(what_is_owed_is_told_once_and_never_more_than_the_bucket_lacks) {
     uint32_t index = limit_table_find(&table, key, NOW);
 
     ck_assert_uint_eq(limit_table_key(&table, index), key);
-    ck_assert_uint_eq(limit_table_take_some(&table, index, &rate, 4, NOW), 0);
+    ck_assert_uint_eq(limit_table_take(&table, index, &rate, 4, NOW), 0);
     limit_table_owe(&table, index, 4 * SECOND);
     ck_assert_uint_eq(limit_table_take_owed(&table, index, key, NOW), 4 * SECOND);
     ck_assert_uint_eq(limit_table_take_owed(&table, index, key, NOW), 0);
@@ -163,15 +163,15 @@ START_TEST(what_other_hosts_say_replaces_the_bucket_but_for_what_was_taken_since
     uint32_t index = limit_table_find(&table, key, NOW);
 
     limit_table_settle(&table, index, key, 10 * SECOND, NOW); /* the others have used it up */
-    ck_assert_uint_eq(limit_table_take(&table, index, &rate, NOW), SECOND);
+    ck_assert_uint_eq(limit_table_take(&table, index, &rate, 1, NOW), SECOND);
     limit_table_settle(&table, index, key, 30 * SECOND, NOW); /* and more than that */
-    ck_assert_uint_eq(limit_table_take(&table, index, &rate, NOW), 21 * SECOND);
+    ck_assert_uint_eq(limit_table_take(&table, index, &rate, 1, NOW), 21 * SECOND);
     limit_table_settle(&table, index, key + 1, 0, NOW); /* about somebody who has gone */
-    ck_assert_uint_eq(limit_table_take(&table, index, &rate, NOW), 21 * SECOND);
+    ck_assert_uint_eq(limit_table_take(&table, index, &rate, 1, NOW), 21 * SECOND);
     limit_table_owe(&table, index, 3 * SECOND);
     limit_table_settle(&table, index, key, 0, NOW); /* the key was deleted */
-    ck_assert_uint_eq(limit_table_take_some(&table, index, &rate, 8, NOW), SECOND);
-    ck_assert_uint_eq(limit_table_take_some(&table, index, &rate, 7, NOW), 0);
+    ck_assert_uint_eq(limit_table_take(&table, index, &rate, 8, NOW), SECOND);
+    ck_assert_uint_eq(limit_table_take(&table, index, &rate, 7, NOW), 0);
 }
 END_TEST
 
@@ -179,9 +179,9 @@ START_TEST(more_than_a_bucket_takes_a_whole_one) {
     const struct limit_rate rate = {.burst = 10, .interval_ns = SECOND};
     uint32_t index = limit_table_find(&table, mate(5, 1), NOW);
 
-    ck_assert_uint_eq(limit_table_take_some(&table, index, &rate, UINT64_MAX, NOW), 0);
-    ck_assert_uint_eq(limit_table_take_some(&table, index, &rate, 11, NOW + SECOND), 9 * SECOND);
-    ck_assert_uint_eq(limit_table_take(&table, index, &rate, NOW + SECOND), 0);
+    ck_assert_uint_eq(limit_table_take(&table, index, &rate, UINT64_MAX, NOW), 0);
+    ck_assert_uint_eq(limit_table_take(&table, index, &rate, 11, NOW + SECOND), 9 * SECOND);
+    ck_assert_uint_eq(limit_table_take(&table, index, &rate, 1, NOW + SECOND), 0);
 }
 END_TEST
 
@@ -196,8 +196,8 @@ START_TEST(a_set_full_of_busy_ones_refuses_nobody) {
     ck_assert(enter(0, mate(9, 100), 1, &index));
     ck_assert_uint_eq(index, 0);
     ck_assert(enter(0, mate(9, 100), 1, &index));
-    ck_assert_uint_eq(limit_table_take(&table, 0, &one, NOW), 0);
-    ck_assert_uint_eq(limit_table_take(&table, 0, &one, NOW), 0);
+    ck_assert_uint_eq(limit_table_take(&table, 0, &one, 1, NOW), 0);
+    ck_assert_uint_eq(limit_table_take(&table, 0, &one, 1, NOW), 0);
     limit_table_leave(&table, 0, 0); /* counts nothing */
     ck_assert(!enter(0, mate(9, 1), 1, &index));
     /* the set that has the slot which is never given out holds one less */
@@ -358,7 +358,7 @@ START_TEST(tokens_taken_by_several_processes_add_up_exactly) {
         if (children[i] == 0) {
             unsigned taken = 0;
             for (int j = 0; j < 20000; j++) {
-                taken += limit_table_take(&table, index, &rate, NOW) == 0;
+                taken += limit_table_take(&table, index, &rate, 1, NOW) == 0;
             }
             _exit(write(results[1], &taken, sizeof(taken)) == (ssize_t)sizeof(taken) ? 0 : 1);
         }

@@ -4,6 +4,7 @@
 #include "gateway/access/middleware.h"
 #include "gateway/connection/conn_table.h"
 #include "gateway/http/head_gate.h"
+#include "gateway/message/message.h"
 
 #include <arpa/inet.h>
 #include <check.h>
@@ -170,15 +171,30 @@ START_TEST(who_has_not_authenticated_has_few_messages_in_all) {
     unsigned passed = 0;
 
     conn.state = CONN_HEAD; /* nothing is sent to it */
-    while (middleware_message(&worker, &conn, "ping", 10, NULL)) {
+    while (middleware_message(&worker, &conn, message_row_of(span_of("ping")), 10, NULL)) {
         passed++;
     }
     ck_assert_uint_eq(passed, 30);
     for (int i = 0; i < 100; i++) {
-        ck_assert(!middleware_message(&worker, &conn, "", 10, NULL));
+        ck_assert(!middleware_message(&worker, &conn, NULL, 10, NULL));
     }
     ck_assert_uint_eq(stats_get(&stats, STAT_MESSAGES_LIMITED), 101);
     ck_assert_uint_eq(stats_get(&stats, STAT_ABUSERS_CLOSED), 1);
+}
+END_TEST
+
+START_TEST(types_that_are_denied_are_refused_and_no_others) {
+    char error[512];
+
+    conn.state = CONN_HEAD; /* nothing is sent to it */
+    ck_assert_int_eq(
+        middleware_types_read("typing, publish", &worker.middleware->denied, error, sizeof(error)),
+        0);
+    for (const struct message_row *row = message_table; row->type != NULL; row++) {
+        bool denied = strcmp(row->type, "typing") == 0 || strcmp(row->type, "publish") == 0;
+        ck_assert(middleware_message(&worker, &conn, row, 10, NULL) == !denied);
+    }
+    ck_assert_uint_eq(stats_get(&stats, STAT_MESSAGES_DENIED), 2);
 }
 END_TEST
 
@@ -189,7 +205,7 @@ START_TEST(nothing_configured_refuses_nothing_but_a_full_host) {
     for (int i = 0; i < 100; i++) {
         ck_assert_uint_eq(status_of("192.0.2.66", EVIL), 101);
         ck_assert(middleware_identity(&worker, &conn, SPAN_LITERAL("ann")));
-        ck_assert(middleware_message(&worker, &conn, "ping", 10, NULL));
+        ck_assert(middleware_message(&worker, &conn, message_row_of(span_of("ping")), 10, NULL));
     }
     options.ws_max_connections = 0;
     ck_assert_uint_eq(status_of("192.0.2.66", EVIL), 503);
@@ -227,6 +243,7 @@ int main(void) {
     tcase_add_test(tests, a_client_behind_a_trusted_proxy_counts_for_itself);
     tcase_add_test(tests, an_identity_that_is_tried_again_counts_once);
     tcase_add_test(tests, who_has_not_authenticated_has_few_messages_in_all);
+    tcase_add_test(tests, types_that_are_denied_are_refused_and_no_others);
     tcase_add_test(tests, nothing_configured_refuses_nothing_but_a_full_host);
     tcase_add_test(tests, limits_without_their_table_do_not_start);
     suite_add_tcase(suite, tests);

@@ -66,7 +66,7 @@ static struct redis_limit *limit_made(void) {
 static uint32_t use(struct redis_limit *limit, uint64_t key, const char *user) {
     uint32_t index = limit_table_find(&table, key, NOW_NS);
 
-    ck_assert_uint_eq(limit_table_take(&table, index, &rate, NOW_NS), 0);
+    ck_assert_uint_eq(limit_table_take(&table, index, &rate, 1, NOW_NS), 0);
     redis_limit_touch(limit, index, SECOND, SPAN_LITERAL("messages"), span_of(user));
     return index;
 }
@@ -116,13 +116,14 @@ START_TEST(an_answer_moves_the_buckets_and_what_is_none_moves_nothing) {
     for (unsigned i = 0; i < ARRAY_LENGTH(rubbish); i++) {
         flush();
         fake_redis_answer(rubbish[i]);
-        ck_assert_uint_eq(limit_table_take(&table, index, &(struct limit_rate){2, SECOND}, NOW_NS),
-                          i == 0 ? 0 : SECOND);
+        ck_assert_uint_eq(
+            limit_table_take(&table, index, &(struct limit_rate){2, SECOND}, 1, NOW_NS),
+            i == 0 ? 0 : SECOND);
         redis_limit_touch(limit, index, 0, SPAN_LITERAL("messages"), SPAN_LITERAL("ann"));
     }
     flush();
     fake_redis_answer("*1\r\n:10000000\r\n"); /* ten seconds to fill: none left */
-    ck_assert_uint_eq(limit_table_take(&table, index, &rate, NOW_NS), SECOND);
+    ck_assert_uint_eq(limit_table_take(&table, index, &rate, 1, NOW_NS), SECOND);
     redis_limit_free(limit);
 }
 END_TEST
