@@ -2,6 +2,7 @@
 
 #include "common/config_files.h"
 #include "common/log.h"
+#include "ingest/kafka_brokers.h"
 #include "ingest/kafka_keys.h"
 #include "ingest/kafka_produce.h"
 
@@ -149,8 +150,11 @@ int kafka_config_check(const struct options *options, char *error, size_t error_
     rd_kafka_conf_t *conf;
     rd_kafka_t *handle;
     char why[512];
-    int result = kafka_config_new(options, brokers, true, &conf, error, error_size);
+    int result = kafka_brokers_check(brokers, error, error_size);
 
+    if (result == 0) {
+        result = kafka_config_new(options, brokers, true, &conf, error, error_size);
+    }
     if (result < 0) {
         return result;
     }

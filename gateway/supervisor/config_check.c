@@ -4,9 +4,11 @@
 #include "gateway/access/middleware.h"
 #include "gateway/access/policy.h"
 #include "gateway/delivery/conn_flush.h"
+#include "gateway/external/external.h"
 #include "gateway/http/admin_rule.h"
 #include "gateway/message/auto_join.h"
 #include "gateway/redis/redis.h"
+#include "gateway/supervisor/configured_files.h"
 #include "gateway/supervisor/listeners.h"
 #include "gateway/supervisor/run_as.h"
 #include "gateway/tls/tls.h"
@@ -95,8 +97,14 @@ static int check_flush(const struct options *options, char *error, size_t size) 
     return result;
 }
 
-static int check_here(const struct options *options, bool dev, char *error, size_t size) {
-    struct run_as run_as;
+static int check_external(const struct options *options, char *error, size_t size) {
+    struct external *external = NULL;
+    int result = external_new(options, &external, error, size);
+    external_free(external);
+    return result;
+}
+
+static int check_listeners(const struct options *options, char *error, size_t size) {
     if (listeners_check_host(options->websocket_service_host) < 0) {
         snprintf(
             error, size,
@@ -112,31 +120,41 @@ static int check_here(const struct options *options, bool dev, char *error, size
                  options->admin_listen);
         return -EINVAL;
     }
-    if (!dev && options->kafka_brokers[0] == '\0') {
+    return 0;
+}
+
+static int check_auto_join(const struct options *options, char *error, size_t size) {
+    return auto_join_check(options->auto_join_rooms, error, size);
+}
+
+static int check_users(const struct options *options, char *error, size_t size) {
+    struct run_as run_as;
+    return run_as_find(options, &run_as, error, size);
+}
+
+/* All that a child would refuse to start with: what is missing here is a child that dies again and again. */
+typedef int check_part(const struct options *options, char *error, size_t size);
+static check_part *const parts[] = {configured_files_check,
+                                    check_auto_join,
+                                    check_rooms,
+                                    check_doors,
+                                    check_redis,
+                                    check_flush,
+                                    check_tls,
+                                    check_external,
+                                    check_users};
+
+static int check_here(const struct options *options, bool dev, char *error, size_t size) {
+    int result = check_listeners(options, error, size);
+    if (result == 0 && !dev && options->kafka_brokers[0] == '\0') {
         snprintf(
             error, size,
             "KAFKA_BROKERS (--kafka): not set; give HOST:PORT, several separated by commas, or "
             "start with --dev, which brings a broker of its own");
         return -EINVAL;
     }
-    int result = auto_join_check(options->auto_join_rooms, error, size);
-    if (result == 0) {
-        result = check_rooms(options, error, size);
-    }
-    if (result == 0) {
-        result = check_doors(options, error, size);
-    }
-    if (result == 0) {
-        result = check_redis(options, error, size);
-    }
-    if (result == 0) {
-        result = check_flush(options, error, size);
-    }
-    if (result == 0) {
-        result = check_tls(options, error, size);
-    }
-    if (result == 0) {
-        result = run_as_find(options, &run_as, error, size);
+    for (size_t i = 0; i < ARRAY_LENGTH(parts) && result == 0; i++) {
+        result = parts[i](options, error, size);
     }
     return result < 0 ? result : check_auth(options, dev, error, size);
 }

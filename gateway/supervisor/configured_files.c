@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SUFFIX "_FILE"
@@ -18,6 +19,7 @@ struct sources {
     char lists[LISTS][LIST_BYTES]; /* of these, cut into the paths that list[] points to */
     unsigned lists_used;
     struct config_files_source list[CONFIG_FILES_MAX];
+    const char *options[CONFIG_FILES_MAX]; /* which option names each; NULL: none */
     unsigned count;
     char key_sets[ISSUER_LIST_MAX][4200];
 };
@@ -46,9 +48,10 @@ static enum option_reader reader_of(enum option_row_index row) {
                : OPTION_READER_WORKERS;
 }
 
-static void add(struct sources *sources, const char *path, struct span text) {
+static void add(struct sources *sources, const char *option, const char *path, struct span text) {
     assert(sources->count < CONFIG_FILES_MAX); /* the table has fewer options */
     if (path[0] != '\0') {
+        sources->options[sources->count] = option;
         sources->list[sources->count++] = (struct config_files_source){path, text};
     }
 }
@@ -58,26 +61,26 @@ static bool names_several(enum option_row_index row) {
 }
 
 /* More than there is room for: the check has refused that already. */
-static void add_list(struct sources *sources, const char *list) {
+static void add_list(struct sources *sources, const char *option, const char *list) {
     const char *paths[CONFIG_FILES_MAX];
     assert(sources->lists_used < LISTS);
     char *text = sources->lists[sources->lists_used++];
     snprintf(text, LIST_BYTES, "%s", list);
     int count = path_list_split(text, paths, CONFIG_FILES_MAX - sources->count);
     for (int i = 0; i < count; i++) {
-        add(sources, paths[i], (struct span){NULL, 0});
+        add(sources, option, paths[i], (struct span){NULL, 0});
     }
 }
 
 /* The one option that may name several; what is wrong with it --check-config tells. */
-static void add_key_sets(struct sources *sources, const char *list) {
+static void add_key_sets(struct sources *sources, const char *option, const char *list) {
     struct issuer_place places[ISSUER_LIST_MAX];
     const char *why;
     int count = issuer_list_read(list, places, &why);
     for (int i = 0; i < count && sources->count < CONFIG_FILES_MAX; i++) {
         struct span place = places[i].place;
         snprintf(sources->key_sets[i], sizeof(sources->key_sets[i]), SPAN_FORMAT, SPAN_ARGS(place));
-        add(sources, sources->key_sets[i], (struct span){NULL, 0});
+        add(sources, option, sources->key_sets[i], (struct span){NULL, 0});
     }
 }
 
@@ -88,14 +91,47 @@ static void collect(const struct options *options, enum option_reader reader, st
             option_text path;
             memcpy(&path, (const char *)options + row->offset, sizeof(path));
             if (names_several((enum option_row_index)i)) {
-                add_list(out, path);
+                add_list(out, row->environment, path);
             } else if (i == OPTION_ROW_jwt_jwks_file) {
-                add_key_sets(out, path);
+                add_key_sets(out, row->environment, path);
             } else {
-                add(out, path, (struct span){NULL, 0});
+                add(out, row->environment, path, (struct span){NULL, 0});
             }
         }
     }
+}
+
+static int check_file(const char *option, const char *path, char *error, size_t error_size) {
+    struct stat status;
+    int fd = config_files_open(path), result = fd < 0 ? fd : 0;
+    if (result == 0 && fstat(fd, &status) != 0) {
+        result = -errno;
+    }
+    if (result == 0 && S_ISDIR(status.st_mode)) {
+        result = -EISDIR;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (result < 0) {
+        snprintf(error, error_size, "%s: \"%s\": cannot be read: %s", option, path,
+                 strerror(-result));
+    }
+    return result;
+}
+
+int configured_files_check(const struct options *options, char *error, size_t error_size) {
+    static const enum option_reader readers[] = {OPTION_READER_INGEST, OPTION_READER_WORKERS};
+    int result = 0;
+    for (size_t i = 0; i < ARRAY_LENGTH(readers) && result == 0; i++) {
+        struct sources sources;
+        sources.count = sources.lists_used = 0;
+        collect(options, readers[i], &sources);
+        for (unsigned j = 0; j < sources.count && result == 0; j++) {
+            result = check_file(sources.options[j], sources.list[j].path, error, error_size);
+        }
+    }
+    return result;
 }
 
 int configured_files_read(const struct options *options, const struct option_file *held, bool dev,
@@ -127,8 +163,8 @@ static int store(const struct role *role, const struct options *options,
         snprintf(error, error_size, "CONFIG_FILE: %s", strerror(-result));
         return result;
     }
-    add(&sources, options->config_file, (struct span){text, length});
-    add(&sources, role->extra, (struct span){NULL, 0});
+    add(&sources, "CONFIG_FILE", options->config_file, (struct span){text, length});
+    add(&sources, NULL, role->extra, (struct span){NULL, 0});
     collect(options, role->reader, &sources);
     result = config_files_store(role->store_fd, sources.list, sources.count, error, error_size);
     explicit_bzero(text, length);

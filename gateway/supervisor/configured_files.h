@@ -10,6 +10,11 @@
 
 enum configured_change { CONFIGURED_INGEST = 1, CONFIGURED_WORKERS = 2 };
 
+/* Can each be read? -errno with one line in `error` that names the option and the file. What a file must hold, whoever
+ * understands it checks. */
+int configured_files_check(const struct options *options, char *error,
+                           size_t error_size) MUST_CHECK;
+
 /* Reads them anew into the shared state; `held` is the CONFIG_FILE of the start, options->file that of now. Which roles' files have changed (CONFIGURED_ bits), or -errno with one line
  * in `error`; what was there stays then. */
 int configured_files_read(const struct options *options, const struct option_file *held, bool dev,

@@ -130,6 +130,11 @@ static int read_lists(struct reading *reading, char *certificates, char *keys) {
                                           : "TLS_CLIENT_CA_FILE: not set; TLS_CLIENT_CERT needs "
                                             "it to know whom to believe");
     }
+    if (!asks && options->tls_client_ca_file[0] != '\0') {
+        return refuse(reading, "TLS_CLIENT_CA_FILE: set, but TLS_CLIENT_CERT is none, so that "
+                               "nobody would be asked for a certificate; set it to optional or "
+                               "require");
+    }
     reading->count = (unsigned)count;
     return 0;
 }

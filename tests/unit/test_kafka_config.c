@@ -1,4 +1,5 @@
 #include "ingest/history_refill.h"
+#include "ingest/kafka_brokers.h"
 #include "ingest/kafka_config.h"
 #include "ingest/kafka_recheck.h"
 #include "ingest/kafka_start.h"
@@ -205,6 +206,36 @@ START_TEST(only_another_message_at_the_anchor_proves_a_topic_made_anew) {
 }
 END_TEST
 
+static const char *const good_brokers[] = {
+    "localhost",  "a.example:9092", "10.0.0.1:1,b-2.example:65535", "a:1, b:2",
+    "[::1]:9092", "[fe80::1%eth0]", "SASL_SSL://a:9093,b",
+};
+
+START_TEST(brokers_are_names_or_addresses_with_or_without_a_port) {
+    ck_assert_int_eq(kafka_brokers_check(good_brokers[_i], error, sizeof(error)), 0);
+}
+END_TEST
+
+static const struct {
+    const char *brokers, *named;
+} bad_brokers[] = {
+    {"", "\"\""},           {",", "\"\""},
+    {"a:9092,", "\"\""},    {"a:65536", "\"a:65536\""},
+    {"a:0", "\"a:0\""},     {"a:", "\"a:\""},
+    {"a:9x", "\"a:9x\""},   {"a b", "\"a b\""},
+    {"a:1;b:2", "a:1;b:2"}, {":9092", ":9092"},
+    {"[::1", "\"[::1\""},   {"a:99999999999", "a:9999"},
+    {"::1", "\"::1\""},     {"[]:1", "\"[]:1\""},
+    {"http://a:1", "http"}, {"SSL://", "\"SSL://\""},
+};
+
+START_TEST(what_is_no_broker_is_named) {
+    ck_assert_int_eq(kafka_brokers_check(bad_brokers[_i].brokers, error, sizeof(error)), -EINVAL);
+    ck_assert_msg(strstr(error, bad_brokers[_i].named) != NULL, "%s", error);
+    ck_assert_ptr_nonnull(strstr(error, "KAFKA_BROKERS (--kafka): "));
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("kafka_config");
     TCase *tests = tcase_create("all");
@@ -223,6 +254,9 @@ int main(void) {
     tcase_add_test(tests, history_that_fits_or_of_which_too_little_is_known_is_kept_whole);
     tcase_add_test(tests, of_history_too_large_for_the_ring_the_loudest_give_way);
     tcase_add_test(tests, only_another_message_at_the_anchor_proves_a_topic_made_anew);
+    tcase_add_loop_test(tests, brokers_are_names_or_addresses_with_or_without_a_port, 0,
+                        (int)ARRAY_LENGTH(good_brokers));
+    tcase_add_loop_test(tests, what_is_no_broker_is_named, 0, (int)ARRAY_LENGTH(bad_brokers));
     suite_add_tcase(suite, tests);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

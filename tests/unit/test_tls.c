@@ -107,6 +107,11 @@ START_TEST(client_certificates_need_an_authority) {
     ck_assert_ptr_nonnull(strstr(error, "holds no PEM certificate"));
     options.tls_client_ca_file = tls_path("two.crt");
     ck_assert_int_eq(tls_new(&options, NULL, &tls, error, sizeof error), 0);
+    tls_free(tls);
+    tls = NULL;
+    options.tls_client_cert = "none"; /* whoever names an authority believes that it is asked for */
+    ck_assert_int_lt(tls_new(&options, NULL, &tls, error, sizeof error), 0);
+    ck_assert_ptr_nonnull(strstr(error, "TLS_CLIENT_CA_FILE: set, but TLS_CLIENT_CERT is none"));
 }
 END_TEST
 
