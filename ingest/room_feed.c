@@ -8,6 +8,9 @@
 static const struct route_alternative *next_alternative(const struct route *route, unsigned *room,
                                                         unsigned *choice);
 
+static bool is_conflated(const struct route *route);
+static int add_own(struct segment *segment, struct span room, bool conflated);
+
 void room_feed_slots(struct segment *segment, const struct route_table *routes) {
     for (unsigned i = 0; i < routes->count; i++) {
         const struct route_alternative *alternative;
@@ -15,12 +18,25 @@ void room_feed_slots(struct segment *segment, const struct route_table *routes) 
         while ((alternative = next_alternative(routes->routes[i], &room, &choice)) != NULL) {
             struct span name = template_beginning(alternative->template);
             if (template_is_literal(alternative->template) &&
-                room_index_add_own(segment, room_name_hash(&segment->header->hash_key, name)) !=
-                    0) {
+                add_own(segment, name, is_conflated(routes->routes[i])) != 0) {
                 return;
             }
         }
     }
+}
+
+static bool is_conflated(const struct route *route) {
+    return route->conflate != NULL && !route->lossless;
+}
+
+static int add_own(struct segment *segment, struct span room, bool conflated) {
+    uint64_t hash = room_name_hash(&segment->header->hash_key, room);
+    int error = room_index_add_own(segment, room_index_hash(hash, ROOM_CHAIN_EVENTS));
+
+    if (error == 0 && conflated) {
+        error = room_index_add_own(segment, room_index_hash(hash, ROOM_CHAIN_VALUES));
+    }
+    return error;
 }
 
 void room_feed_types(struct segment *segment, const struct route_table *routes) {

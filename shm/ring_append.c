@@ -238,7 +238,8 @@ static void link_rooms(struct ring_append *writer, struct record *record) {
 
     for (unsigned i = 0; i < record->room_count; i++) {
         struct record_room *room = &record->rooms[i];
-        room->slot = room_index_slot(segment, room->hash);
+        room->slot =
+            room_index_slot(segment, room_index_hash(room->hash, room_index_chain(record)));
         room->previous = ring_pending_get(writer->pending, room->slot);
         if (room->previous == ROOM_INDEX_NONE)
             room->previous = load_relaxed(&segment->rooms->heads[room->slot]);

@@ -8,11 +8,16 @@
  * slot and the link that was the slot's head before (struct record_room). Rooms without placeholders (all
  * hear `prices`) get own slots, or every walk of a private room in the same bucket would cross their records.
  *
+ * A room has two chains, each with a slot of its own or a bucket: its events, and the values of conflated routes
+ * (RECORD_FLAG_CONFLATED), of which only each key's newest counts for who was away. There may be a thousand times as
+ * many of those, and who looks for the events does not walk over them.
+ *
  * Part of the segment; writer ingest, readers workers. A head is stored after its record is published and
  * never decreases; a link leads to a lower position. What [indexed, published) holds may be missing still. */
 #ifndef MOONX_SHM_ROOM_INDEX_H
 #define MOONX_SHM_ROOM_INDEX_H
 
+#include "shm/record.h"
 #include "shm/segment.h"
 
 #define ROOM_INDEX_OWN         512u
@@ -29,19 +34,31 @@ struct room_index {
 uint32_t room_index_buckets(uint64_t ring_capacity);
 size_t room_index_size(uint64_t ring_capacity);
 
-/* Index into heads: the room's own slot, else its bucket's. */
+/* Index into heads: the chain's own slot, else its bucket's. hash: room_index_hash(). */
 uint32_t room_index_slot(const struct segment *segment, uint64_t hash);
-/* The bucket's slot, whether or not the room has one of its own. */
+/* The bucket's slot, whether or not the chain has one of its own. */
 uint32_t room_index_shared_slot(const struct segment *segment, uint64_t hash);
 /* False: no slot of this segment. For what is read from a record. */
 bool room_index_slot_valid(const struct segment *segment, uint32_t slot);
 
-/* Gives the room a slot of its own, which begins with what its bucket holds; nothing when it has one. -ENOSPC
+/* Gives the chain a slot of its own, which begins with what its bucket holds; nothing when it has one. -ENOSPC
  * when half of the slots are taken: it stays in its bucket. Writer only, while nothing is committed that is
  * not published. */
 int room_index_add_own(struct segment *segment, uint64_t hash) MUST_CHECK;
 /* The record at `position` is published: it heads the slot, unless a later one does already. Writer only. */
 void room_index_raise(struct segment *segment, uint32_t slot, uint64_t position);
+
+enum room_chain { ROOM_CHAIN_EVENTS, ROOM_CHAIN_VALUES };
+
+/* The chain that a record is in, in each of its rooms. */
+static inline enum room_chain room_index_chain(const struct record *record) {
+    return record->flags & RECORD_FLAG_CONFLATED ? ROOM_CHAIN_VALUES : ROOM_CHAIN_EVENTS;
+}
+
+/* What stands for one of the room's chains, in own_hash and by bucket. Never the same bucket for both. */
+static inline uint64_t room_index_hash(uint64_t room_hash, enum room_chain chain) {
+    return chain == ROOM_CHAIN_VALUES ? room_hash ^ 0x5ca1ab1e0ddba115ull : room_hash;
+}
 
 static inline uint64_t room_index_link(uint64_t position) {
     return position + 1;

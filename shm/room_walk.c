@@ -23,13 +23,14 @@ static const struct record *record_of(const struct hop *at) {
 }
 
 void room_walk_start(struct room_walk *walk, const struct segment *segment, uint64_t hash,
-                     struct span key, unsigned kinds) {
+                     struct span key, unsigned kinds, enum room_chain chain) {
     *walk = (struct room_walk){
         .segment = segment,
         .hash = hash,
+        .chain = chain,
         .key = key,
         .kinds = kinds,
-        .slot = room_index_slot(segment, hash),
+        .slot = room_index_slot(segment, room_index_hash(hash, chain)),
     };
     walk->link = load_acquire(&segment->rooms->heads[walk->slot]); /* room_walk_start:B */
 }
@@ -106,6 +107,8 @@ static bool copy_hop(const struct segment *segment, uint64_t position, struct ho
 static bool is_room(const struct room_walk *walk, uint64_t position, const struct hop *at) {
     const struct record *record = record_of(at);
 
+    if (room_index_chain(record) != walk->chain)
+        return false;
     for (unsigned i = 0; i < record->room_count; i++) {
         const struct record_room *room = &at->rooms[i];
         if (room->hash == walk->hash && room->kind < ROOM_KIND_COUNT &&
@@ -138,7 +141,8 @@ static bool key_matches(const struct room_walk *walk, uint64_t position,
 static bool follow(struct room_walk *walk, const struct hop *at) {
     const struct record_room *room = find_slot(at, walk->slot);
     if (room == NULL) {
-        walk->slot = room_index_shared_slot(walk->segment, walk->hash);
+        walk->slot =
+            room_index_shared_slot(walk->segment, room_index_hash(walk->hash, walk->chain));
         room = find_slot(at, walk->slot);
     }
     if (room == NULL || room->previous >= walk->link)

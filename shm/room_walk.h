@@ -1,4 +1,4 @@
-/* Walking back through the records of one room, newest first, along the room index (shm/room_index.h). A
+/* Walking back through one chain of a room's records, newest first, along the room index (shm/room_index.h). A
  * worker's; the walk is a value on its stack and leaves no trace.
  *
  * Only heads are read from the index, everything else from the records: each hop copies header, rooms and
@@ -19,9 +19,10 @@ enum room_walk_result {
 struct room_walk {
     const struct segment *segment;
     uint64_t hash;
+    enum room_chain chain;
     struct span key; /* the caller's, kept as long as the walk */
     unsigned kinds;  /* 1 << enum room_kind of those that count: a user's four rooms are one walk */
-    uint32_t slot;   /* the chain it is in: the room's own, then its bucket's */
+    uint32_t slot;   /* where the chain is: its own, then its bucket's */
     uint64_t link;   /* of the next record to look at */
     uint64_t hops;   /* records looked at, for the caller's budget */
 };
@@ -40,7 +41,7 @@ struct room_hit {
 /* The whole of the room's records below `published` is found only if the caller has seen `indexed` there
  * (room_walk_indexed()) before. */
 void room_walk_start(struct room_walk *walk, const struct segment *segment, uint64_t hash,
-                     struct span key, unsigned kinds);
+                     struct span key, unsigned kinds, enum room_chain chain);
 /* The end of what the index accounts for. */
 uint64_t room_walk_indexed(const struct segment *segment);
 /* One record further; `stop` is the position below which nothing is wanted. -EBADMSG: the ring is damaged. */

@@ -35,7 +35,9 @@ static struct found found[CATCHUP_MAX_MISSED];
 
 static void walk_user(struct collection *collection, const struct conn *conn);
 static void walk_room(void *context, struct span name);
-static void walk(struct collection *collection, struct span key, unsigned kinds);
+static void walk_both(struct collection *collection, struct span key, unsigned kinds);
+static void walk(struct collection *collection, struct span key, unsigned kinds,
+                 enum room_chain chain);
 static void take(struct collection *collection, const struct room_hit *hit);
 static bool wanted(const struct collection *collection, const struct room_hit *hit, uint64_t *key);
 static int compare(const void *a, const void *b);
@@ -89,16 +91,22 @@ bool catchup_spares(struct worker *worker, const struct catchup_value *value) {
 static void walk_user(struct collection *collection, const struct conn *conn) {
     unsigned kinds = (unsigned)conn->personal << 1;
     if (conn->user != 0 && kinds != 0) {
-        walk(collection, user_id(&collection->worker->fanout->users, conn->user),
-             kinds & PERSONAL_ALL);
+        walk_both(collection, user_id(&collection->worker->fanout->users, conn->user),
+                  kinds & PERSONAL_ALL);
     }
 }
 
 static void walk_room(void *context, struct span name) {
-    walk(context, name, 1u << ROOM_PLAIN);
+    walk_both(context, name, 1u << ROOM_PLAIN);
 }
 
-static void walk(struct collection *collection, struct span key, unsigned kinds) {
+static void walk_both(struct collection *collection, struct span key, unsigned kinds) {
+    walk(collection, key, kinds, ROOM_CHAIN_EVENTS);
+    walk(collection, key, kinds, ROOM_CHAIN_VALUES);
+}
+
+static void walk(struct collection *collection, struct span key, unsigned kinds,
+                 enum room_chain chain) {
     const struct segment *segment = &collection->worker->view.segment;
     struct room_walk walk;
     struct room_hit hit;
@@ -106,7 +114,8 @@ static void walk(struct collection *collection, struct span key, unsigned kinds)
     if (collection->error != 0) {
         return;
     }
-    room_walk_start(&walk, segment, room_name_hash(&segment->header->hash_key, key), key, kinds);
+    room_walk_start(&walk, segment, room_name_hash(&segment->header->hash_key, key), key, kinds,
+                    chain);
     while (result == ROOM_WALK_HIT && collection->error == 0) {
         result = room_walk_next(&walk, collection->stretch->from, &hit);
         if (result == ROOM_WALK_HIT) {

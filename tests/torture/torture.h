@@ -149,7 +149,8 @@ static inline uint64_t torture_walk(const struct segment *segment, uint32_t p, u
     int result;
 
     (void)room_walk_indexed(segment);
-    room_walk_start(&walk, segment, fixture_room_hash(p), SPAN_LITERAL("trades"), 1u << ROOM_PLAIN);
+    room_walk_start(&walk, segment, fixture_room_hash(p), SPAN_LITERAL("trades"), 1u << ROOM_PLAIN,
+                    ROOM_CHAIN_EVENTS);
     while ((result = room_walk_next(&walk, 0, &hit)) == ROOM_WALK_HIT) {
         uint64_t offset = (uint64_t)hit.offset;
         if (hit.partition != p || (last != 0 && torture_records(offset, last) != 1))

@@ -27,9 +27,9 @@ static bool feeds(const struct route *route, const char *room) {
     return feed_view_feeds(&view, 0, span_of(room));
 }
 
-static bool has_own_slot(const char *room) {
+static bool has_own_slot(const char *room, enum room_chain chain) {
     uint64_t hash = room_name_hash(&segment.header->hash_key, span_of(room));
-    return room_index_slot(&segment, hash) < ROOM_INDEX_OWN;
+    return room_index_slot(&segment, room_index_hash(hash, chain)) < ROOM_INDEX_OWN;
 }
 
 START_TEST(a_topic_feeds_what_its_templates_begin_with) {
@@ -61,9 +61,11 @@ START_TEST(rooms_without_placeholders_get_slots_of_their_own) {
     static const char *const own[] = {"prices", "trades", "system_alerts", "user_actions",
                                       "notifications"};
     for (unsigned i = 0; i < ARRAY_LENGTH(own); i++)
-        ck_assert_msg(has_own_slot(own[i]), "%s", own[i]);
-    ck_assert(!has_own_slot("42"));
-    ck_assert(!has_own_slot("prices:"));
+        ck_assert_msg(has_own_slot(own[i], ROOM_CHAIN_EVENTS), "%s", own[i]);
+    ck_assert(has_own_slot("prices", ROOM_CHAIN_VALUES));
+    ck_assert(!has_own_slot("trades", ROOM_CHAIN_VALUES));
+    ck_assert(!has_own_slot("42", ROOM_CHAIN_EVENTS));
+    ck_assert(!has_own_slot("prices:", ROOM_CHAIN_EVENTS));
 }
 END_TEST
 

@@ -33,7 +33,8 @@ struct room {
 };
 
 /* A record in these rooms; not yet published. Its position. */
-static uint64_t append(int64_t offset, const struct room *rooms, unsigned count) {
+static uint64_t append_flagged(int64_t offset, const struct room *rooms, unsigned count,
+                               uint16_t flags) {
     size_t body = sizeof(struct record) + count * sizeof(struct record_room);
     size_t names = 0;
     for (unsigned i = 0; i < count; i++)
@@ -42,7 +43,7 @@ static uint64_t append(int64_t offset, const struct room *rooms, unsigned count)
     ck_assert_ptr_nonnull(record);
     memset((char *)record + 16, 0, record->length - 16);
     record->kind = RECORD_EVENT;
-    record->flags = RECORD_FLAG_CONFLATED;
+    record->flags = flags;
     record->offset = offset;
     record->partition = 0;
     record->room_count = (uint16_t)count;
@@ -61,6 +62,10 @@ static uint64_t append(int64_t offset, const struct room *rooms, unsigned count)
     return position;
 }
 
+static uint64_t append(int64_t offset, const struct room *rooms, unsigned count) {
+    return append_flagged(offset, rooms, count, 0);
+}
+
 static uint64_t put(int64_t offset, const struct room *rooms, unsigned count) {
     uint64_t position = append(offset, rooms, count);
     ring_append_publish(&writer);
@@ -68,19 +73,24 @@ static uint64_t put(int64_t offset, const struct room *rooms, unsigned count) {
 }
 
 /* Walks to the end; the offsets as text, "!" for lapped, "?" for damaged. */
-static const char *walked(const struct room *room, unsigned kinds, uint64_t stop) {
+static const char *walked_chain(const struct room *room, unsigned kinds, uint64_t stop,
+                                enum room_chain chain) {
     static char text[1024];
     struct room_walk walk;
     struct room_hit hit;
     size_t used = 0;
     int result;
-    room_walk_start(&walk, &segment, room->hash, span_of(room->name), kinds);
+    room_walk_start(&walk, &segment, room->hash, span_of(room->name), kinds, chain);
     text[0] = '\0';
     while ((result = room_walk_next(&walk, stop, &hit)) == ROOM_WALK_HIT)
         used += (size_t)snprintf(text + used, sizeof(text) - used, "%lld ", (long long)hit.offset);
     if (result != ROOM_WALK_END)
         snprintf(text + used, sizeof(text) - used, result == ROOM_WALK_LAPPED ? "!" : "?");
     return text;
+}
+
+static const char *walked(const struct room *room, unsigned kinds, uint64_t stop) {
+    return walked_chain(room, kinds, stop, ROOM_CHAIN_EVENTS);
 }
 
 static const struct room a = {1, "a", ROOM_PLAIN}, b = {2, "b", ROOM_PLAIN};
@@ -116,6 +126,55 @@ START_TEST(two_rooms_of_a_record_may_share_a_bucket) {
     ck_assert_str_eq(walked(&a, PLAIN, 0), "5 4 2 1 ");
     ck_assert_str_eq(walked(&c, PLAIN, 0), "5 4 3 2 ");
     ck_assert_str_eq(walked(&d, PLAIN, 0), "4 ");
+}
+END_TEST
+
+static uint64_t put_value(int64_t offset, const struct room *rooms, unsigned count) {
+    uint64_t position = append_flagged(offset, rooms, count, RECORD_FLAG_CONFLATED);
+    ring_append_publish(&writer);
+    return position;
+}
+
+START_TEST(who_looks_for_a_rooms_events_does_not_cross_its_values) {
+    struct room_walk walk;
+    struct room_hit hit;
+    const struct room both[] = {a, b};
+    put(1, &a, 1);
+    for (int i = 2; i < 9; i++) {
+        put_value(i, both, 2);
+    }
+    put(9, &a, 1);
+    ck_assert_str_eq(walked(&a, PLAIN, 0), "9 1 ");
+    ck_assert_str_eq(walked(&b, PLAIN, 0), "");
+    ck_assert_str_eq(walked_chain(&a, PLAIN, 0, ROOM_CHAIN_VALUES), "8 7 6 5 4 3 2 ");
+    ck_assert_str_eq(walked_chain(&b, PLAIN, 0, ROOM_CHAIN_VALUES), "8 7 6 5 4 3 2 ");
+    room_walk_start(&walk, &segment, a.hash, SPAN_LITERAL("a"), PLAIN, ROOM_CHAIN_EVENTS);
+    while (room_walk_next(&walk, 0, &hit) == ROOM_WALK_HIT) {
+        ck_assert_uint_eq(hit.flags, 0);
+    }
+    ck_assert_uint_eq(walk.hops, 2);
+}
+END_TEST
+
+START_TEST(a_bucket_that_holds_one_rooms_values_and_anothers_events_keeps_them_apart) {
+    /* events of `other` lie where the values of a do */
+    const struct room other = {room_index_hash(1, ROOM_CHAIN_VALUES), "a", ROOM_PLAIN};
+    ck_assert_uint_ne(room_index_slot(&segment, room_index_hash(1, ROOM_CHAIN_VALUES)),
+                      room_index_slot(&segment, 1));
+    put(1, &other, 1);
+    put_value(2, &a, 1);
+    put(3, &other, 1);
+    put(4, &a, 1);
+    put_value(5, &a, 1);
+    ck_assert_str_eq(walked(&other, PLAIN, 0), "3 1 ");
+    ck_assert_str_eq(walked_chain(&a, PLAIN, 0, ROOM_CHAIN_VALUES), "5 2 ");
+    ck_assert_str_eq(walked(&a, PLAIN, 0), "4 ");
+    /* and with a slot of their own from here on */
+    ck_assert_int_eq(room_index_add_own(&segment, room_index_hash(1, ROOM_CHAIN_VALUES)), 0);
+    put_value(6, &a, 1);
+    put(7, &a, 1);
+    ck_assert_str_eq(walked_chain(&a, PLAIN, 0, ROOM_CHAIN_VALUES), "6 5 2 ");
+    ck_assert_str_eq(walked(&a, PLAIN, 0), "7 4 ");
 }
 END_TEST
 
@@ -192,7 +251,7 @@ START_TEST(a_room_with_a_slot_of_its_own_crosses_nobody) {
     ck_assert_str_eq(walked(&c, PLAIN, 0), "6 5 4 2 ");
     struct room_walk walk;
     struct room_hit hit;
-    room_walk_start(&walk, &segment, c.hash, SPAN_LITERAL("c"), PLAIN);
+    room_walk_start(&walk, &segment, c.hash, SPAN_LITERAL("c"), PLAIN, ROOM_CHAIN_EVENTS);
     while (room_walk_next(&walk, 0, &hit) == ROOM_WALK_HIT)
         ;
     ck_assert_uint_eq(walk.hops, 5); /* 6 5 4 2, and 1 from before a had its own */
@@ -265,7 +324,7 @@ START_TEST(more_rooms_than_are_remembered_make_a_publish_of_their_own) {
     struct room_walk walk;
     struct room_hit hit;
     unsigned found = 0;
-    room_walk_start(&walk, &segment, a.hash, SPAN_LITERAL("a"), PLAIN);
+    room_walk_start(&walk, &segment, a.hash, SPAN_LITERAL("a"), PLAIN, ROOM_CHAIN_EVENTS);
     while (room_walk_next(&walk, 0, &hit) == ROOM_WALK_HIT)
         found++;
     ck_assert_uint_eq(found, 3 * RING_PENDING_FULL / RECORD_MAX_ROOMS);
@@ -360,6 +419,9 @@ int main(void) {
     tcase_add_test(tcase, a_room_nobody_has_used_is_empty);
     tcase_add_test(tcase, records_come_newest_first_over_publishes_and_within_one);
     tcase_add_test(tcase, two_rooms_of_a_record_may_share_a_bucket);
+    tcase_add_test(tcase, who_looks_for_a_rooms_events_does_not_cross_its_values);
+    tcase_add_test(tcase,
+                   a_bucket_that_holds_one_rooms_values_and_anothers_events_keeps_them_apart);
     tcase_add_test(tcase, a_name_decides_where_hashes_are_equal);
     tcase_add_test(tcase, one_walk_takes_the_kinds_that_are_asked_for);
     tcase_add_test(tcase, a_walk_stops_at_the_position_asked_for);
