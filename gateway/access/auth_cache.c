@@ -1,11 +1,6 @@
 #include "gateway/access/auth_cache.h"
 
-#include <openssl/evp.h>
 #include <stdlib.h>
-
-/* Each digest has one set of a few entries, where it replaces the one that ends first. */
-#define WAYS 4
-#define SETS (AUTH_CACHE_ENTRIES / WAYS)
 
 /* An identity without its empty space: the texts one after the other, each with its NUL. */
 struct packed {
@@ -17,17 +12,15 @@ struct packed {
 };
 
 struct entry {
-    unsigned char digest[AUTH_CACHE_DIGEST_BYTES];
-    int64_t until_ms;
-    struct packed *packed; /* NULL: free */
+    struct digest_slot slot;
+    struct packed *packed;
 };
 
 struct auth_cache {
     struct entry entries[AUTH_CACHE_ENTRIES];
 };
 
-static struct entry *set_of(struct auth_cache *cache, const unsigned char *digest);
-static struct entry *find(struct auth_cache *cache, const unsigned char *digest);
+static struct digest_slots slots_of(struct auth_cache *cache);
 static void forget(struct entry *entry);
 static struct packed *pack(const struct identity *identity);
 static void unpack(const struct packed *packed, struct identity *out);
@@ -51,19 +44,15 @@ void auth_cache_free(struct auth_cache *cache) {
     }
 }
 
-int auth_cache_digest(struct span token, unsigned char digest[AUTH_CACHE_DIGEST_BYTES]) {
-    return EVP_Digest(token.data, token.length, digest, NULL, EVP_sha256(), NULL) == 1 ? 0
-                                                                                       : -ENOMEM;
-}
-
-bool auth_cache_find(struct auth_cache *cache, const unsigned char digest[AUTH_CACHE_DIGEST_BYTES],
+bool auth_cache_find(struct auth_cache *cache, const unsigned char digest[DIGEST_BYTES],
                      int64_t now_wall_ms, struct identity *out) {
-    struct entry *entry = find(cache, digest);
+    struct digest_slots slots = slots_of(cache);
+    struct entry *entry = (struct entry *)digest_find(&slots, digest);
 
     if (entry == NULL) {
         return false;
     }
-    if (now_wall_ms >= entry->until_ms) {
+    if (now_wall_ms >= entry->slot.until_ms) {
         forget(entry);
         return false;
     }
@@ -71,24 +60,17 @@ bool auth_cache_find(struct auth_cache *cache, const unsigned char digest[AUTH_C
     return true;
 }
 
-void auth_cache_put(struct auth_cache *cache, const unsigned char digest[AUTH_CACHE_DIGEST_BYTES],
+void auth_cache_put(struct auth_cache *cache, const unsigned char digest[DIGEST_BYTES],
                     const struct identity *identity, int64_t until_wall_ms) {
-    struct entry *entry = find(cache, digest), *set = set_of(cache, digest);
+    struct digest_slots slots = slots_of(cache);
     struct packed *packed = pack(identity);
+    struct entry *entry;
 
-    if (packed == NULL) {
-        return;
+    if (packed != NULL) {
+        entry = (struct entry *)digest_place(&slots, digest, until_wall_ms);
+        free(entry->packed);
+        entry->packed = packed;
     }
-    if (entry == NULL) {
-        entry = set;
-        for (unsigned i = 1; i < WAYS && entry->packed != NULL; i++) {
-            entry = set[i].packed == NULL || set[i].until_ms < entry->until_ms ? &set[i] : entry;
-        }
-    }
-    forget(entry);
-    memcpy(entry->digest, digest, sizeof(entry->digest));
-    entry->until_ms = until_wall_ms;
-    entry->packed = packed;
 }
 
 void auth_cache_clear(struct auth_cache *cache) {
@@ -97,27 +79,13 @@ void auth_cache_clear(struct auth_cache *cache) {
     }
 }
 
-static struct entry *set_of(struct auth_cache *cache, const unsigned char *digest) {
-    uint64_t number;
-
-    memcpy(&number, digest, sizeof(number)); /* a digest is random enough as it is */
-    return &cache->entries[number % SETS * WAYS];
-}
-
-static struct entry *find(struct auth_cache *cache, const unsigned char *digest) {
-    struct entry *set = set_of(cache, digest);
-
-    for (unsigned i = 0; i < WAYS; i++) {
-        if (set[i].packed != NULL && memcmp(set[i].digest, digest, sizeof(set[i].digest)) == 0) {
-            return &set[i];
-        }
-    }
-    return NULL;
+static struct digest_slots slots_of(struct auth_cache *cache) {
+    return (struct digest_slots){cache->entries, AUTH_CACHE_ENTRIES, sizeof(cache->entries[0])};
 }
 
 static void forget(struct entry *entry) {
     free(entry->packed);
-    entry->packed = NULL;
+    *entry = (struct entry){.packed = NULL};
 }
 
 static struct packed *pack(const struct identity *identity) {

@@ -63,7 +63,7 @@ void auth_jwt_done(struct auth_jwt *jwt) {
 
 int auth_jwt_verify(const struct auth_jwt *jwt, struct span token, int64_t now_wall_ms,
                     struct identity *out, enum error_code *code) {
-    unsigned char digest[AUTH_CACHE_DIGEST_BYTES];
+    unsigned char digest[DIGEST_BYTES];
     struct segments segments;
     struct header header;
     bool remembered;
@@ -74,8 +74,8 @@ int auth_jwt_verify(const struct auth_jwt *jwt, struct span token, int64_t now_w
         return -EACCES;
     }
     /* Measured: ES256 76 us, RS256 26 us, remembered 0.9 us; HS256 3 us, which is not worth the memory. */
-    remembered = jwt->cache != NULL && header.algorithm >= JWT_HMAC_COUNT &&
-                 auth_cache_digest(token, digest) == 0;
+    remembered =
+        jwt->cache != NULL && header.algorithm >= JWT_HMAC_COUNT && digest_of(token, digest) == 0;
     if (remembered && auth_cache_find(jwt->cache, digest, now_wall_ms, out)) {
         return 0;
     }

@@ -3,7 +3,7 @@
 #include "common/clock.h"
 #include "common/http_client.h"
 #include "common/json.h"
-#include "gateway/access/auth_cache.h"
+#include "gateway/access/digest.h"
 #include "shm/stats.h"
 
 #include <stdio.h>
@@ -13,15 +13,11 @@
 #define HASH_NONFATAL_OOM 1 /* else uthash ends the process when memory is out */
 #include <uthash.h>
 
-/* Each digest has one set of a few places, where it takes the one that ends first. */
-#define WAYS 4
-#define SETS (AUTH_ROOMS_ANSWERS / WAYS)
 /* User id and room name need no escapes (common/room_name.h). */
 #define BODY_MAX (2 * ROOM_NAME_MAX_BYTES + 64)
 
 struct remembered {
-    unsigned char digest[AUTH_CACHE_DIGEST_BYTES];
-    uint64_t until_ms; /* monotonic; 0: free */
+    struct digest_slot slot; /* until: monotonic */
     bool allowed;
 };
 
@@ -33,7 +29,7 @@ struct waiter {
 
 /* One that the service is being asked, and all who want to know. */
 struct pending {
-    unsigned char digest[AUTH_CACHE_DIGEST_BYTES];
+    unsigned char digest[DIGEST_BYTES];
     UT_hash_handle hh;
     struct auth_rooms *rooms;
     STAILQ_HEAD(, waiter) waiters;
@@ -52,9 +48,9 @@ struct auth_rooms {
 
 static const char *const actions[] = {[POLICY_JOIN] = "join", [POLICY_PUBLISH] = "publish"};
 
-static int digest_of(const struct auth_rooms_question *question, unsigned char *digest);
+static int digest_question(const struct auth_rooms_question *question, unsigned char *digest);
 static int write_body(const struct auth_rooms_question *question, char *body, size_t size);
-static struct remembered *find(struct auth_rooms *rooms, const unsigned char *digest);
+static struct digest_slots slots_of(struct auth_rooms *rooms);
 static void remember(struct auth_rooms *rooms, const unsigned char *digest, bool allowed,
                      unsigned ttl_s);
 static struct pending *begin(struct auth_rooms *rooms, const struct auth_rooms_question *question,
@@ -107,25 +103,29 @@ void auth_rooms_stop(struct auth_rooms *rooms) {
 enum policy_result auth_rooms_recall(struct auth_rooms *rooms,
                                      const struct auth_rooms_question *question,
                                      uint64_t *left_ms) {
-    unsigned char digest[AUTH_CACHE_DIGEST_BYTES];
-    uint64_t now_ms = clock_mono_ms();
-    struct remembered *known = digest_of(question, digest) == 0 ? find(rooms, digest) : NULL;
+    unsigned char digest[DIGEST_BYTES];
+    struct digest_slots slots = slots_of(rooms);
+    int64_t now_ms = (int64_t)clock_mono_ms();
+    const struct remembered *known = NULL;
 
-    if (known == NULL || now_ms >= known->until_ms) {
+    if (digest_question(question, digest) == 0) {
+        known = (const struct remembered *)digest_find(&slots, digest);
+    }
+    if (known == NULL || now_ms >= known->slot.until_ms) {
         return POLICY_LATER;
     }
     if (left_ms != NULL) {
-        *left_ms = known->until_ms - now_ms;
+        *left_ms = (uint64_t)(known->slot.until_ms - now_ms);
     }
     return known->allowed ? POLICY_ALLOW : POLICY_DENY;
 }
 
 int auth_rooms_ask(struct auth_rooms *rooms, const struct auth_rooms_question *question,
                    auth_rooms_answer *answer, void *context) {
-    unsigned char digest[AUTH_CACHE_DIGEST_BYTES];
+    unsigned char digest[DIGEST_BYTES];
     struct pending *pending = NULL;
     struct waiter *waiter;
-    int error = digest_of(question, digest);
+    int error = digest_question(question, digest);
 
     if (error != 0 || rooms->client == NULL || rooms->waiting == AUTH_ROOMS_WAITERS) {
         return error != 0 ? error : -EAGAIN;
@@ -174,7 +174,7 @@ int auth_rooms_read(struct span body, bool *allowed, unsigned *ttl_s) {
 }
 
 /* A blank stands in neither part. */
-static int digest_of(const struct auth_rooms_question *question, unsigned char *digest) {
+static int digest_question(const struct auth_rooms_question *question, unsigned char *digest) {
     char text[BODY_MAX];
     int length = snprintf(text, sizeof(text), SPAN_FORMAT " " SPAN_FORMAT " %s",
                           SPAN_ARGS(question->user_id), SPAN_ARGS(question->room),
@@ -182,7 +182,7 @@ static int digest_of(const struct auth_rooms_question *question, unsigned char *
 
     return length < 0 || (size_t)length >= sizeof(text)
                ? -EINVAL
-               : auth_cache_digest((struct span){text, (size_t)length}, digest);
+               : digest_of((struct span){text, (size_t)length}, digest);
 }
 
 static int write_body(const struct auth_rooms_question *question, char *body, size_t size) {
@@ -194,37 +194,16 @@ static int write_body(const struct auth_rooms_question *question, char *body, si
     return length < 0 || (size_t)length >= size ? -EINVAL : length;
 }
 
-static struct remembered *set_of(struct auth_rooms *rooms, const unsigned char *digest) {
-    uint64_t number;
-
-    memcpy(&number, digest, sizeof(number)); /* a digest is random enough as it is */
-    return &rooms->answers[number % SETS * WAYS];
-}
-
-static struct remembered *find(struct auth_rooms *rooms, const unsigned char *digest) {
-    struct remembered *set = set_of(rooms, digest);
-
-    for (unsigned i = 0; i < WAYS; i++) {
-        if (set[i].until_ms != 0 && memcmp(set[i].digest, digest, sizeof(set[i].digest)) == 0) {
-            return &set[i];
-        }
-    }
-    return NULL;
+static struct digest_slots slots_of(struct auth_rooms *rooms) {
+    return (struct digest_slots){rooms->answers, AUTH_ROOMS_ANSWERS, sizeof(rooms->answers[0])};
 }
 
 static void remember(struct auth_rooms *rooms, const unsigned char *digest, bool allowed,
                      unsigned ttl_s) {
-    struct remembered *place = find(rooms, digest), *set = set_of(rooms, digest);
+    struct digest_slots slots = slots_of(rooms);
+    int64_t until_ms = (int64_t)clock_mono_ms() + ttl_s * 1000ll;
 
-    if (place == NULL) {
-        place = set;
-        for (unsigned i = 1; i < WAYS; i++) {
-            place = set[i].until_ms < place->until_ms ? &set[i] : place;
-        }
-    }
-    memcpy(place->digest, digest, sizeof(place->digest));
-    place->until_ms = clock_mono_ms() + ttl_s * 1000ull;
-    place->allowed = allowed;
+    ((struct remembered *)digest_place(&slots, digest, until_ms))->allowed = allowed;
 }
 
 static struct pending *begin(struct auth_rooms *rooms, const struct auth_rooms_question *question,

@@ -38,7 +38,7 @@ struct question {
     int64_t expires_ms; /* the token's own, 0: it doesn't say */
     struct identity_marks marks;
     bool remembered; /* digest stands */
-    unsigned char digest[AUTH_CACHE_DIGEST_BYTES];
+    unsigned char digest[DIGEST_BYTES];
 };
 
 static void on_answer(void *context, const struct http_answer *answer);
@@ -111,9 +111,9 @@ void auth_service_stop(struct auth_service *service) {
 
 bool auth_service_recall(struct auth_service *service, struct span token, int64_t now_wall_ms,
                          struct identity *out) {
-    unsigned char digest[AUTH_CACHE_DIGEST_BYTES];
+    unsigned char digest[DIGEST_BYTES];
 
-    return auth_cache_digest(token, digest) == 0 &&
+    return digest_of(token, digest) == 0 &&
            auth_cache_find(service->cache, digest, now_wall_ms, out);
 }
 
@@ -133,7 +133,7 @@ int auth_service_ask(struct auth_service *service, struct span token, auth_answe
     question->service = service;
     question->answer = answer;
     question->context = context;
-    question->remembered = auth_cache_digest(token, question->digest) == 0;
+    question->remembered = digest_of(token, question->digest) == 0;
     auth_jwt_peek(token, &question->expires_ms, &question->marks);
     stats_add(service->stats, STAT_AUTH_SERVICE_CALLS, 1);
     error = post(service, token, question);

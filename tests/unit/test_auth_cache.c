@@ -17,18 +17,18 @@ static void stop(void) {
     auth_cache_free(cache);
 }
 
-static const unsigned char *digest_of(unsigned number) {
-    static unsigned char digest[AUTH_CACHE_DIGEST_BYTES];
+static const unsigned char *key_of(unsigned number) {
+    static unsigned char digest[DIGEST_BYTES];
     char text[32];
     (void)snprintf(text, sizeof(text), "token %u", number);
-    ck_assert_int_eq(auth_cache_digest(span_of(text), digest), 0);
+    ck_assert_int_eq(digest_of(span_of(text), digest), 0);
     return digest;
 }
 
 static void put(unsigned number, int64_t until) {
     struct identity identity = {.expires_ms = until};
     (void)snprintf(identity.user_id, sizeof(identity.user_id), "user-%u", number);
-    auth_cache_put(cache, digest_of(number), &identity, until);
+    auth_cache_put(cache, key_of(number), &identity, until);
 }
 
 START_TEST(what_went_in_comes_out_until_its_time) {
@@ -36,8 +36,8 @@ START_TEST(what_went_in_comes_out_until_its_time) {
     strcpy(identity.user_id, "alice");
     strcpy(identity.roles[0], "x");
     memset(identity.roles[2], 'r', IDENTITY_ROLE_BYTES); /* roles[1] is empty */
-    auth_cache_put(cache, digest_of(1), &identity, 6000);
-    ck_assert(auth_cache_find(cache, digest_of(1), 5999, &found));
+    auth_cache_put(cache, key_of(1), &identity, 6000);
+    ck_assert(auth_cache_find(cache, key_of(1), 5999, &found));
     ck_assert_str_eq(found.user_id, "alice");
     ck_assert_str_eq(found.email, "a@b.example");
     ck_assert_uint_eq(found.role_count, 3);
@@ -46,9 +46,9 @@ START_TEST(what_went_in_comes_out_until_its_time) {
         ck_assert_str_eq(found.roles[i], identity.roles[i]);
     }
     memset(&found, 0x5a, sizeof(found));
-    ck_assert(!auth_cache_find(cache, digest_of(2), 0, &found));
-    ck_assert(!auth_cache_find(cache, digest_of(1), 6000, &found));
-    ck_assert(!auth_cache_find(cache, digest_of(1), 0, &found)); /* and never again */
+    ck_assert(!auth_cache_find(cache, key_of(2), 0, &found));
+    ck_assert(!auth_cache_find(cache, key_of(1), 6000, &found));
+    ck_assert(!auth_cache_find(cache, key_of(1), 0, &found)); /* and never again */
     ck_assert_int_eq(found.user_id[0], 0x5a);
 }
 END_TEST
@@ -60,9 +60,9 @@ START_TEST(the_largest_identity_fits) {
     for (unsigned i = 0; i < IDENTITY_ROLES_MAX; i++) {
         memset(identity.roles[i], 'a' + (int)i % 26, IDENTITY_ROLE_BYTES);
     }
-    auth_cache_put(cache, digest_of(1), &identity, 10);
+    auth_cache_put(cache, key_of(1), &identity, 10);
     memset(&found, 0, sizeof(found));
-    ck_assert(auth_cache_find(cache, digest_of(1), 0, &found));
+    ck_assert(auth_cache_find(cache, key_of(1), 0, &found));
     ck_assert_mem_eq(&found, &identity, sizeof(found));
 }
 END_TEST
@@ -70,7 +70,7 @@ END_TEST
 START_TEST(a_newer_answer_replaces_the_older) {
     put(1, 1000);
     put(1, 2000);
-    ck_assert(auth_cache_find(cache, digest_of(1), 1500, &found));
+    ck_assert(auth_cache_find(cache, key_of(1), 1500, &found));
     ck_assert_int_eq(found.expires_ms, 2000);
 }
 END_TEST
@@ -81,7 +81,7 @@ START_TEST(clearing_forgets_all) {
     }
     auth_cache_clear(cache);
     for (unsigned i = 0; i < 100; i++) {
-        ck_assert(!auth_cache_find(cache, digest_of(i), 0, &found));
+        ck_assert(!auth_cache_find(cache, key_of(i), 0, &found));
     }
 }
 END_TEST
@@ -93,7 +93,7 @@ START_TEST(it_stays_bounded_and_keeps_those_that_last) {
         put(i, i % 8 == 0 ? 9000 : 1000);
     }
     for (unsigned i = 0; i < many; i++) {
-        bool there = auth_cache_find(cache, digest_of(i), 0, &found);
+        bool there = auth_cache_find(cache, key_of(i), 0, &found);
         long_lived += there && i % 8 == 0;
         short_lived += there && i % 8 != 0;
         if (there) {
