@@ -72,6 +72,7 @@ static const char *const ours[] = {"bootstrap.servers",
                                    "max.partition.fetch.bytes",
                                    "fetch.message.max.bytes"};
 
+static int hand_out(rd_kafka_conf_t *conf, int result, rd_kafka_conf_t **out);
 static int set(rd_kafka_conf_t *conf, const char *name, const char *value, char *error,
                size_t error_size);
 static int set_all(rd_kafka_conf_t *conf, const struct property *properties, size_t count,
@@ -81,6 +82,8 @@ static int set_options(rd_kafka_conf_t *conf, const struct options *options, con
 static int set_group(rd_kafka_conf_t *conf, const struct options *options, char *error,
                      size_t error_size);
 static int set_file(rd_kafka_conf_t *conf, const char *path, char *error, size_t error_size);
+static int set_lines(rd_kafka_conf_t *conf, const char *path, FILE *file, char *error,
+                     size_t error_size);
 static int set_line(rd_kafka_conf_t *conf, const char *path, unsigned number, char *line,
                     char *error, size_t error_size);
 static bool set_property(rd_kafka_conf_t *conf, const char *name, const char *value, bool *known);
@@ -90,58 +93,37 @@ static char *trim(char *text);
 int kafka_config_new(const struct options *options, const char *brokers, bool with_file,
                      rd_kafka_conf_t **out, char *error, size_t error_size) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    int result;
+    int result = set_all(conf, fixed, ARRAY_LENGTH(fixed), error, error_size);
 
-    if (conf == NULL) {
-        snprintf(error, error_size, "out of memory");
-        return -ENOMEM;
-    }
-    result = set_all(conf, fixed, ARRAY_LENGTH(fixed), error, error_size);
     if (result == 0) {
         result = set_all(conf, preset, ARRAY_LENGTH(preset), error, error_size);
     }
     if (result == 0) {
         result = set_options(conf, options, brokers, error, error_size);
     }
-    if (result == 0 && with_file && options->kafka_config_file[0] != '\0') {
+    if (result == 0 && with_file) {
         result = set_file(conf, options->kafka_config_file, error, error_size);
     }
-    if (result < 0) {
-        rd_kafka_conf_destroy(conf);
-        return result;
-    }
-    *out = conf;
-    return 0;
+    return hand_out(conf, result, out);
 }
 
 int kafka_config_producer(const struct options *options, const char *brokers, bool with_file,
                           rd_kafka_conf_t **out, char *error, size_t error_size) {
+    const struct property named[] = {{"bootstrap.servers", brokers},
+                                     {"client.id", options->kafka_client_id}};
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    int result;
+    int result = set_all(conf, producer_preset, ARRAY_LENGTH(producer_preset), error, error_size);
 
-    if (conf == NULL) {
-        snprintf(error, error_size, "out of memory");
-        return -ENOMEM;
-    }
-    result = set_all(conf, producer_preset, ARRAY_LENGTH(producer_preset), error, error_size);
     if (result == 0) {
-        result = set(conf, "bootstrap.servers", brokers, error, error_size);
+        result = set_all(conf, named, ARRAY_LENGTH(named), error, error_size);
     }
-    if (result == 0) {
-        result = set(conf, "client.id", options->kafka_client_id, error, error_size);
-    }
-    if (result == 0 && with_file && options->kafka_config_file[0] != '\0') {
+    if (result == 0 && with_file) {
         result = set_file(conf, options->kafka_config_file, error, error_size);
     }
     if (result == 0) {
         result = set_all(conf, producer_fixed, ARRAY_LENGTH(producer_fixed), error, error_size);
     }
-    if (result < 0) {
-        rd_kafka_conf_destroy(conf);
-        return result;
-    }
-    *out = conf;
-    return 0;
+    return hand_out(conf, result, out);
 }
 
 int kafka_config_check(const struct options *options, char *error, size_t error_size) {
@@ -168,6 +150,15 @@ int kafka_config_check(const struct options *options, char *error, size_t error_
     return 0;
 }
 
+static int hand_out(rd_kafka_conf_t *conf, int result, rd_kafka_conf_t **out) {
+    if (result < 0) {
+        rd_kafka_conf_destroy(conf);
+        return result;
+    }
+    *out = conf;
+    return 0;
+}
+
 static int set_all(rd_kafka_conf_t *conf, const struct property *properties, size_t count,
                    char *error, size_t error_size) {
     int result = 0;
@@ -183,7 +174,7 @@ static int set_options(rd_kafka_conf_t *conf, const struct options *options, con
     long long fetch = options->kafka_consumer_fetch_max_bytes;
     long long receive = fetch + RECEIVE_OVER_FETCH;
     char fetch_text[24], part_text[24], receive_text[24];
-    const char *const pairs[][2] = {
+    const struct property named[] = {
         {"bootstrap.servers", brokers},
         {"client.id", options->kafka_client_id},
         {"fetch.max.bytes", fetch_text},
@@ -197,10 +188,7 @@ static int set_options(rd_kafka_conf_t *conf, const struct options *options, con
              options->kafka_consumer_max_partition_fetch_bytes);
     snprintf(receive_text, sizeof(receive_text), "%lld",
              receive > RECEIVE_MIN_BYTES ? receive : RECEIVE_MIN_BYTES);
-    for (unsigned i = 0; result == 0 && i < ARRAY_LENGTH(pairs); i++) {
-        result = set(conf, pairs[i][0], pairs[i][1], error, error_size);
-    }
-    return result;
+    return result < 0 ? result : set_all(conf, named, ARRAY_LENGTH(named), error, error_size);
 }
 
 /* One group a host, that nobody subscribes to: every host sees every event. */
@@ -224,20 +212,32 @@ static int set(rd_kafka_conf_t *conf, const char *name, const char *value, char 
     return 0;
 }
 
+/* Without a path there is nothing to set. */
 static int set_file(rd_kafka_conf_t *conf, const char *path, char *error, size_t error_size) {
+    if (path[0] == '\0') {
+        return 0;
+    }
     int fd = config_files_open(path);
     FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
-    char *line = NULL;
-    size_t size = 0, total = 0;
-    unsigned number = 0;
-    ssize_t length;
-    int result = 0;
 
     if (file == NULL) {
         snprintf(error, error_size, "KAFKA_CONFIG_FILE %s: %s", path,
                  strerror(fd < 0 ? -fd : errno));
         return -EINVAL;
     }
+    int result = set_lines(conf, path, file, error, error_size);
+    fclose(file);
+    return result;
+}
+
+static int set_lines(rd_kafka_conf_t *conf, const char *path, FILE *file, char *error,
+                     size_t error_size) {
+    char *line = NULL;
+    size_t size = 0, total = 0;
+    unsigned number = 0;
+    ssize_t length;
+    int result = 0;
+
     while (result == 0 && (length = getline(&line, &size, file)) > 0) {
         total += (size_t)length;
         number++;
@@ -256,7 +256,6 @@ static int set_file(rd_kafka_conf_t *conf, const char *path, char *error, size_t
         explicit_bzero(line, size);
     }
     free(line);
-    fclose(file);
     return result;
 }
 
