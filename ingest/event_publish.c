@@ -182,7 +182,7 @@ static void fill_header(struct record *record, const struct route *route,
     record->ingest_time_ns = clock_mono_ns();
     record->sender = source->sender;
     record->expiry_ms = source->expiry_ms;
-    record->trace = 0;
+    record->former = 0;
     record->checksum = 0;
     record->snapshot_slot = 0;
 }

@@ -12,7 +12,7 @@
  *  40  ingest_time_ns u64   CLOCK_MONOTONIC of this host, when ingest appended it
  *  48  sender u64      connection that published it and is left out; 0: none
  *  56  expiry_ms i64   wall time after which it is not delivered; 0: never
- *  64  trace u64
+ *  64  former u64     how far back the record of its key's value before lies (shm/snapshot_table.h); 0: none
  *  72  envelope_at u32      from the record's start
  *  76  envelope_length u32
  *  80  checksum u32    of envelope and names; 0: not computed (torture builds only)
@@ -63,7 +63,7 @@ struct record {
     uint64_t ingest_time_ns;
     uint64_t sender;
     int64_t expiry_ms;
-    uint64_t trace;
+    uint64_t former;
     uint32_t envelope_at;
     uint32_t envelope_length;
     uint32_t checksum;

@@ -2,6 +2,7 @@
 
 #include "common/siphash.h"
 #include "shm/positions.h"
+#include "shm/ring_read.h"
 
 #include <stdlib.h>
 
@@ -9,13 +10,19 @@
 
 static bool allocate(struct snapshot_put *put);
 static void adopt(struct snapshot_put *put);
+static void free_slot(struct snapshot_put *put, uint32_t slot);
+static bool can_go_back(const struct segment *segment, uint32_t slot);
+static uint32_t go_back(struct snapshot_put *put, uint32_t *slots, uint32_t count);
+static bool go_back_one(struct snapshot_put *put, struct ring_read *reader, uint32_t slot);
 static bool is_sound(const struct segment *segment, uint32_t slot, unsigned char *used);
 static void sort_by_position(const struct snapshot_put *put, uint32_t *slots, uint32_t count);
 static bool gives_way_to(const struct snapshot_put *put, uint32_t slot,
                          const struct record *record);
 static uint32_t make_slot(struct snapshot_put *put, uint64_t hash);
 static void write_slot(struct snapshot_put *put, uint32_t slot, struct span key,
-                       const struct record *record, uint64_t position);
+                       struct record *record, uint64_t position);
+static void write_value(struct snapshot_put *put, struct snapshot_slot *entry,
+                        const struct record *record, uint64_t position);
 static void write_cells(struct snapshot_put *put, struct snapshot_slot *slot,
                         const struct record *record);
 static void change_begin(struct snapshot_slot *slot);
@@ -61,7 +68,7 @@ void snapshot_put_done(struct snapshot_put *put) {
     *put = (struct snapshot_put){.newest = NONE, .oldest = NONE};
 }
 
-uint32_t snapshot_put_value(struct snapshot_put *put, struct span key, const struct record *record,
+uint32_t snapshot_put_value(struct snapshot_put *put, struct span key, struct record *record,
                             uint64_t position) {
     uint64_t hash = hash_of(put, record, key);
     uint32_t found = put->places[place_of(put, hash)];
@@ -102,31 +109,32 @@ static bool allocate(struct snapshot_put *put) {
            put->free_slots != NULL && put->free_cells != NULL;
 }
 
-/* What a predecessor left: what is whole and published stays, all else becomes free. */
+/* What a predecessor left: what is whole and published stays, what was not published goes back to the value before it,
+ * all else becomes free. */
 static void adopt(struct snapshot_put *put) {
     const struct snapshot_shape *shape = &put->segment->snapshot_shape;
     unsigned char *used = calloc(shape->cells, 1);
-    uint32_t *sound = malloc(shape->slots * sizeof(*sound));
-    uint32_t count = 0;
+    uint32_t *sound = malloc(shape->slots * sizeof(*sound)); /* from the end: those to go back */
+    uint32_t count = 0, back = shape->slots;
     bool able = used != NULL && sound != NULL;
 
     for (uint32_t slot = shape->slots; slot-- > 0;) {
         if (able && is_sound(put->segment, slot, used)) {
             sound[count++] = slot;
-            continue;
+        } else if (able && can_go_back(put->segment, slot)) {
+            sound[--back] = slot;
+        } else {
+            free_slot(put, slot);
         }
-        if (load_relaxed(&slot_at(put, slot)->first) != 0 ||
-            load_relaxed(&slot_at(put, slot)->lock) % 2 != 0) {
-            change_begin(slot_at(put, slot));
-            store_relaxed(&slot_at(put, slot)->first, 0);
-            change_end(put, slot);
-        }
-        put->free_slots[put->free_slot_count++] = slot;
     }
     for (uint32_t cell = shape->cells; cell-- > 0;) {
         if (!able || !used[cell]) {
             put->free_cells[put->free_cell_count++] = cell;
         }
+    }
+    if (back < shape->slots) {
+        memmove(sound + count, sound + back, (shape->slots - back) * sizeof(*sound));
+        count += go_back(put, sound + count, shape->slots - back);
     }
     sort_by_position(put, sound, count);
     for (uint32_t i = 0; i < count; i++) {
@@ -135,6 +143,68 @@ static void adopt(struct snapshot_put *put) {
     }
     free(sound);
     free(used);
+}
+
+static void free_slot(struct snapshot_put *put, uint32_t slot) {
+    struct snapshot_slot *entry = slot_at(put, slot);
+
+    if (load_relaxed(&entry->first) != 0 || load_relaxed(&entry->lock) % 2 != 0) {
+        change_begin(entry);
+        store_relaxed(&entry->first, 0);
+        change_end(put, slot);
+    }
+    put->free_slots[put->free_slot_count++] = slot;
+}
+
+/* Written whole, but not published; its cells are not its own any more. */
+static bool can_go_back(const struct segment *segment, uint32_t slot) {
+    const struct snapshot_slot *entry = snapshot_table_slot(segment, slot);
+    uint64_t published = load_relaxed(&segment->words->published);
+
+    return load_relaxed(&entry->first) != 0 && load_relaxed(&entry->lock) % 2 == 0 &&
+           load_relaxed(&entry->key_length) <= SNAPSHOT_KEY_MAX_BYTES &&
+           load_relaxed(&entry->position) >= published && load_relaxed(&entry->settled) < published;
+}
+
+/* Returns how many could; they stand first in `slots` then, the others are free. */
+static uint32_t go_back(struct snapshot_put *put, uint32_t *slots, uint32_t count) {
+    struct ring_read reader;
+    bool able = ring_read_init(&reader, put->segment) == 0;
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (able && go_back_one(put, &reader, slots[i])) {
+            slots[kept++] = slots[i];
+        } else {
+            free_slot(put, slots[i]);
+        }
+    }
+    if (able) {
+        ring_read_done(&reader);
+    }
+    return kept;
+}
+
+static bool go_back_one(struct snapshot_put *put, struct ring_read *reader, uint32_t slot) {
+    struct snapshot_slot *entry = slot_at(put, slot);
+    uint64_t settled = load_relaxed(&entry->settled);
+    _Alignas(8) char key[SNAPSHOT_KEY_MAX_BYTES];
+    const struct record *record;
+
+    order_copy_out(key, entry->key, sizeof(key));
+    if (ring_read_at(reader, settled, &record) != RING_OK ||
+        record->partition >= POSITIONS_MAX_PARTITIONS ||
+        hash_of(put, record, (struct span){key, load_relaxed(&entry->key_length)}) !=
+            load_relaxed(&entry->key_hash) ||
+        cells_for(record->length) > put->free_cell_count) {
+        return false;
+    }
+    change_begin(entry);
+    store_relaxed(&entry->settled,
+                  record->former != 0 ? settled - record->former : SNAPSHOT_NOWHERE);
+    write_value(put, entry, record, settled);
+    change_end(put, slot);
+    return true;
 }
 
 /* Claims its cells if it is: a slot whose cells are another's too is not. */
@@ -194,8 +264,9 @@ static uint32_t make_slot(struct snapshot_put *put, uint64_t hash) {
 }
 
 static void write_slot(struct snapshot_put *put, uint32_t slot, struct span key,
-                       const struct record *record, uint64_t position) {
+                       struct record *record, uint64_t position) {
     struct snapshot_slot *entry = slot_at(put, slot);
+    uint64_t former = load_relaxed(&entry->position);
 
     if (load_relaxed(&entry->first) == 0) {
         _Alignas(8) char text[SNAPSHOT_KEY_MAX_BYTES] = {0};
@@ -203,7 +274,19 @@ static void write_slot(struct snapshot_put *put, uint32_t slot, struct span key,
         order_copy_in(entry->key, text, sizeof(text));
         store_relaxed(&entry->key_length, (uint32_t)key.length);
         store_relaxed(&entry->since, position);
+        store_relaxed(&entry->settled, SNAPSHOT_NOWHERE);
+        record->former = 0;
+    } else {
+        record->former = position - former;
+        if (former < load_relaxed(&put->segment->words->published)) {
+            store_relaxed(&entry->settled, former);
+        }
     }
+    write_value(put, entry, record, position);
+}
+
+static void write_value(struct snapshot_put *put, struct snapshot_slot *entry,
+                        const struct record *record, uint64_t position) {
     store_relaxed(&entry->position, position);
     store_relaxed(&entry->partition, record->partition);
     store_relaxed(&entry->kafka_time_ms, (uint64_t)record->kafka_time_ms);

@@ -17,14 +17,15 @@ struct snapshot_put {
     uint64_t refused; /* values that are too long, or their key is */
 };
 
-/* Drops what a killed predecessor wrote and never published. Before anything is appended. -ENOMEM. */
+/* What a killed predecessor wrote and never published gives way to the value before it, if the ring still has that.
+ * Before anything is appended. -ENOMEM. */
 int snapshot_put_open(struct snapshot_put *put, struct segment *segment) MUST_CHECK;
 void snapshot_put_done(struct snapshot_put *put);
 
-/* The record is filled in and will lie at `position`; it is committed after this, and published later. Returns
- * its snapshot_slot, 0 when it is not kept: then the key's former value is not either. A record of history
+/* The record is filled in and will lie at `position`; it is committed after this, and published later. Sets
+ * its `former`. Returns its snapshot_slot, 0 when it is not kept: then the key's former value is not either. A record of history
  * does not take the place of another partition's newer value (by Kafka's time). */
-uint32_t snapshot_put_value(struct snapshot_put *put, struct span key, const struct record *record,
+uint32_t snapshot_put_value(struct snapshot_put *put, struct span key, struct record *record,
                             uint64_t position);
 
 #endif

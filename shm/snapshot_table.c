@@ -5,7 +5,10 @@
 #define VALUE_SHARE     16u   /* of all cells, the most that one value may have */
 #define LOG_SLACK       64u
 #define MAX_SLOTS       (1u << 24)
+#define READ_TRIES      100u /* a value takes less than a microsecond to write */
 
+static enum snapshot_result try_read(const struct segment *segment, uint32_t slot, uint64_t cursor,
+                                     void *buffer, struct snapshot_value *out);
 static bool copy_cells(const struct segment *segment, uint32_t first, size_t length, char *to);
 
 /* The pairs of ordered accesses:
@@ -37,15 +40,25 @@ size_t snapshot_table_longest(const struct segment *segment) {
 enum snapshot_result snapshot_table_read(const struct segment *segment, uint32_t slot,
                                          uint64_t cursor, void *buffer,
                                          struct snapshot_value *out) {
+    enum snapshot_result result = SNAPSHOT_BUSY;
+
+    for (unsigned i = 0; i < READ_TRIES && result == SNAPSHOT_BUSY; i++) {
+        result = try_read(segment, slot, cursor, buffer, out);
+    }
+    return result;
+}
+
+static enum snapshot_result try_read(const struct segment *segment, uint32_t slot, uint64_t cursor,
+                                     void *buffer, struct snapshot_value *out) {
     const struct snapshot_slot *entry = snapshot_table_slot(segment, slot);
     uint64_t lock = load_acquire(&entry->lock); /* snapshot_table_read:A */
     uint32_t first = load_relaxed(&entry->first), length = load_relaxed(&entry->length);
     uint32_t key_length = load_relaxed(&entry->key_length);
-    uint64_t position = load_relaxed(&entry->position);
+    uint64_t position = load_relaxed(&entry->position), settled = load_relaxed(&entry->settled);
     bool copied = false;
 
     if (lock % 2 != 0) {
-        return SNAPSHOT_LATER;
+        return SNAPSHOT_BUSY;
     }
     if (first != 0 && key_length <= SNAPSHOT_KEY_MAX_BYTES &&
         length <= snapshot_table_longest(segment)) {
@@ -54,18 +67,16 @@ enum snapshot_result snapshot_table_read(const struct segment *segment, uint32_t
     }
     fence_acquire();
     if (load_relaxed(&entry->lock) != lock) { /* snapshot_table_read:B */
-        return SNAPSHOT_LATER;
+        return SNAPSHOT_BUSY;
     }
     if (!copied || !record_valid(buffer, length)) {
         return SNAPSHOT_FREE;
     }
-    if (position >= cursor) {
-        return SNAPSHOT_LATER;
-    }
     out->position = position;
+    out->settled = settled;
     out->key_length = key_length;
     out->record = buffer;
-    return SNAPSHOT_OK;
+    return position < cursor ? SNAPSHOT_OK : SNAPSHOT_LATER;
 }
 
 bool snapshot_table_superseded(const struct segment *segment, uint32_t snapshot_slot,
@@ -108,6 +119,8 @@ void snapshot_table_changes(const struct segment *segment, uint64_t *seen, snaps
 }
 
 /* Every index and the length are bounded here; whether it was one value the caller finds out. */
+static enum snapshot_result try_read(const struct segment *segment, uint32_t slot, uint64_t cursor,
+                                     void *buffer, struct snapshot_value *out);
 static bool copy_cells(const struct segment *segment, uint32_t first, size_t length, char *to) {
     uint32_t at = first;
 

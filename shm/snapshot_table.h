@@ -10,10 +10,14 @@
  * even and is still the same. Nobody waits: a slot is written before its record is published, so a value that
  * is being written has a position that no reader has reached yet, and will come to him by the ring.
  *
- * The rule for a joiner who has read the ring up to `cursor`: what stands at a position below it is his
- * snapshot, what stands at or above it comes live. No gap, and no double. A producer that is killed between
- * slot and publish leaves positions that the ring may give to other records: its successor drops those slots
- * before it publishes anything (snapshot_put_open()); what belongs there is read from Kafka again. */
+ * The rule for a joiner who has read the ring up to `cursor`: the newest value at a position below it is his
+ * snapshot, what stands at or above it comes live. No gap, and no double. When the slot is ahead of him, the value
+ * below his cursor is still in the ring: each record leads back to its key's value before (`former`), and the slot to
+ * the newest one that was published when its own was written (`settled`).
+ *
+ * A producer that is killed between slot and publish leaves positions that the ring may give to other records: its
+ * successor takes those slots back to `settled` before it publishes anything (snapshot_put_open()); what came after
+ * is read from Kafka again. */
 #ifndef MOONX_SHM_SNAPSHOT_TABLE_H
 #define MOONX_SHM_SNAPSHOT_TABLE_H
 
@@ -22,6 +26,7 @@
 
 #define SNAPSHOT_KEY_MAX_BYTES 120u
 #define SNAPSHOT_CELL_BYTES    120u
+#define SNAPSHOT_NOWHERE       UINT64_MAX
 
 struct snapshot_slot {
     shm_u64 lock;
@@ -34,7 +39,8 @@ struct snapshot_slot {
     shm_u32 key_length; /* at most SNAPSHOT_KEY_MAX_BYTES */
     shm_u64 key_hash;   /* of topic and key */
     unsigned char key[SNAPSHOT_KEY_MAX_BYTES];
-    uint64_t reserved[2];
+    shm_u64 settled; /* position of a value of this key, or SNAPSHOT_NOWHERE */
+    uint64_t reserved;
 };
 static_assert(sizeof(struct snapshot_slot) == 192, "three cache lines each");
 
@@ -73,13 +79,15 @@ struct snapshot_value {
     _Alignas(8) char key[SNAPSHOT_KEY_MAX_BYTES];
     uint32_t key_length;
     uint64_t position;
+    uint64_t settled;
     const struct record *record;
 };
 
 enum snapshot_result {
     SNAPSHOT_OK,
-    SNAPSHOT_FREE,  /* no key has this slot (any more) */
-    SNAPSHOT_LATER, /* it is being written, or its record lies at or above `cursor`: it comes live */
+    SNAPSHOT_FREE, /* no key has this slot (any more) */
+    SNAPSHOT_LATER, /* its record lies at or above `cursor` and comes live; *out is filled in all the same */
+    SNAPSHOT_BUSY, /* it is being written, now or by a producer that was killed: its record is not published yet */
 };
 
 /* buffer: aligned to 8, of at least snapshot_table_longest() bytes. */

@@ -14,6 +14,9 @@
 #define MARK_LENGTH (sizeof(MARK) - 1)
 /* Frames are moved together when those made since the last time are twice what is needed, and at least this. */
 #define MOVE_BYTES (1u << 20)
+/* The most records of the ring that one join looks at for values which the table has already replaced: some 0.5 ms. A
+ * worker that is so far behind shows the keys beyond it when it has come to their next value. */
+#define MAX_HOPS 4096u
 
 /* One key, by its slot in the table. */
 struct mirror {
@@ -21,6 +24,7 @@ struct mirror {
     char *key;
     struct record *head; /* its record without the envelope: the rooms */
     struct frame_piece piece;
+    uint64_t next; /* what stands here is right up to this cursor */
     uint16_t key_length;
     bool later; /* on that list */
 };
@@ -44,8 +48,9 @@ struct snapshots {
     uint64_t needed, made; /* bytes of frames */
     struct slab rooms;
     struct index_table by_name;
-    char *buffer; /* for a value as it is read */
-    bool failed;  /* memory ran out: what is mirrored is not all */
+    char *buffer;  /* for a value as it is read */
+    unsigned hops; /* left of this join */
+    bool failed;   /* memory ran out: what is mirrored is not all */
 };
 
 struct room_key {
@@ -59,6 +64,11 @@ static void send_room(struct worker *worker, struct conn *conn, struct span room
 static bool prepare(struct snapshots *all);
 static void follow(struct snapshots *all);
 static void refresh(void *context, uint32_t slot);
+static void see_later(struct snapshots *all, uint32_t slot);
+static void show(struct snapshots *all, uint32_t slot, const struct snapshot_value *value);
+static uint64_t find_former(struct snapshots *all, struct mirror *mirror,
+                            const struct snapshot_value *value);
+static bool read_former(struct snapshots *all, uint64_t position, struct snapshot_value *value);
 static bool update(struct snapshots *all, uint32_t slot, const struct snapshot_value *value);
 static bool is_same_key(const struct mirror *mirror, const struct snapshot_value *value);
 static bool take_key(struct snapshots *all, uint32_t slot, const struct snapshot_value *value);
@@ -89,6 +99,10 @@ static uint64_t hash_of(const void *owner, uint32_t index) {
 static bool has_key(const void *owner, uint32_t index, struct span key) {
     const struct snapshot_room *room = room_at(owner, index);
     return span_equal((struct span){room->name, room->name_length}, key);
+}
+
+static bool is_shown(const struct mirror *mirror, uint64_t position) {
+    return mirror->piece.block != 0 && mirror->position == position;
 }
 
 static bool is_open(const struct conn *conn) {
@@ -212,6 +226,7 @@ static bool prepare(struct snapshots *all) {
 static void follow(struct snapshots *all) {
     uint32_t count = all->later_count;
     all->failed = false;
+    all->hops = MAX_HOPS;
     all->later_count = 0;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t slot = all->later[i]; /* a place is read before it is written again */
@@ -227,27 +242,94 @@ static void follow(struct snapshots *all) {
 static void refresh(void *context, uint32_t slot) {
     struct snapshots *all = context;
     struct mirror *mirror = &all->mirrors[slot];
+    uint64_t cursor = all->worker->reader.cursor, former;
     struct snapshot_value value;
-    enum snapshot_result result = snapshot_table_read(
-        &all->worker->view.segment, slot, all->worker->reader.cursor, all->buffer, &value);
-    if (result == SNAPSHOT_FREE) {
-        forget(all, slot);
+    if (mirror->next >= cursor) {
+        see_later(all, slot);
         return;
     }
-    if (result == SNAPSHOT_OK) {
-        if (mirror->piece.block != 0 && mirror->position == value.position) {
-            return;
+    mirror->next = 0;
+    switch (snapshot_table_read(&all->worker->view.segment, slot, cursor, all->buffer, &value)) {
+    case SNAPSHOT_OK:
+        show(all, slot, &value);
+        return;
+    case SNAPSHOT_FREE:
+        forget(all, slot);
+        return;
+    case SNAPSHOT_LATER:
+        former = find_former(all, mirror, &value);
+        if (former != SNAPSHOT_NOWHERE && is_shown(mirror, former)) {
+            break;
         }
-        if (update(all, slot, &value)) {
-            return;
+        if (former != SNAPSHOT_NOWHERE && read_former(all, former, &value)) {
+            show(all, slot, &value);
+            break;
         }
         forget(all, slot);
-        all->failed = true;
+        break;
+    case SNAPSHOT_BUSY: /* which value is below the cursor can't be told: its next one comes live */
+        forget(all, slot);
+        break;
     }
-    if (!mirror->later) {
-        mirror->later = true;
+    see_later(all, slot);
+}
+
+static void see_later(struct snapshots *all, uint32_t slot) {
+    if (!all->mirrors[slot].later) {
+        all->mirrors[slot].later = true;
         all->later[all->later_count++] = slot;
     }
+}
+
+static void show(struct snapshots *all, uint32_t slot, const struct snapshot_value *value) {
+    if (!is_shown(&all->mirrors[slot], value->position) && !update(all, slot, value)) {
+        forget(all, slot);
+        all->mirrors[slot].next = 0;
+        all->failed = true;
+        see_later(all, slot);
+    }
+}
+
+static uint64_t position_before(uint64_t position, const struct record *record) {
+    return record->former != 0 && record->former <= position ? position - record->former
+                                                             : SNAPSHOT_NOWHERE;
+}
+
+/* The slot is ahead of this worker: where the newest value lies that it has read. From the slot's own value if that
+ * is published: those before it are then, too. */
+static uint64_t find_former(struct snapshots *all, struct mirror *mirror,
+                            const struct snapshot_value *value) {
+    const struct worker *worker = all->worker;
+    uint64_t published = load_acquire(&worker->view.segment.words->published);
+    const struct record *record;
+    uint64_t next = published, at = value->settled;
+    if (value->position < published) {
+        next = value->position;
+        at = position_before(next, value->record);
+    }
+    while (at != SNAPSHOT_NOWHERE && at >= worker->reader.cursor) {
+        if (all->hops == 0 || ring_read_at(&worker->fanout->missed, at, &record) != RING_OK) {
+            return SNAPSHOT_NOWHERE;
+        }
+        all->hops--;
+        next = at;
+        at = position_before(at, record);
+    }
+    mirror->next = next;
+    return at;
+}
+
+/* Into the buffer, as from the table. The key is the slot's. */
+static bool read_former(struct snapshots *all, uint64_t position, struct snapshot_value *value) {
+    const struct worker *worker = all->worker;
+    const struct record *record;
+    if (ring_read_at(&worker->fanout->missed, position, &record) != RING_OK ||
+        record->length > snapshot_table_longest(&worker->view.segment)) {
+        return false;
+    }
+    memcpy(all->buffer, record, record->length);
+    value->position = position;
+    return true;
 }
 
 static bool update(struct snapshots *all, uint32_t slot, const struct snapshot_value *value) {
@@ -297,6 +379,7 @@ static bool take_key(struct snapshots *all, uint32_t slot, const struct snapshot
 static void forget(struct snapshots *all, uint32_t slot) {
     struct mirror *mirror = &all->mirrors[slot];
     bool later = mirror->later;
+    uint64_t next = mirror->next;
     if (mirror->head != NULL && mirror->key != NULL) {
         leave_rooms(all, slot);
     }
@@ -306,7 +389,7 @@ static void forget(struct snapshots *all, uint32_t slot) {
     }
     free(mirror->key);
     free(mirror->head);
-    *mirror = (struct mirror){.later = later};
+    *mirror = (struct mirror){.later = later, .next = next};
 }
 
 /* The envelope lies in `buffer`, which has space for the mark. */

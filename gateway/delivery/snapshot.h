@@ -5,7 +5,7 @@
  * follows what has changed since the last one, and keeps of each key its rooms and one finished frame. So many joiners
  * share the same frames, neighbours in memory, and each costs one reference for a run of them; what changes between
  * two joiners is made once. A value whose record this worker has not read yet is left for later: it comes live, and
- * until then the key's value before it, where this worker has it, is still the current one.
+ * until then the newest one that this worker has read is still the current one; it is found in the ring.
  *
  * Memory: the table's size at most, three times with what replaced frames still occupy; then all are moved together. A
  * room's frames are put next to each other again when its joiners have cost as many references as it has keys. One worker

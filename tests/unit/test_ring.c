@@ -63,7 +63,7 @@ START_TEST(a_record_comes_out_as_it_went_in) {
     start();
     struct record *put = ring_append_reserve(&writer, 200);
     fixture_fill(put, RECORD_EVENT, 1, 42);
-    put->trace = 77;
+    put->former = 77;
     put->checksum = fixture_checksum(put);
     ring_append_commit(&writer);
     ck_assert_uint_eq(ring_append_publish(&writer), 200);
@@ -72,7 +72,7 @@ START_TEST(a_record_comes_out_as_it_went_in) {
     ck_assert_uint_eq(got->length, 200);
     ck_assert_uint_eq(got->partition, 1);
     ck_assert_int_eq(got->offset, 42);
-    ck_assert_uint_eq(got->trace, 77);
+    ck_assert_uint_eq(got->former, 77);
     ck_assert(span_is(record_room_key(got, 0), "trades"));
     ck_assert_uint_eq(record_envelope(got).length, 200 - FIXTURE_LEAST);
     expect_empty();

@@ -17,6 +17,7 @@
 static struct worker worker;
 static struct options options;
 static struct snapshot_put put;
+static struct ring_append writer;
 static int block_fd;
 static char heard[HEARD_BYTES];
 
@@ -48,6 +49,7 @@ static void set_up(void) {
     ck_assert_int_eq(fanout_new(&worker, &worker.fanout), 0);
     worker.fanout->backend_calls = &full_sockets;
     ck_assert_int_eq(ws_pool_new(&worker, &worker.ws_pool), 0);
+    ck_assert_int_eq(ring_append_open(&writer, &worker.view.segment), 0);
     ck_assert_int_eq(snapshot_put_open(&put, &worker.view.segment), 0);
 }
 
@@ -55,6 +57,7 @@ static void tear_down(void) {
     conn_table_free(&worker, worker.conns);
     ck_assert_uint_eq(worker.fanout->queues.bytes, 0);
     snapshot_put_done(&put);
+    ring_append_done(&writer);
     fanout_free(worker.fanout);
     position_view_free(worker.position);
     ws_pool_free(worker.ws_pool);
@@ -78,14 +81,20 @@ static struct conn *joiner(const char *room) {
     return conn;
 }
 
-/* What ingest does: {"v":VALUE} for the rooms, under the key. */
-static uint32_t keep(const char *key, const char *value, const char *const *rooms, unsigned count,
-                     uint64_t position) {
-    static _Alignas(8) char bytes[4096];
-    struct record *record = (struct record *)(void *)bytes;
-    uint32_t at = (uint32_t)(sizeof *record + count * sizeof(struct record_room));
+/* What ingest does: {"v":VALUE} for the rooms, under the key. Not published yet. Returns the record's position. */
+static uint64_t keep(const char *key, const char *value, const char *const *rooms, unsigned count) {
+    char text[4096];
+    uint32_t at = (uint32_t)(sizeof(struct record) + count * sizeof(struct record_room));
+    int length = snprintf(text, sizeof text, "{\"v\":%s}", value);
+    struct record *record =
+        ring_append_reserve(&writer, at + count * ROOM_NAME_MAX_BYTES + (size_t)length);
 
-    memset(bytes, 0, sizeof bytes);
+    ck_assert_ptr_nonnull(record);
+    memset((char *)record + offsetof(struct record, offset), 0,
+           record->length - offsetof(struct record, offset));
+    record->kind = RECORD_EVENT;
+    record->flags = 0;
+    record->room_count = (uint16_t)count;
     for (unsigned i = 0; i < count; i++) {
         struct span name;
         unsigned kind = (unsigned)room_name_kind(span_of(rooms[i]), &name);
@@ -94,21 +103,27 @@ static uint32_t keep(const char *key, const char *value, const char *const *room
             .name_at = at,
             .name_length = (uint16_t)name.length,
             .kind = (uint16_t)kind};
-        memcpy(bytes + at, name.data, name.length);
+        memcpy((char *)record + at, name.data, name.length);
         at += (uint32_t)name.length;
     }
     record->envelope_at = at;
-    record->envelope_length =
-        (uint32_t)snprintf(bytes + at, sizeof bytes - at, "{\"v\":%s}", value);
-    record->length = (at + record->envelope_length + 7) / 8 * 8;
-    record->kind = RECORD_EVENT;
-    record->room_count = (uint16_t)count;
-    return snapshot_put_value(&put, span_of(key), record, position);
+    record->envelope_length = (uint32_t)length;
+    memcpy((char *)record + at, text, (size_t)length);
+    ck_assert_uint_ne(snapshot_put_value(&put, span_of(key), record, writer.reserved), 0);
+    uint64_t position = writer.reserved;
+    ring_append_commit(&writer);
+    return position;
 }
 
-static uint32_t keep_price(const char *key, const char *value, uint64_t position) {
+static uint64_t keep_price(const char *key, const char *value) {
     static const char *const rooms[] = {"prices"};
-    return keep(key, value, rooms, 1, position);
+    return keep(key, value, rooms, 1);
+}
+
+/* This worker has read all that there is. */
+static void read_all(void) {
+    (void)ring_append_publish(&writer);
+    worker.reader.cursor = writer.head;
 }
 
 /* The payloads that wait in its queue, one after the other. */
@@ -136,12 +151,12 @@ static const char *waiting(const struct conn *conn) {
 START_TEST(a_joiner_gets_each_key_of_the_room_once_in_the_order_of_keys) {
     static const char *const both[] = {"prices", "prices:1:B"}, *const own[] = {"orders:u"};
 
-    (void)keep("c", "3", both, 1, 100);
-    (void)keep("b", "1", both, 2, 200);
-    (void)keep("a", "1", both, 1, 300);
-    (void)keep("b", "2", both, 2, 400);
-    (void)keep("o", "9", own, 1, 500);
-    worker.reader.cursor = 600;
+    (void)keep("c", "3", both, 1);
+    (void)keep("b", "1", both, 2);
+    (void)keep("a", "1", both, 1);
+    (void)keep("b", "2", both, 2);
+    (void)keep("o", "9", own, 1);
+    read_all();
     ck_assert_str_eq(waiting(joiner("prices")), VALUE("1") VALUE("2") VALUE("3"));
     ck_assert_str_eq(waiting(joiner("prices:1:B")), VALUE("2"));
     ck_assert_str_eq(waiting(joiner("orders:u")), VALUE("9"));
@@ -152,32 +167,133 @@ START_TEST(a_joiner_gets_each_key_of_the_room_once_in_the_order_of_keys) {
 END_TEST
 
 START_TEST(what_this_worker_has_not_read_yet_is_left_for_the_ring) {
-    (void)keep_price("a", "1", 100);
-    (void)keep_price("b", "1", 200);
-    worker.reader.cursor = 200;
+    (void)keep_price("a", "1");
+    read_all();
+    (void)keep_price("b", "1");
+    (void)ring_append_publish(&writer);
     ck_assert_str_eq(waiting(joiner("prices")), VALUE("1"));
-    (void)keep_price("a", "2", 300);
-    worker.reader.cursor = 300;
-    /* a's value before it is still the current one here */
+    read_all();
+    (void)keep_price("a", "2");
+    /* a's value before it is still the current one here, published or not */
     ck_assert_str_eq(waiting(joiner("prices")), VALUE("1") VALUE("1"));
-    worker.reader.cursor = 301;
+    (void)ring_append_publish(&writer);
+    ck_assert_str_eq(waiting(joiner("prices")), VALUE("1") VALUE("1"));
+    read_all();
     ck_assert_str_eq(waiting(joiner("prices")), VALUE("2") VALUE("1"));
 }
 END_TEST
 
-START_TEST(a_key_that_moves_to_another_room_leaves_the_old_one_and_one_that_is_dropped_both) {
+/* However the values lie in publishes, and wherever this worker's cursor stands among them. */
+START_TEST(a_joiner_gets_the_newest_value_below_the_cursor_whatever_the_table_holds) {
+    enum { VALUES = 12 };
+
+    for (unsigned published_each = 1; published_each <= VALUES; published_each++) {
+        for (unsigned shown_first = 0; shown_first <= VALUES; shown_first++) {
+            uint64_t at[VALUES + 1], start = writer.head;
+            char key[16], value[8], expected[64];
+            snprintf(key, sizeof key, "%02u-%02u", published_each, shown_first);
+            const char *rooms[] = {key};
+
+            for (unsigned i = 1; i <= VALUES; i++) {
+                snprintf(value, sizeof value, "%u", i);
+                at[i] = keep(key, value, rooms, 1);
+                if (i == shown_first) { /* what is mirrored then grows old */
+                    read_all();
+                    (void)joiner(key);
+                }
+                if (i % published_each == 0) {
+                    (void)ring_append_publish(&writer);
+                }
+            }
+            uint64_t published = load_relaxed(&worker.view.segment.words->published);
+            worker.reader.cursor = start > worker.reader.cursor ? start : worker.reader.cursor;
+            for (unsigned i = 1; i <= VALUES && at[i] <= published; i++) {
+                if (at[i] < worker.reader.cursor) {
+                    continue;
+                }
+                worker.reader.cursor = at[i];
+                snprintf(expected, sizeof expected, "{\"v\":%u,\"snapshot\":true}", i - 1);
+                ck_assert_str_eq(waiting(joiner(key)), i == 1 ? "" : expected);
+                ck_assert_str_eq(waiting(joiner(key)), i == 1 ? "" : expected);
+            }
+            read_all();
+            ck_assert_str_eq(waiting(joiner(key)), VALUE("12"));
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_value_that_the_ring_has_lost_is_not_replaced_by_an_older_one) {
+    static const char *const far[] = {"far"};
+    char value[1000];
+
+    memset(value, '1', sizeof value - 1);
+    value[sizeof value - 1] = '\0';
+    (void)keep_price("a", "1");
+    read_all();
+    ck_assert_str_eq(waiting(joiner("prices")), VALUE("1"));
+    (void)keep_price("a", "2");
+    read_all();
+    for (unsigned i = 0; i < 5000; i++) {
+        (void)keep("far", value, far, 1);
+        (void)ring_append_publish(&writer);
+    }
+    worker.reader.cursor = writer.head;
+    (void)keep_price("a", "3");
+    ck_assert_str_eq(waiting(joiner("prices")), "");
+    read_all();
+    ck_assert_str_eq(waiting(joiner("prices")), VALUE("3"));
+}
+END_TEST
+
+START_TEST(a_joiner_pays_for_a_bounded_part_of_what_the_worker_is_behind) {
+    static const char *const cold[] = {"cold"};
+    const char *hot[] = {"prices"};
+
+    (void)keep("cold", "1", cold, 1);
+    (void)keep("hot", "0", hot, 1);
+    read_all();
+    for (unsigned i = 0; i < 6000; i++) {
+        (void)keep("hot", "1", hot, 1);
+        (void)ring_append_publish(&writer);
+    }
+    ck_assert_str_eq(waiting(joiner("prices")), ""); /* too far: its next value comes live */
+    ck_assert_str_eq(waiting(joiner("cold")), VALUE("1"));
+    read_all();
+    ck_assert_str_eq(waiting(joiner("prices")), VALUE("1"));
+}
+END_TEST
+
+START_TEST(a_key_that_moves_to_another_room_leaves_the_old_one) {
     static const char *const one[] = {"prices:1"}, *const two[] = {"prices:2"};
 
-    (void)keep("k", "1", one, 1, 100);
-    worker.reader.cursor = 1000;
+    (void)keep("k", "1", one, 1);
+    read_all();
     ck_assert_str_eq(waiting(joiner("prices:1")), VALUE("1"));
-    (void)keep("k", "2", two, 1, 200);
+    (void)keep("k", "2", two, 1);
+    read_all();
     ck_assert_str_eq(waiting(joiner("prices:1")), "");
     ck_assert_str_eq(waiting(joiner("prices:2")), VALUE("2"));
+}
+END_TEST
+
+/* The successor's records may lie where the dead one's were not published. */
+START_TEST(what_a_killed_ingest_never_published_leaves_the_value_before_it) {
+    (void)keep_price("a", "1");
+    (void)keep_price("b", "1");
+    read_all();
+    (void)keep_price("a", "2");
+    (void)keep_price("c", "1");
     snapshot_put_done(&put);
-    store_relaxed(&worker.view.segment.words->published, 200);
-    ck_assert_int_eq(snapshot_put_open(&put, &worker.view.segment), 0); /* it was never published */
-    ck_assert_str_eq(waiting(joiner("prices:2")), "");
+    ring_append_done(&writer);
+    ck_assert_int_eq(ring_append_open(&writer, &worker.view.segment), 0);
+    ck_assert_int_eq(snapshot_put_open(&put, &worker.view.segment), 0);
+    ck_assert_str_eq(waiting(joiner("prices")), VALUE("1") VALUE("1"));
+    (void)keep_price("c", "7");
+    (void)keep_price("a", "3");
+    ck_assert_str_eq(waiting(joiner("prices")), VALUE("1") VALUE("1"));
+    read_all();
+    ck_assert_str_eq(waiting(joiner("prices")), VALUE("3") VALUE("1") VALUE("7"));
 }
 END_TEST
 
@@ -188,9 +304,9 @@ START_TEST(joiners_share_one_run_of_frames) {
     options.ws_max_queue_bytes = 100; /* a snapshot may be longer */
     for (unsigned i = 0; i < 500; i++) {
         snprintf(key, sizeof key, "k%03u", i);
-        (void)keep_price(key, "\"0123456789\"", 8 * (i + 1));
+        (void)keep_price(key, "\"0123456789\"");
     }
-    worker.reader.cursor = 1 << 20;
+    read_all();
     (void)joiner("prices");
     bytes = worker.fanout->arena.bytes;
     for (unsigned i = 0; i < 1000; i++) {
@@ -207,21 +323,19 @@ END_TEST
 START_TEST(ten_thousand_joiners_cost_one_set_of_frames_and_few_references_each) {
     enum { JOINERS = 10000, KEYS = 400, FRAME = sizeof(VALUE("\"0123456789\"")) - 1 + 2 };
     char key[16];
-    uint64_t position = 8;
 
-    for (unsigned i = 0; i < KEYS; i++, position += 8) {
+    for (unsigned i = 0; i < KEYS; i++) {
         snprintf(key, sizeof key, "k%03u", i * 149 % KEYS);
-        (void)keep_price(key, "\"0123456789\"", position);
+        (void)keep_price(key, "\"0123456789\"");
     }
     for (unsigned i = 0; i < JOINERS; i++) {
-        worker.reader.cursor = position;
+        read_all();
         struct conn *conn = joiner("prices");
         ck_assert_int_eq(conn->state, CONN_LIVE);
         ck_assert_uint_eq(conn->queue.bytes, KEYS * FRAME);
         if (i % 10 == 9) {
             snprintf(key, sizeof key, "k%03u", i * 7 % KEYS);
-            (void)keep_price(key, "\"0123456789\"", position);
-            position += 8;
+            (void)keep_price(key, "\"0123456789\"");
         }
     }
     ck_assert_uint_eq(stats_get(worker.stats, STAT_SNAPSHOT_VALUES), (uint64_t)JOINERS * KEYS);
@@ -241,8 +355,8 @@ START_TEST(frames_of_values_that_keep_changing_hold_a_bounded_memory) {
     for (unsigned i = 1; i < 20000; i++) {
         char key[16];
         snprintf(key, sizeof key, "k%u", i % 200);
-        (void)keep_price(key, value, 8ull * i);
-        worker.reader.cursor = 8ull * i + 1;
+        (void)keep_price(key, value);
+        read_all();
         if (conn == NULL) {
             conn = joiner("prices");
             outq_clear(&worker.fanout->queues, &conn->queue);
@@ -262,9 +376,9 @@ START_TEST(who_does_not_read_gets_no_second_one) {
 
     memset(value, '1', sizeof value - 1);
     value[sizeof value - 1] = '\0';
-    (void)keep_price("a", value, 100);
-    (void)keep_price("b", value, 200);
-    worker.reader.cursor = 1000;
+    (void)keep_price("a", value);
+    (void)keep_price("b", value);
+    read_all();
     conn = joiner("prices");
     ck_assert_int_eq(conn->state, CONN_LIVE);
     ck_assert_uint_gt(conn->queue.bytes, 4096);
@@ -282,8 +396,11 @@ int main(void) {
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, a_joiner_gets_each_key_of_the_room_once_in_the_order_of_keys);
     tcase_add_test(tests, what_this_worker_has_not_read_yet_is_left_for_the_ring);
-    tcase_add_test(
-        tests, a_key_that_moves_to_another_room_leaves_the_old_one_and_one_that_is_dropped_both);
+    tcase_add_test(tests, a_joiner_gets_the_newest_value_below_the_cursor_whatever_the_table_holds);
+    tcase_add_test(tests, a_value_that_the_ring_has_lost_is_not_replaced_by_an_older_one);
+    tcase_add_test(tests, a_joiner_pays_for_a_bounded_part_of_what_the_worker_is_behind);
+    tcase_add_test(tests, a_key_that_moves_to_another_room_leaves_the_old_one);
+    tcase_add_test(tests, what_a_killed_ingest_never_published_leaves_the_value_before_it);
     tcase_add_test(tests, joiners_share_one_run_of_frames);
     tcase_add_test(tests, ten_thousand_joiners_cost_one_set_of_frames_and_few_references_each);
     tcase_add_test(tests, frames_of_values_that_keep_changing_hold_a_bounded_memory);

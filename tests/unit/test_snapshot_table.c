@@ -26,7 +26,7 @@ static void successor(uint64_t published) {
     ck_assert_int_eq(snapshot_put_open(&put, &segment), 0);
 }
 
-static const struct record *record_of(uint32_t partition, int kind, int64_t time, size_t envelope) {
+static struct record *record_of(uint32_t partition, int kind, int64_t time, size_t envelope) {
     static _Alignas(8) char bytes[1 << 16];
     struct record *record = (struct record *)(void *)bytes;
     size_t length = (sizeof(*record) + envelope + 7) / 8 * 8;
@@ -80,12 +80,12 @@ START_TEST(the_same_key_of_another_topic_is_another_key) {
 }
 END_TEST
 
-START_TEST(a_slot_that_is_being_written_comes_later) {
+START_TEST(a_slot_that_is_being_written_is_busy) {
     uint32_t slot = keep("k", 8, 10);
     struct snapshot_slot *entry = snapshot_table_slot(&segment, slot - 1);
 
     store_relaxed(&entry->lock, load_relaxed(&entry->lock) + 1);
-    ck_assert_int_eq(look(slot, 100), SNAPSHOT_LATER);
+    ck_assert_int_eq(look(slot, 100), SNAPSHOT_BUSY);
 }
 END_TEST
 
@@ -239,7 +239,7 @@ int main(void) {
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, a_key_has_its_newest_value_below_the_cursor_and_none_from_there_on);
     tcase_add_test(tests, the_same_key_of_another_topic_is_another_key);
-    tcase_add_test(tests, a_slot_that_is_being_written_comes_later);
+    tcase_add_test(tests, a_slot_that_is_being_written_is_busy);
     tcase_add_test(tests, what_a_killed_producer_never_published_is_dropped_by_its_successor);
     tcase_add_test(tests, cells_that_lead_astray_are_no_value);
     tcase_add_test(tests, too_long_a_key_or_value_is_not_kept_and_takes_the_old_one_along);
