@@ -30,7 +30,7 @@ struct heritage {
     int32_t host_fd;    /* struct host_block, O_RDONLY for all children */
     int32_t
         worker_fd[HERITAGE_MAX_WORKERS];   /* worker blocks: own one read-write, others O_RDONLY */
-    int32_t wake_fd[HERITAGE_MAX_WORKERS]; /* eventfds: ingest all, a worker its own */
+    int32_t wake_fd[HERITAGE_MAX_WORKERS]; /* eventfds; a worker waits for its own */
     int32_t listen_fd[HERITAGE_MAX_WORKERS]; /* the worker's share of the listening sockets */
     uint32_t listen_count;
     int32_t uplink_fd[HERITAGE_MAX_WORKERS]; /* queues to Kafka: ingest all, a worker its own */

@@ -4,6 +4,8 @@
 #include "gateway/connection/conn_table.h"
 #include "gateway/delivery/fanout.h"
 #include "gateway/http/liveness.h"
+#include "gateway/survey_members.h"
+#include "shm/wake.h"
 
 /* Rooms looked at in one tick: some two milliseconds. */
 #define ROOMS_A_TICK 50000u
@@ -12,6 +14,7 @@ struct waiting {
     struct survey_question question;
     survey_done *done;
     void *context;
+    bool put; /* the answers under way are to this one too: what has been joined before it counts */
 };
 
 static struct {
@@ -42,7 +45,7 @@ int survey_begin(struct worker *worker, const struct survey_question *question, 
     if (state.count == SURVEY_WAITING) {
         return -EBUSY;
     }
-    state.row[state.count++] = (struct waiting){*question, done, context};
+    state.row[state.count++] = (struct waiting){*question, done, context, false};
     if (state.count == 1) {
         ask_next(worker);
     }
@@ -64,16 +67,43 @@ void survey_stop(struct worker *worker) {
 }
 
 void survey_tick(struct worker *worker) {
+    if (state.next_room != 0) {
+        look_at_rooms(worker);
+    }
+    survey_hear(worker);
+}
+
+void survey_hear(struct worker *worker) {
     answer_somebody(worker);
     if (state.count > 0 && (all_answered(worker) || clock_mono_ms() >= state.deadline_ms)) {
         finish(worker);
     }
 }
 
+static bool same_question(const struct survey_question *a, const struct survey_question *b) {
+    return a->kind == b->kind &&
+           span_equal((struct span){a->text, a->length}, (struct span){b->text, b->length});
+}
+
+static void ring(const struct worker *worker, uint32_t index) {
+    wake_bell(worker->heritage.wake_fd[index]);
+}
+
+/* Own bell too: this worker answers in a turn of its own, as all do. */
+static void ring_all(const struct worker *worker) {
+    for (uint32_t i = 0; i < worker->view.worker_count; i++) {
+        ring(worker, i);
+    }
+}
+
 static void ask_next(struct worker *worker) {
     state.number = clock_mono_ns();
     state.deadline_ms = clock_mono_ms() + SURVEY_TIMEOUT_MS;
+    for (unsigned i = 0; i < state.count; i++) {
+        state.row[i].put = same_question(&state.row[i].question, &state.row[0].question);
+    }
     survey_ask(&worker->block->question, &state.row[0].question, state.number);
+    ring_all(worker);
 }
 
 static bool all_answered(struct worker *worker) {
@@ -88,19 +118,13 @@ static bool all_answered(struct worker *worker) {
     return true;
 }
 
-static bool same_question(const struct survey_question *a, const struct survey_question *b) {
-    return a->kind == b->kind &&
-           span_equal((struct span){a->text, a->length}, (struct span){b->text, b->length});
-}
-
-/* Whoever has asked the same meanwhile gets the same answers. */
+/* Whoever had asked the same before it was put gets the same answers. */
 static void finish(struct worker *worker) {
-    const struct survey_question question = state.row[0].question;
     unsigned left = 0;
 
     for (unsigned i = 0; i < state.count; i++) {
         struct waiting waiting = state.row[i];
-        if (same_question(&waiting.question, &question)) {
+        if (waiting.put) {
             waiting.done(worker, state.number, waiting.context);
         } else {
             state.row[left++] = waiting;
@@ -110,46 +134,63 @@ static void finish(struct worker *worker) {
     state.count = left;
     if (state.count > 0) {
         ask_next(worker);
+    } else {
+        ring_all(worker); /* another's question may have waited for this one */
     }
 }
 
-/* One question at a time; the next one is looked for from the asker on, so that nobody is passed over for ever. */
-static void answer_somebody(struct worker *worker) {
-    uint32_t count = worker->view.worker_count;
-    struct survey_question question;
+/* The oldest open question: as all take the same one, none waits for who waits for another. One that is open for longer
+ * than its asker waits is that of a worker that stands still. Its asker's index, or -1. */
+static int oldest_question(const struct worker *worker, struct survey_question *question) {
+    uint64_t oldest = UINT64_MAX, now_ns = clock_mono_ns();
+    int asker = -1;
 
-    if (state.answering != 0 &&
-        load_acquire(&worker->view.workers[state.asker]->question.number) == state.answering) {
-        if (state.next_room != 0) {
-            look_at_rooms(worker);
+    for (uint32_t i = 0; i < worker->view.worker_count; i++) {
+        struct worker_block *block = worker->view.workers[i];
+        uint64_t number = block != NULL ? load_acquire(&block->question.number) : 0;
+        bool waits = number != 0 && number + SURVEY_TIMEOUT_MS * 1000000ull > now_ns;
+        if (waits && number < oldest) {
+            oldest = number;
+            asker = (int)i;
         }
-        return;
     }
-    state.answering = 0;
-    for (uint32_t i = 1; i <= count; i++) {
-        uint32_t asker = (state.asker + i) % count;
-        struct worker_block *block = worker->view.workers[asker];
-        if (block != NULL && survey_question_read(&block->question, &question)) {
-            begin_answer(worker, asker, &question);
-            return;
-        }
+    return asker >= 0 && survey_question_read(&worker->view.workers[asker]->question, question)
+               ? asker
+               : -1;
+}
+
+static void answer_somebody(struct worker *worker) {
+    struct survey_question question;
+    int asker = oldest_question(worker, &question);
+
+    if (asker < 0) {
+        state.answering = 0;
+        state.next_room = 0;
+    } else if (load_relaxed(&question.number) != state.answering) {
+        begin_answer(worker, (uint32_t)asker, &question);
     }
 }
 
 static void publish(struct worker *worker) {
     state.next_room = 0;
     survey_answer_put(&worker->block->answer, &state.answer, state.answering);
+    ring(worker, state.asker);
 }
 
 static void begin_answer(struct worker *worker, uint32_t asker,
                          const struct survey_question *question) {
     state.asker = asker;
     state.answering = load_relaxed(&question->number);
+    state.next_room = 0;
     state.answer.asker = asker;
     state.answer.count = 0;
     state.answer.total = 0;
+    struct span text = {question->text, question->length};
     if (question->kind == SURVEY_USER) {
-        answer_user(worker, (struct span){question->text, question->length});
+        answer_user(worker, text);
+        publish(worker);
+    } else if (question->kind == SURVEY_MEMBERS) {
+        survey_members(worker, text, &state.answer);
         publish(worker);
     } else {
         state.next_room = 1;

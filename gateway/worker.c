@@ -103,8 +103,8 @@ static void on_tick(evutil_socket_t fd, short what, void *context) {
 
 static void on_wake(evutil_socket_t fd, short what, void *context) {
     (void)what;
-    (void)context;
     wake_drain(fd);
+    survey_hear(context);
 }
 
 static void on_term(evutil_socket_t signal, short what, void *context) {

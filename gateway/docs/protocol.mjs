@@ -90,8 +90,8 @@ export const clientMessages = {
         answers: ['action_completed', 'error'],
     },
     presence: {
-        says: 'Which of these users are online, on any host. Who may join the room presence:USERID may know; everybody may about himself. SERVICE_UNAVAILABLE while Redis is away.',
-        data: { users: 'string[]! 1 to 100 user ids' },
+        says: 'Which of these users are online, on any host; or who is in this room. Who may join the room presence:USERID may know about the user, everybody about himself, and who may join a room who is in it. SERVICE_UNAVAILABLE while Redis is away.',
+        data: { users: 'string[] 1 to 100 user ids', room: 'string instead of users' },
         example: { users: ['alice', 'bob'] },
         answers: ['presence', 'error'],
     },
@@ -165,8 +165,14 @@ export const serverMessages = {
         example: { action: 'like', targetId: '42', result: 'success', timestamp: 1795273200000 },
     },
     presence: {
-        says: 'Who is online.',
-        data: { online: 'object! user id: whether' },
+        says: 'Who is online; or, of a room, its users: each once, up to 256 of them in alphabetical order. The count is exact when exact is true. Else it is the sum of what the workers of all hosts have counted: who is on two of them counts twice, and a host that does not answer within 2 s is missing.',
+        data: {
+            online: 'object user id: whether',
+            room: 'string the room that was asked about',
+            count: 'integer users in the room',
+            exact: 'boolean whether the count is exact and users has all of them',
+            users: 'string[] their ids',
+        },
         example: { online: { alice: true, bob: false } },
     },
     token_refresh_required: {

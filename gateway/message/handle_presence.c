@@ -1,22 +1,14 @@
-/* `presence` {users} or {room}: who is online. Who may join the room `presence:{userId}` may know about that user,
- * everybody about himself; who may join a room, or is in it, may know who else is. */
+/* `presence` {users}: who is online; {room}: who is in it (presence_of_room.h). Who may join the room
+ * `presence:{userId}` may know about that user, everybody about himself. */
 #include "gateway/access/policy_ask.h"
 #include "gateway/connection/conn.h"
 #include "gateway/message/message.h"
+#include "gateway/message/presence_of_room.h"
+#include "gateway/message/presence_question.h"
 #include "gateway/message/reply.h"
 #include "gateway/presence/presence.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-
-/* A question under way; the connection may go meanwhile. */
-struct question {
-    struct worker *worker;
-    uint64_t conn_id;
-    uint32_t conn_index;
-    cJSON *users; /* array of strings */
-    char *ref;    /* NULL: none */
-};
 
 static bool users_are_sound(const cJSON *users);
 static bool may_know_all(const struct worker *worker, const struct conn *conn, const cJSON *users);
@@ -24,9 +16,13 @@ static void ask(struct worker *worker, struct conn *conn, const cJSON *users, co
 static redis_presence_answer on_answer;
 
 void handle_presence(struct worker *worker, struct conn *conn, const struct message *message) {
-    const cJSON *users = NULL;
+    const cJSON *users = NULL, *room = NULL;
+    int by_users = message_field(message, "users", &users);
+    int by_room = message_field(message, "room", &room);
 
-    if (message_field(message, "users", &users) != 1 || !users_are_sound(users)) {
+    if (by_users == 0 && by_room == 1 && cJSON_IsString(room)) {
+        presence_of_room(worker, conn, room, message->ref);
+    } else if (by_users != 1 || by_room != 0 || !users_are_sound(users)) {
         reply_error(worker, conn, ERROR_INVALID_MESSAGE, NULL, message->ref);
     } else if (!may_know_all(worker, conn, users)) {
         reply_error(worker, conn, ERROR_PERMISSION_DENIED, NULL, message->ref);
@@ -82,33 +78,8 @@ static bool may_know_all(const struct worker *worker, const struct conn *conn, c
     return true;
 }
 
-static void question_free(struct question *question) {
-    cJSON_Delete(question->users);
-    free(question->ref);
-    free(question);
-}
-
-static struct question *question_new(struct worker *worker, const struct conn *conn,
-                                     const cJSON *users, const char *ref) {
-    struct question *question = calloc(1, sizeof(*question));
-
-    if (question == NULL) {
-        return NULL;
-    }
-    question->worker = worker;
-    question->conn_id = conn_id(conn);
-    question->conn_index = conn_index(conn);
-    question->users = cJSON_Duplicate(users, true);
-    question->ref = ref != NULL ? strdup(ref) : NULL;
-    if (question->users == NULL || (ref != NULL && question->ref == NULL)) {
-        question_free(question);
-        return NULL;
-    }
-    return question;
-}
-
 static void ask(struct worker *worker, struct conn *conn, const cJSON *users, const char *ref) {
-    struct question *question = question_new(worker, conn, users, ref);
+    struct presence_question *question = presence_question_new(worker, conn, users, ref);
     struct span names[PRESENCE_USERS_MAX];
     bool online[PRESENCE_USERS_MAX];
     const cJSON *user;
@@ -116,7 +87,7 @@ static void ask(struct worker *worker, struct conn *conn, const cJSON *users, co
     int result = -ENOMEM;
 
     if (question != NULL) {
-        cJSON_ArrayForEach(user, question->users) {
+        cJSON_ArrayForEach(user, question->about) {
             names[count++] = span_of(user->valuestring);
         }
         result = worker->presence != NULL
@@ -126,24 +97,19 @@ static void ask(struct worker *worker, struct conn *conn, const cJSON *users, co
     if (result == 1) {
         on_answer(question, online, count);
     } else if (result < 0) {
-        reply_error(worker, conn,
-                    result == -EAGAIN ? ERROR_SERVICE_UNAVAILABLE : ERROR_MESSAGE_PROCESSING_ERROR,
-                    NULL, ref);
-        if (question != NULL) {
-            question_free(question);
-        }
+        presence_question_refuse(question, worker, conn, result, ref);
     }
 }
 
 /* A user asked for twice is answered once. Who is on this host is known at once, before Redis is told. */
-static cJSON *answer_data(const struct question *question, const bool *online) {
+static cJSON *answer_data(const struct presence_question *question, const bool *online) {
     cJSON *data = cJSON_CreateObject();
     cJSON *list = cJSON_AddObjectToObject(data, "online");
     bool complete = list != NULL;
     const cJSON *user;
     unsigned i = 0;
 
-    cJSON_ArrayForEach(user, question->users) {
+    cJSON_ArrayForEach(user, question->about) {
         const char *name = user->valuestring;
         bool is_on = online[i++] || presence_is_here(question->worker->presence, span_of(name));
         if (complete && cJSON_GetObjectItemCaseSensitive(list, name) == NULL) {
@@ -154,15 +120,9 @@ static cJSON *answer_data(const struct question *question, const bool *online) {
 }
 
 static void on_answer(void *context, const bool *online, unsigned count) {
-    struct question *question = context;
-    struct worker *worker = question->worker;
-    struct conn *conn = conn_find(worker, question->conn_index, question->conn_id);
+    struct presence_question *question = context;
 
     (void)count;
-    if (conn != NULL && online != NULL) {
-        reply_send(worker, conn, "presence", answer_data(question, online), question->ref);
-    } else if (conn != NULL) {
-        reply_error(worker, conn, ERROR_SERVICE_UNAVAILABLE, NULL, question->ref);
-    }
-    question_free(question);
+    presence_question_answer(question, online != NULL,
+                             online != NULL ? answer_data(question, online) : NULL);
 }

@@ -6,6 +6,7 @@
 #include "gateway/delivery/fanout.h"
 #include "gateway/http/instances.h"
 #include "gateway/presence/presence_status.h"
+#include "gateway/presence/room_presence.h"
 #include "gateway/redis/redis_instances.h"
 #include "shm/limit_table.h"
 
@@ -22,6 +23,7 @@ struct presence {
     struct limit_table table; /* header NULL: this worker is alone and knows all by itself */
     struct event *timer;
     struct presence_status *status;
+    struct room_presence *rooms;
     struct redis_presence *shared; /* NULL: no Redis is configured */
     struct redis_instances *instances;
     uint32_t refresh_at; /* the connection to be told next */
@@ -41,6 +43,7 @@ int presence_new(struct worker *worker, struct presence **out) {
         presence->worker = worker;
         result = presence_status_new(worker, is_gone, presence, &presence->status);
     }
+    result = result != 0 ? result : room_presence_new(worker, &presence->rooms);
     if (result == 0 && worker->heritage.limit_fd >= 0 && worker->view.worker_count > 1) {
         result = limit_table_map(worker->heritage.limit_fd, &presence->table);
     }
@@ -65,6 +68,7 @@ void presence_free(struct presence *presence) {
     redis_presence_free(presence->shared);
     redis_instances_free(presence->instances);
     presence_status_free(presence->status);
+    room_presence_free(presence->rooms);
     if (presence->timer != NULL) {
         event_free(presence->timer);
     }
@@ -257,6 +261,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context) {
     (void)fd;
     (void)what;
     presence_status_tick(presence->status, now_ms);
+    room_presence_tick(presence->rooms, presence->worker->heritage.index == 0);
     if (presence->shared == NULL || !redis_is_up(presence->worker->redis)) {
         return;
     }
@@ -280,7 +285,11 @@ static void drop(struct worker *worker, struct conn *conn, void *context) {
 }
 
 void presence_leave(struct presence *presence) {
-    if (presence != NULL && presence->shared != NULL) {
+    if (presence == NULL) {
+        return;
+    }
+    room_presence_stop(presence->rooms);
+    if (presence->shared != NULL) {
         event_free(presence->timer); /* it would tell again who is there */
         presence->timer = NULL;
         conn_each(presence->worker, drop, presence);
@@ -298,4 +307,8 @@ int presence_ask(struct presence *presence, const struct span *users, unsigned c
         online[i] = presence_is_here(presence, users[i]);
     }
     return 1;
+}
+
+struct room_presence *presence_rooms(const struct presence *presence) {
+    return presence->rooms;
 }

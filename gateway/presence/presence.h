@@ -18,6 +18,7 @@
 
 struct presence;
 struct redis_instances;
+struct room_presence;
 
 /* After the loop and the shared memory. -errno. */
 int presence_new(struct worker *worker, struct presence **out) MUST_CHECK;
@@ -39,6 +40,8 @@ bool presence_is_here(const struct presence *presence, struct span user);
 int presence_ask(struct presence *presence, const struct span *users, unsigned count, bool *online,
                  redis_presence_answer *answer, void *context) MUST_CHECK;
 
+/* Who is in a room. */
+struct room_presence *presence_rooms(const struct presence *presence);
 /* NULL: no Redis is configured. */
 const struct redis_instances *presence_instances(const struct presence *presence);
 

@@ -151,9 +151,9 @@ void shared_state_worker_heritage(const struct shared_state *state, const struct
     out->config_fd = state->worker_config.read_fd;
     for (unsigned i = 0; i < state->worker_count; i++) {
         out->worker_fd[i] = state->worker_file[i].read_fd;
+        out->wake_fd[i] = state->wake_fd[i];
     }
     out->worker_fd[index] = state->worker_file[index].write_fd;
-    out->wake_fd[index] = state->wake_fd[index];
     out->uplink_fd[index] = state->uplink_fd[index];
     out->limit_fd = state->limit_fd;
     out->ticket_fd = state->ticket_file.read_fd;

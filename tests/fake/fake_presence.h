@@ -4,9 +4,11 @@
 #define MOONX_TESTS_FAKE_FAKE_PRESENCE_H
 
 #include "gateway/presence/presence.h"
+#include "gateway/presence/room_presence.h"
 
 static struct {
-    int result; /* of presence_ask() */
+    int result; /* of presence_ask() and room_presence_ask() */
+    room_presence_answer *room_answer;
     redis_presence_answer *answer;
     void *context; /* of the question under way */
     bool online[PRESENCE_USERS_MAX];
@@ -31,6 +33,23 @@ int presence_ask(struct presence *presence, const struct span *users, unsigned c
         fake_presence.answer = answer;
         fake_presence.context = context;
         fake_presence.count = count;
+    }
+    return fake_presence.result;
+}
+
+struct room_presence *presence_rooms(const struct presence *presence) {
+    (void)presence;
+    return NULL;
+}
+
+/* Its answer never comes at once. */
+int room_presence_ask(struct room_presence *presence, struct span room,
+                      room_presence_answer *answer, void *context) {
+    (void)presence;
+    assert(room_name_valid(room));
+    if (fake_presence.result == 0) {
+        fake_presence.room_answer = answer;
+        fake_presence.context = context;
     }
     return fake_presence.result;
 }

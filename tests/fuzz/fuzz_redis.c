@@ -1,5 +1,6 @@
-/* What stands on Redis's port may say anything; what an operator writes as its address may be anything too. The first
- * byte chooses; replies come in pieces whose length the second byte says. */
+/* What stands on Redis's port may say anything, also in another host's name; what an operator writes as its address may be
+ * anything too. The first byte chooses; replies come in pieces whose length the second byte says. */
+#include "gateway/presence/room_members.h"
 #include "gateway/redis/redis_address.h"
 #include "gateway/redis/redis_reply.h"
 
@@ -48,12 +49,29 @@ static void read_address(const uint8_t *data, size_t size) {
     free(url);
 }
 
+/* Two hosts say the same: nobody may count twice because of that. */
+static void read_members(const uint8_t *data, size_t size) {
+    static struct room_members members;
+    struct span text = {(const char *)data, size};
+
+    room_members_init(&members);
+    if (room_members_read(&members, text) == 0) {
+        unsigned listed = members.listed;
+        if (room_members_read(&members, text) != 0 || members.listed != listed ||
+            members.listed > ROOM_MEMBERS_MOST || room_members_count(&members) < listed) {
+            abort();
+        }
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size < 2 || size > 1 << 16) {
         return 0;
     }
     if (data[0] % 4 == 0) {
         read_address(data + 1, size - 1);
+    } else if (data[0] % 4 == 1) {
+        read_members(data + 1, size - 1);
     } else {
         read_replies(data + 1, size - 1);
     }

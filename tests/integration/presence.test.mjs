@@ -11,6 +11,11 @@ const online = async (client, ...users) => {
     assert.equal(answer.type, 'presence', answer.raw);
     return answer.data.online;
 };
+const members = async (client, room) => {
+    const answer = await client.request('presence', { room });
+    assert.equal(answer.type, 'presence', answer.raw);
+    return answer.data;
+};
 const status = (client, userId) => client.next(message => message.type === 'user_status_changed' && message.data.userId === userId);
 const watch = async (client, user) => assert.equal((await client.request('subscribe', { channel: `presence:${user}` })).type, 'subscribed');
 
@@ -55,6 +60,62 @@ describe('one host alone', () => {
         await asker.next(({ type, data }) => type === 'user_status_changed' && data.status === 'online');
         assert.deepEqual(asker.all('user_status_changed').map(({ data }) => data.status), ['online', 'offline', 'online']);
         await next.close();
+    });
+
+    test('knows who is in a room, on any of its workers, each once', async () => {
+        const users = Array.from({ length: 9 }, (_, i) => `member-${i}`);
+        const clients = await Promise.all([...users, 'member-0', 'member-3', 'outsider'].map(user => signedIn(gateway, { user })));
+        await Promise.all(clients.slice(0, -1).map(client => client.request('subscribe', { channel: 'chat:den' })));
+        assert.deepEqual(await members(asker, 'chat:den'), { room: 'chat:den', count: 9, exact: true, users });
+        assert.deepEqual(await members(clients[0], 'user:member-0'), { room: 'user:member-0', count: 1, exact: true, users: ['member-0'] });
+        await clients[0].request('unsubscribe', { channel: 'chat:den' });
+        assert.equal((await members(asker, 'chat:den')).count, 9, 'another socket of his is there');
+        await Promise.all(clients.slice(1).map(client => client.close()));
+        await until('all to have left', async () => (await members(asker, 'chat:den')).count === 0);
+        await clients[0].close();
+    });
+
+    test('answers many questions about rooms at once, each after what was joined before it', async () => {
+        const rooms = Array.from({ length: 90 }, (_, i) => `chat:many-${i}`);
+        for (const [i, room] of rooms.entries()) {
+            asker.send('subscribe', { channel: room });
+            asker.send('presence', { room }, { id: `p${i}` });
+        }
+        for (const [i, room] of rooms.entries()) {
+            const { data } = await asker.next(message => message.ref === `p${i}`);
+            assert.deepEqual(data, { room, count: 1, exact: true, users: ['asker'] });
+        }
+        for (const room of rooms)
+            await asker.request('unsubscribe', { channel: room });
+    });
+
+    test('workers that ask each other at the same moment do not wait for each other', async () => {
+        const clients = await Promise.all(Array.from({ length: 12 }, (_, i) => signedIn(gateway, { user: `peer-${i}` })));
+        const started = Date.now();
+        for (let round = 0; round < 5; round++) {
+            const answers = await Promise.all(clients.map((client, i) => members(client, `chat:round-${round}-${i}`)));
+            assert.ok(answers.every(answer => answer.exact && answer.count === 0), JSON.stringify(answers));
+        }
+        assert.ok(Date.now() - started < 2000, `${Date.now() - started} ms, as long as one that nobody answers`);
+        await Promise.all(clients.map(client => client.close()));
+    });
+
+    test('counts more members than it lists', async () => {
+        const clients = await Promise.all(Array.from({ length: 300 }, (_, i) => signedIn(gateway, { user: `crowd-${i}` })));
+        await Promise.all(clients.map(client => client.request('subscribe', { channel: 'chat:crowd' })));
+        const crowd = await members(asker, 'chat:crowd');
+        assert.deepEqual([crowd.count, crowd.exact, crowd.users.length], [300, false, 256]);
+        await Promise.all(clients.map(client => client.close()));
+    });
+
+    test('tells about a room to who may join it only', async () => {
+        const refused = { 'orders:mia': 'PERMISSION_DENIED', 'role:admin': 'PERMISSION_DENIED', nowhere: 'UNKNOWN_CHANNEL', 'chat:a b': 'UNKNOWN_CHANNEL', '': 'UNKNOWN_CHANNEL' };
+        for (const [room, code] of Object.entries(refused)) {
+            const answer = await asker.request('presence', { room });
+            assert.deepEqual([answer.type, answer.data.code], ['error', code], room);
+        }
+        for (const data of [{ room: 7 }, { room: null }, { room: ['chat:x'] }, { room: 'chat:x', users: ['asker'] }])
+            assert.equal((await asker.request('presence', data)).data.code, 'INVALID_MESSAGE', JSON.stringify(data));
     });
 
     test('refuses what is no list of users, and too many', async () => {
@@ -121,6 +182,33 @@ describe('two gateways and Redis', () => {
         await asker.close();
     });
 
+    test('who is in a room of both, each user once', async () => {
+        const clients = await Promise.all([0, 1, 0, 1].map((i, n) => signedIn(gateways[i], { user: ['ann', 'ben', 'cyd', 'ann'][n], channels: ['chat:both'] })));
+        const answers = await Promise.all(clients.map(client => members(client, 'chat:both')));
+        for (const answer of answers)
+            assert.deepEqual(answer, { room: 'chat:both', count: 3, exact: true, users: ['ann', 'ben', 'cyd'] });
+        await clients[3].close();
+        assert.deepEqual((await members(clients[1], 'chat:both')).users, ['ann', 'ben', 'cyd']);
+        await clients[0].close();
+        assert.deepEqual((await members(clients[1], 'chat:both')).users, ['ben', 'cyd']);
+        await Promise.all(clients.slice(1, 3).map(client => client.close()));
+        await until('no question left in Redis', async () => (await redis.command('KEYS', key('rooms:answer:*'))).length === 0);
+    });
+
+    test('a host that stands still is missed in the count, and said to be', async () => {
+        const [here, there] = await Promise.all(gateways.map((gateway, i) => signedIn(gateway, { user: `still-${i}`, channels: ['chat:still'] })));
+        assert.equal((await members(here, 'chat:still')).count, 2);
+        const workers = gateways[1].pids().workers;
+        workers.forEach(pid => process.kill(pid, 'SIGSTOP'));
+        try {
+            assert.deepEqual(await members(here, 'chat:still'), { room: 'chat:still', count: 1, exact: false, users: ['still-0'] });
+        } finally {
+            workers.forEach(pid => process.kill(pid, 'SIGCONT'));
+        }
+        await until('it to answer again', async () => (await members(here, 'chat:still')).exact);
+        await Promise.all([here.close(), there.close()]);
+    });
+
     test('one change is told once, to watchers on both, also when the user has moved from one to the other', async () => {
         const watchers = await Promise.all(gateways.map((gateway, i) => signedIn(gateway, { user: `watcher-${i}` })));
         await Promise.all(watchers.map(watcher => watch(watcher, 'eve')));
@@ -155,7 +243,8 @@ describe('two gateways and Redis', () => {
         const { port } = redis;
         await redis.stop();
         await isUp(gateways[0], false);
-        assert.equal((await asker.request('presence', { users: ['fred'] })).data.code, 'SERVICE_UNAVAILABLE');
+        for (const about of [{ users: ['fred'] }, { room: 'chat:both' }])
+            assert.equal((await asker.request('presence', about)).data.code, 'SERVICE_UNAVAILABLE');
         const { complete, instances } = await (await gateways[0].get('/instances')).json();
         assert.deepEqual([complete, instances.map(({ instance }) => instance)], [false, ['host-a']]);
         redis = await startRedis({ port });

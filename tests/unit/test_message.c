@@ -683,6 +683,43 @@ START_TEST(presence_that_nobody_knows_is_said_to_be_unavailable) {
 }
 END_TEST
 
+#define ASK_ROOM(room) "{\"id\":\"p\",\"type\":\"presence\",\"data\":{\"room\":" room "}}"
+
+START_TEST(presence_of_a_room_tells_its_users_to_who_may_join_it_or_is_in_it) {
+    static struct room_members members;
+    const cJSON *answer;
+
+    become("alice");
+    room_members_init(&members);
+    room_members_part(&members, 2, 2);
+    room_members_add(&members, span_of("bob"));
+    room_members_add(&members, span_of("alice"));
+    fake_presence.result = 0;
+    say(ASK_ROOM("\"chat:1\""));
+    ck_assert_uint_eq(conn.reply_count, 0);
+    fake_presence.room_answer(fake_presence.context, &members);
+    answer = reply(0, "presence", "p");
+    ck_assert_str_eq(field(answer, "room")->valuestring, "chat:1");
+    ck_assert_int_eq(field(answer, "count")->valueint, 2);
+    ck_assert(cJSON_IsTrue(field(answer, "exact")));
+    assert_list(field(answer, "users"), (const char *const[]){"alice", "bob"}, 2);
+    say(ASK_ROOM("\"chat:1\""));
+    fake_presence.room_answer(fake_presence.context, NULL);
+    assert_error(0, "SERVICE_UNAVAILABLE", "p");
+    fake_presence.result = -EAGAIN;
+    say(ASK_ROOM("\"orders:alice\""));
+    assert_error(0, "SERVICE_UNAVAILABLE", "p");
+    say(ASK_ROOM("\"orders:bob\""));
+    assert_error(0, "PERMISSION_DENIED", "p");
+    say(ASK_ROOM("\"no such\""));
+    assert_error(0, "UNKNOWN_CHANNEL", "p");
+    say(ASK_ROOM("5"));
+    assert_error(0, "INVALID_MESSAGE", "p");
+    say(ASK_ROOM("\"chat:1\",\"users\":[\"on1\"]"));
+    assert_error(0, "INVALID_MESSAGE", "p");
+}
+END_TEST
+
 START_TEST(presence_of_no_users_of_rubbish_or_of_too_many_is_invalid) {
     static const char *const wrong[] = {ASK("[]"),
                                         ASK("{}"),
@@ -821,6 +858,7 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, get_rooms_lists_them_all);
     tcase_add_test(tests, presence_tells_of_each_user_once_at_once_or_later);
     tcase_add_test(tests, presence_that_nobody_knows_is_said_to_be_unavailable);
+    tcase_add_test(tests, presence_of_a_room_tells_its_users_to_who_may_join_it_or_is_in_it);
     tcase_add_test(tests, presence_of_no_users_of_rubbish_or_of_too_many_is_invalid);
     tcase_add_test(tests, a_reply_longer_than_the_buffer_makes_it_grow);
     tcase_add_test(tests, without_memory_an_answer_is_whole_or_the_connection_closes);
