@@ -8,8 +8,9 @@
 //   await kafka.deleteTopic('price.updates');
 //   await kafka.kill(); await kafka.start();    restart() is both, with a clean shutdown
 //   await kafka.stop();
+import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { mkdtempSync, openSync, closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -21,20 +22,42 @@ import { serverProperties } from './server.properties.mjs';
 const run = promisify(execFile);
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const helpers = process.env.MOONX_TEST_HELPERS ?? join(root, 'build/release/tests/integration');
-const START_MS = 60_000;
-const SHUTDOWN_MS = 15_000;
+const START_MS = 120_000;
+const SHUTDOWN_MS = 30_000;
+const FIRST_PORT = 10_000;
 
 const java = [
     '-Xms96m', '-Xmx320m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData', '-Xshare:auto',
     '-Dlog4j2.level=OFF', '-cp', join(root, 'build/kafka/lib/*'),
 ];
 
+const listen = (server, ...where) => new Promise((resolve, reject) => server.once('error', reject).listen(...where, resolve));
+
+// Whether nobody listens there now, and no other test has been given it: that is told by an abstract socket of its name,
+// which this process keeps until it ends.
+async function reserve(port, host) {
+    const server = createServer(), reservation = createServer();
+    try {
+        await listen(server, port, host);
+        await new Promise(resolve => server.close(resolve));
+        await listen(reservation.unref(), `\0moonx-test-port-${port}`);
+        return true;
+    } catch (error) {
+        assert.equal(error.code, 'EADDRINUSE');
+        return false;
+    }
+}
+
+// Below the ports that the kernel hands out by itself: one of those could become any connection's before its server listens.
 export async function freePort(host = '127.0.0.1') {
-    const server = createServer();
-    await new Promise((resolve, reject) => server.once('error', reject).listen(0, host, resolve));
-    const { port } = server.address();
-    await new Promise(resolve => server.close(resolve));
-    return port;
+    const [lowest] = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split(/\s+/).map(Number);
+    const most = lowest > 2 * FIRST_PORT ? lowest : 65_536;
+    for (let tries = 0; tries < 1000; tries++) {
+        const port = randomInt(FIRST_PORT, most);
+        if (await reserve(port, host))
+            return port;
+    }
+    throw new Error(`no port is free from ${FIRST_PORT} to ${most}`);
 }
 
 const admin = (bootstrap, ...args) => run(join(helpers, 'kafka_admin'), [bootstrap, ...args.map(String)]);
@@ -205,7 +228,7 @@ export class Producer {
 
     async stop() {
         this.#child.stdin.end();
-        if (!await exitOf(this.#child, 10_000))
+        if (!await exitOf(this.#child, SHUTDOWN_MS))
             this.#child.kill('SIGKILL');
     }
 }
