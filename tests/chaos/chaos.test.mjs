@@ -25,7 +25,7 @@ const ONLY = process.env.CHAOS_ONLY ?? '';
 const WANDERERS = 8;
 const RATE = 300;
 const SHORT_MS = 3_000, LONG_MS = 15_000; // of faults; each begun is waited for
-const HEALED_MS = 40_000;
+const HEALED_MS = 120_000;
 const ROOM = 'chat:chaos';
 
 const mayHear = user => ['prices', 'trades', 'system_alerts', ROOM, ...['user', 'portfolio', 'orders', 'notifications'].map(own => `${own}:${user}`)];

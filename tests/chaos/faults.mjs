@@ -6,7 +6,7 @@ import { startRedis } from '../integration/redis_server.mjs';
 import { pause } from './random.mjs';
 
 const SILENCE_MS = 5_000; // a process that is silent for so long is killed by the supervisor
-const HEALED_MS = 30_000;
+const HEALED_MS = 90_000;
 
 const one = ({ gateways, random }) => random.of(gateways);
 

@@ -4,7 +4,7 @@ import { connectClient, mintToken } from '../integration/harness.mjs';
 import { pause } from './random.mjs';
 
 const EVENT_ID = /^[a-z.-]+:\d+:\d+$/;
-const ANSWER_MS = 20_000;
+const ANSWER_MS = 60_000;
 const IN_FLIGHT = 20;
 
 export class Wanderer {

@@ -22,7 +22,7 @@ function file(name, text) {
 function checkConfig(args, env = {}) {
     const program = join(process.env.MOONX_BUILD ?? join(root, 'build'), 'moonx-gateway');
     const { status, stderr } = spawnSync(program, ['--check-config', ...args], {
-        encoding: 'utf8', cwd: root, timeout: 20_000,
+        encoding: 'utf8', cwd: root, timeout: 60_000,
         env: { PATH: process.env.PATH, JWT_SECRET: SECRET, KAFKA_BROKERS: '127.0.0.1:1', WORKERS: '1', ...env },
     });
     return { status, line: stderr.trim() };
@@ -175,8 +175,10 @@ describe('limits', () => {
         assert.equal(sockets.length, 6);
         await gateway.kill('worker');
         await gateway.started();
-        await fill();
-        await until('what the dead worker held is free again, and no more', () => sockets.length === 6);
+        await until('what the dead worker held is free again, and no more', async () => {
+            await fill();
+            return sockets.length === 6;
+        });
         assert.ok(await gateway.metric('refused_address_limit_total') >= 2);
         sockets.slice().forEach(socket => socket.destroy());
         await gateway.stop();
@@ -194,10 +196,13 @@ describe('limits', () => {
 
     test('too many handshakes in a second get 503 with Retry-After, and later ones come in again', async () => {
         const gateway = await limited({ RATE_LIMIT_MAX_HANDSHAKES_PER_SECOND: '2' });
-        const answers = await Promise.all(Array.from({ length: 8 }, () => handshake(gateway)));
+        const began = performance.now();
+        const answers = await Promise.all(Array.from({ length: 20 }, () => handshake(gateway)));
+        const earned = Math.ceil((performance.now() - began) * 2 / 1000);
         const refused = answers.filter(({ status }) => status === 503);
-        assert.ok(refused.length >= 4 && refused.length <= 6, `${refused.length} refused`);
-        assert.ok(answers.every(({ status }) => status === 503 || status === 101));
+        const accepted = answers.filter(({ status }) => status === 101).length;
+        assert.equal(refused.length + accepted, answers.length);
+        assert.ok(accepted >= 2 && accepted <= 3 + earned, `${accepted} accepted, of which ${earned} may be earned`);
         assert.equal(refused[0].headers['retry-after'], '1');
         assert.equal((await gateway.get('/health')).status, 200);
         await until('a handshake succeeds again', async () => (await statusOf(gateway)) === 101);
@@ -231,11 +236,18 @@ describe('limits', () => {
         const gateway = await limited({ RATE_LIMIT_MAX_MESSAGES_PER_MINUTE: '60,subscribe=2' }, { workers: 2 });
         const clients = [await signedIn(gateway, { user: 'ann' }), await signedIn(gateway, { user: 'ann' })];
         const bob = await signedIn(gateway, { user: 'bob' });
-        const answers = [];
-        for (let i = 0; i < 66; i++)
-            answers.push(await clients[i % 2].request('ping', {}));
-        const refused = answers.filter(({ type }) => type === 'error');
-        assert.ok(refused.length >= 4 && refused.length <= 6, `${refused.length} refused`);
+        const began = performance.now();
+        const refused = [];
+        let accepted = 0;
+        for (let i = 0; refused.length < 4; i++) {
+            const answer = await clients[i % 2].request('ping', {});
+            if (answer.type === 'pong')
+                accepted++;
+            else
+                refused.push(answer);
+        }
+        const earned = Math.ceil((performance.now() - began) / 1000);
+        assert.ok(accepted >= 60 && accepted <= 61 + earned, `${accepted} accepted, of which ${earned} may be earned`);
         for (const answer of refused) {
             assert.equal(answer.data.code, 'RATE_LIMIT_EXCEEDED');
             assert.equal(answer.data.retryAfter, 1);
@@ -246,7 +258,7 @@ describe('limits', () => {
         for (const type of ['subscribed', 'subscribed', 'error'])
             assert.equal((await bob.request('subscribe', { channel: 'prices' })).type, type);
         const { data: { retryAfter } } = await bob.request('subscribe', { channel: 'prices' });
-        assert.ok(retryAfter > 20 && retryAfter <= 30, `${retryAfter}`);
+        assert.ok(retryAfter > 0 && retryAfter <= 30, `${retryAfter}`);
         assert.equal(clients[0].ended, undefined);
         assert.equal(await gateway.metric('messages_limited_total'), refused.length + 2);
         await Promise.all([...clients, bob].map(client => client.close()));

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { connect } from 'node:net';
-import { connectClient, startGateway, until, within } from './harness.mjs';
+import { PATIENCE_MS, connectClient, startGateway, until, within } from './harness.mjs';
 
 const ENDPOINT = '/api/v1/auth/verify';
-const TIMEOUT_MS = 600;
+const TIMEOUT_MS = 2_000;
 
 // The token says how to behave: `good-USER…`, or one of these.
 const behaviours = {
@@ -17,7 +17,7 @@ const behaviours = {
     doubled: (request, response) => response.end('{"user":{"id":"eve","isActive":false,"isActive":true}}'),
     huge: (request, response) => response.end(`{"user":{"id":"eve"},"pad":"${'x'.repeat(300_000)}"}`),
     hang: () => {},
-    busy: (request, response, token) => setTimeout(() => response.end(JSON.stringify({ user: { id: token.split('-')[1], isActive: true } })), 100),
+    busy: (request, response, token) => setTimeout(() => response.end(JSON.stringify({ user: { id: token.split('-')[1], isActive: true } })), TIMEOUT_MS / 10),
     cut: request => request.socket.destroy(),
     slow: (request, response) => {
         response.writeHead(200, { 'Content-Length': 10_000 });
@@ -25,13 +25,13 @@ const behaviours = {
         response.once('close', () => clearInterval(drip));
     },
     inactive: (request, response) => response.end('{"user":{"id":"ian","isActive":false}}'),
-    late: (request, response) => setTimeout(() => response.writeHead(401).end(), 400),
+    held: (request, response) => service.held.push(response),
     steady: (request, response, token) => setTimeout(() => response.end(JSON.stringify({ user: { id: token.split('-')[1] } })), 5),
     strange: (request, response) => response.end('{"user":{"id":"a b"}}'),
 };
 
 async function startService() {
-    const service = { calls: [], sockets: 0, down: false, cutReused: 0 };
+    const service = { calls: [], held: [], sockets: 0, down: false, cutReused: 0 };
     const server = createServer((request, response) => {
         let body = '';
         request.setEncoding('utf8').on('data', piece => (body += piece)).on('end', () => {
@@ -143,7 +143,7 @@ describe('answers', () => {
 
 // The first answer to a handshake with this token, as text; `more` is sent right behind it.
 function handshake(token, more = '') {
-    return within('an answer', 10_000, new Promise((resolve, reject) => {
+    return within('an answer', PATIENCE_MS, new Promise((resolve, reject) => {
         const socket = connect(gateway.port, '127.0.0.1', () => socket.write('GET /ws HTTP/1.1\r\nHost: localhost\r\n'
             + 'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
             + `Authorization: Bearer ${token}\r\n\r\n${more}`, 'latin1'));
@@ -182,10 +182,11 @@ describe('a handshake that only the service can judge gets its answer instead of
         const sockets = await Promise.all(Array.from({ length: 20 }, () => new Promise(resolve => {
             const socket = connect(gateway.port, '127.0.0.1', () => socket.write('GET /ws HTTP/1.1\r\nHost: localhost\r\n'
                 + 'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
-                + `Authorization: Bearer ${fresh('late')}\r\n\r\n`, () => resolve(socket)));
+                + `Authorization: Bearer ${fresh('held')}\r\n\r\n`, () => resolve(socket)));
         })));
         await until('they are being judged', async () => (await gateway.health()).metrics.pendingAuthentications === 20);
         sockets.forEach((socket, i) => (i % 2 ? socket.resetAndDestroy() : socket.end()));
+        service.held.splice(0).forEach(response => response.writeHead(401).end());
         await until('they are forgotten', async () => (await gateway.health()).metrics.pendingAuthentications === 0);
         assert.equal(await tries(good('pia')), 'auth_success');
         assert.deepEqual(gateway.pids().workers, workers);
@@ -201,7 +202,7 @@ describe('a handshake that only the service can judge gets its answer instead of
             assert.equal(count(101) + count(503), left, 'nobody is wrongly refused');
             left = count(503);
             return left === 0;
-        }, 30_000);
+        });
         assert.equal(await tries(good('rose')), 'auth_success');
     });
 });
@@ -222,7 +223,7 @@ for (const kind of ['broken', 'garbage', 'nobody', 'doubled', 'huge', 'hang', 'c
             const start = Date.now();
             const answer = await client.request('authenticate', { token: fresh(kind) });
             assert.equal(answer.data.code, 'AUTH_UNAVAILABLE', answer.raw);
-            assert.ok(Date.now() - start < TIMEOUT_MS + 1_500, `${Date.now() - start} ms`);
+            assert.ok(Date.now() - start < TIMEOUT_MS + 5_000, `${Date.now() - start} ms`);
         }
         const answer = await client.request('authenticate', { token: good('gina') });
         assert.equal(answer.type, 'auth_success', answer.raw);
@@ -292,10 +293,10 @@ test('a service that is down is left alone, shown by /health, and used again whe
         assert.equal(await tries(good('lena')), 'AUTH_UNAVAILABLE');
     const health = await gateway.health();
     assert.deepEqual([health.services.auth, health.status, health.components.AuthService.status], [false, 'degraded', 'degraded']);
-    const calls = service.calls.length;
+    const calls = service.calls.length, began = performance.now();
     for (let i = 0; i < 10; i++)
         assert.equal(await tries(good('lena')), 'AUTH_UNAVAILABLE');
-    assert.ok(service.calls.length - calls <= 1, 'it is asked once a second at most');
+    assert.ok(service.calls.length - calls <= 1 + (performance.now() - began) / 1000, 'it is asked once a second at most');
     service.down = false;
     await recovered();
     assert.equal((await gateway.health()).services.auth, true);

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { Producer, startKafka } from '../kafka/kafka.mjs';
 import { Recorder } from '../checker/recorder.mjs';
-import { connectClient, mintToken, signedIn, startGateway, until } from './harness.mjs';
+import { assertSame, connectClient, mintToken, signedIn, startGateway, until } from './harness.mjs';
 
 const KEYS = 20, PARTITIONS = 2;
 // A round is more than the gateway queues for a client, and all rounds more than two sockets hold between them.
@@ -74,7 +74,7 @@ function expectNewest(client, value, sentRounds) {
     for (let n = 0; n < KEYS; n++) {
         const live = valuesOf(client, n).filter(({ snapshot }) => !snapshot).map(({ data }) => Number(data.price));
         assert.equal(live.at(-1), value, token(n));
-        assert.deepEqual(live, [...new Set(live)].sort((a, b) => a - b), `${token(n)} in order: ${live}`);
+        assertSame(live, [...new Set(live)].sort((a, b) => a - b), token(n));
     }
     const prices = client.received.filter(({ type, snapshot }) => type === 'price_update' && !snapshot).length;
     assert.ok(prices < KEYS * sentRounds * 0.9, `${prices} of ${KEYS * sentRounds} values came: that is the backlog`);

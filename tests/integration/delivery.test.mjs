@@ -5,7 +5,7 @@ import { fork } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { produceMany, startKafka } from '../kafka/kafka.mjs';
-import { ioUringAllowed, mintToken, ownerOfConnection, startGateway, until, within } from './harness.mjs';
+import { PATIENCE_MS, ioUringAllowed, mintToken, ownerOfConnection, startGateway, until, within } from './harness.mjs';
 
 const EVENTS = 100_000;
 const RATE = 6_000;
@@ -98,7 +98,7 @@ for (const flush of ['io_uring', 'sendmsg'])
         test('50 clients connect, and every worker has some', async () => {
             const users = Array.from({ length: CLIENTS }, (_, i) => ({ user: userOf(i), token: mintToken({ sub: userOf(i) }) }));
             const answers = await Promise.all(swarms.map((swarm, s) =>
-                swarm.ask({ do: 'connect', url: gateway.url, users: users.filter((_, i) => i % SWARMS === s) }, 20_000)));
+                swarm.ask({ do: 'connect', url: gateway.url, users: users.filter((_, i) => i % SWARMS === s) }, PATIENCE_MS)));
             const { workers } = gateway.pids();
             ownerOf = new Map(answers.flatMap(({ connected }) => connected)
                 .map(({ user, localPort }) => [user, ownerOfConnection(gateway.port, localPort, workers)]));
@@ -114,7 +114,7 @@ for (const flush of ['io_uring', 'sendmsg'])
                     ['order.updates', `{"orderId":"o-{n}","userId":"u{j%${CLIENTS}}","status":"open"}`],
                 ],
             });
-            const passed = async (name, least) => until(`${name} ${least}`, async () => await gateway.metric(name) >= least, 60_000);
+            const passed = async (name, least) => until(`${name} ${least}`, async () => await gateway.metric(name) >= least, 120_000);
             await passed('ring_records_total', EVENTS * 0.2);
             await gateway.kill('ingest');
             await passed('ring_records_total', EVENTS * 0.4);
@@ -130,7 +130,7 @@ for (const flush of ['io_uring', 'sendmsg'])
             const wanted = expectations(results);
             const last = Object.fromEntries([...wanted].map(([user, lists]) =>
                 [user, Object.fromEntries(Object.entries(lists).map(([key, offsets]) => [key, offsets.at(-1)]))]));
-            const answers = await Promise.all(swarms.map(swarm => swarm.ask({ do: 'report', last }, 90_000)));
+            const answers = await Promise.all(swarms.map(swarm => swarm.ask({ do: 'report', last }, 150_000)));
             connections = answers.flatMap(answer => answer.connections);
         });
 

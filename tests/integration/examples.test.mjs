@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { chromium } from 'playwright-core';
-import { mintToken, root, shell, startGateway, until, within } from './harness.mjs';
+import { PATIENCE_MS, mintToken, root, shell, startGateway, until, within } from './harness.mjs';
 
 const SECRET = 'examples-0123456789abcdef0123456789';
 const examples = join(root, 'gateway/docs/examples');
@@ -30,9 +30,11 @@ test('the page shows prices', async () => {
     const server = createServer((_, response) => response.setHeader('content-type', 'text/html').end(readFileSync(join(examples, 'browser.html'))));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
+    const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'],
+        timeout: 2 * PATIENCE_MS });
     try {
         const page = await browser.newPage();
+        page.setDefaultTimeout(PATIENCE_MS);
         await page.goto(`http://127.0.0.1:${server.address().port}/?token=${token}&gateway=${encodeURIComponent(gateway.url)}`);
         await until('prices', async () => /^\w+ [\d.]+$/m.test(await page.locator('#prices').textContent()));
     } finally {
@@ -52,7 +54,7 @@ test('Node prints events, and goes on after a restart', async () => {
         await gateway.stop();
         gateway = Object.assign(await start({ port, env: { JWT_SECRET: SECRET, DEV_DIRECTORY: devDirectory } }), { devDirectory });
         const before = client.output.length;
-        await until('another life', () => /^auth_success[\s\S]*^price_update/m.test(client.output.slice(before)), 20_000);
+        await until('another life', () => /^auth_success[\s\S]*^price_update/m.test(client.output.slice(before)));
         assert.match(client.output, /^resumed \{/m);
     } finally {
         client.child.kill('SIGKILL');
@@ -75,7 +77,7 @@ test('the shell publishes a price and gets it', async () => {
         cwd: folder,
         env: { ...process.env, PATH: `${join(root, 'build')}:${process.env.PATH}`, KAFKA: kafka, GATEWAY: `127.0.0.1:${gateway.port}`, MOONX_TOKEN: token },
     });
-    assert.equal((await within('the end', 25_000, script.exited)).code, 0, script.errors);
+    assert.equal((await within('the end', 2 * PATIENCE_MS, script.exited)).code, 0, script.errors);
     const [event, health] = script.output.split('\n').filter(line => line.startsWith('{')).slice(-2).map(line => JSON.parse(line));
     assert.equal(event.data.price, '2150.45');
     assert.equal(health.status, 'healthy');

@@ -12,7 +12,7 @@ import { Authority } from './certificates.mjs';
 import { SECRET, signedIn, startGateway, until } from './harness.mjs';
 
 const KEY = 'external-tests-only-key-0123456789';
-const TIMEOUT_MS = 1_000, RETRIES = 2;
+const TIMEOUT_MS = 2_500, RETRIES = 2;
 const known = metadata => (request, response) => response.end(JSON.stringify({ metadata }));
 
 // `enrich` and `health` answer; `asked` has what was asked, `polls` counts.
@@ -72,7 +72,7 @@ describe('metadata', () => {
     const recovered = () => until('the service is used again', async () => {
         service.enrich = known({ back: true });
         return (await notify(client)).data.metadata?.back;
-    }, 30_000);
+    });
 
     test('user and type are asked about, with the key; the answer stands in the event byte by byte', async () => {
         const text = '{"n": 10500.250,"big":123456789012345678901234567890,"s":"\\u00e4" , "a":[1e3]}';
@@ -124,7 +124,7 @@ describe('metadata', () => {
             const began = Date.now();
             const event = await notify(client);
             assert.equal('metadata' in event.data, false, event.raw);
-            assert.ok(Date.now() - began < TIMEOUT_MS + 1_500, `${Date.now() - began} ms`);
+            assert.ok(Date.now() - began < TIMEOUT_MS + 5_000, `${Date.now() - began} ms`);
             // An answer that breaks off on a kept connection has the request sent once more, on a new one.
             const resent = what === 'floods' ? 1 : 0;
             assert.ok(service.asked.length >= times && service.asked.length <= times + resent, `asked ${service.asked.length} times`);
@@ -163,20 +163,22 @@ describe('metadata', () => {
             await notify(client);
             return service.asked.length === 0;
         });
-        const calls = await gateway.metric('external_calls_total');
+        const calls = await gateway.metric('external_calls_total'), began = performance.now();
         for (let i = 0; i < 3; i++)
             await notify(client);
-        assert.ok(await gateway.metric('external_calls_total') - calls <= 1);
-        // Half open: several at once, and only one may ask.
-        await new Promise(resolve => setTimeout(resolve, 1_100));
+        const most = 1 + (performance.now() - began) / 1_000; // it is tried once in a second at most
+        assert.ok(await gateway.metric('external_calls_total') - calls <= most);
+        // Half open: several at once, and only one may ask. The answer waits until all five are there.
         service.asked.length = 0;
-        service.enrich = (request, response) => setTimeout(() => response.end('{"metadata":{"probe":1}}'), 100);
-        const events = [];
-        for (let i = 0; i < 5; i++)
-            client.send('notification', { type: 'info', title: 't', message: `probe ${i}` });
-        for (let i = 0; i < 5; i++)
-            events.push(await client.next('notification'));
-        assert.ok(service.asked.length <= 1, `${service.asked.length} probes`);
+        service.enrich = (request, response) => setTimeout(() => response.end('{"metadata":{"probe":1}}'), TIMEOUT_MS / 5);
+        await until('a probe', async () => {
+            for (let i = 0; i < 5; i++)
+                client.send('notification', { type: 'info', title: 't', message: `probe ${i}` });
+            for (let i = 0; i < 5; i++)
+                await client.next('notification');
+            return service.asked.length > 0;
+        });
+        assert.equal(service.asked.length, 1, 'probes');
         await recovered();
     });
 
@@ -218,13 +220,13 @@ test('/health: up, not well, away, and back, as each of three workers sees it', 
         await until('known as away', async () => await shown(gateway) === false);
         assert.equal((await gateway.get('/health')).status, 200);
         const service = await startService({ port });
-        await until('known as up', async () => await shown(gateway) === true, 20_000);
+        await until('known as up', async () => await shown(gateway) === true);
         assert.ok(service.polls >= 3, `${service.polls} polls of 3 workers`);
         service.health = (request, response) => response.writeHead(503).end();
-        await until('known as not well', async () => await shown(gateway) === false, 20_000);
+        await until('known as not well', async () => await shown(gateway) === false);
         await service.stop();
         const again = await startService({ port });
-        await until('known as back', async () => await shown(gateway) === true, 20_000);
+        await until('known as back', async () => await shown(gateway) === true);
         await again.stop();
     } finally {
         await gateway.stop();

@@ -16,37 +16,16 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import WebSocket from 'ws';
 import { freePort } from '../kafka/kafka.mjs';
+import { PATIENCE_MS, until, within } from './waiting.mjs';
+
+export * from './waiting.mjs';
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 export const SECRET = 'integration-tests-only-0123456789abcdef';
-const START_MS = 20_000;
-const NEXT_MS = 10_000;
+const HTTP_MS = 20_000, PROBE_MS = 5_000;
 const LOG_TAIL_BYTES = 6_000;
 
 const program = name => join(process.env.MOONX_BUILD ?? join(root, 'build'), name);
-
-// ---- waiting
-
-// Asks `probe` again and again until it gives something truthy; for what has no event of its own.
-export async function until(what, probe, deadlineMs = 10_000) {
-    const end = Date.now() + deadlineMs;
-    for (;;) {
-        const found = await probe();
-        if (found)
-            return found;
-        if (Date.now() > end)
-            throw new Error(`${what}: not within ${deadlineMs} ms`);
-        await new Promise(resolve => setTimeout(resolve, 20));
-    }
-}
-
-export function within(what, deadlineMs, promise) {
-    let timer;
-    const late = new Promise((_, reject) => {
-        timer = setTimeout(() => reject(new Error(`${what}: not within ${deadlineMs} ms`)), deadlineMs);
-    });
-    return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-}
 
 // ---- processes
 
@@ -56,6 +35,15 @@ export function alive(pid) {
         return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
     } catch {
         return false;
+    }
+}
+
+// Who has just ended by itself needs no signal.
+export function signalTo(pid, name) {
+    try {
+        process.kill(pid, name);
+    } catch (error) {
+        assert.equal(error.code, 'ESRCH');
     }
 }
 
@@ -86,8 +74,11 @@ export function memoryKiB(pid, figure = 'RssAnon') {
 // The process that holds the server's end of a client's connection, by its inode.
 export function ownerOfConnection(serverPort, clientPort, pids) {
     const hex = port => port.toString(16).toUpperCase().padStart(4, '0');
-    const row = readFileSync('/proc/net/tcp', 'utf8').split('\n').map(line => line.trim().split(/\s+/))
+    const look = () => readFileSync('/proc/net/tcp', 'utf8').split('\n').map(line => line.trim().split(/\s+/))
         .find(([, local, remote]) => local?.endsWith(`:${hex(serverPort)}`) && remote?.endsWith(`:${hex(clientPort)}`));
+    let row; // the table is read in pieces: while other rows go, one may be passed over
+    for (let readings = 0; !row && readings < 10; readings++)
+        row = look();
     assert.ok(row, `no socket ${serverPort} -> ${clientPort}`);
     const link = `socket:[${row[9]}]`;
     return pids.find(pid => readdirSync(`/proc/${pid}/fd`).some(fd => {
@@ -157,7 +148,7 @@ class Gateway {
     }
 
     // Waits until all that the gateway has printed matches; gives the match.
-    async printed(pattern, deadlineMs = START_MS) {
+    async printed(pattern, deadlineMs = PATIENCE_MS) {
         let look;
         const match = new Promise((resolve, reject) => {
             look = () => {
@@ -174,7 +165,7 @@ class Gateway {
     }
 
     get(path, init) {
-        return fetch(this.http + path, { signal: AbortSignal.timeout(5_000), ...init });
+        return fetch(this.http + path, { signal: AbortSignal.timeout(HTTP_MS), ...init });
     }
 
     async health() {
@@ -198,7 +189,7 @@ class Gateway {
 
     async answers(path, status) {
         try {
-            return (await this.get(path)).status === status;
+            return (await this.get(path, { signal: AbortSignal.timeout(PROBE_MS) })).status === status;
         } catch {
             return false;
         }
@@ -209,7 +200,7 @@ class Gateway {
             throw new Error(`the gateway ended with status ${code}:\n${this.#output.slice(-LOG_TAIL_BYTES)}`);
         });
         ended.catch(() => {});
-        await Promise.race([until(`${path} ${status}`, () => this.answers(path, status), START_MS), ended]);
+        await Promise.race([until(`${path} ${status}`, () => this.answers(path, status)), ended]);
     }
 
     pids() {
@@ -222,7 +213,7 @@ class Gateway {
     async kill(role, pid) {
         const before = this.pids();
         const victim = role === 'ingest' ? before.ingest : pid ?? before.workers[0];
-        process.kill(victim, 'SIGKILL');
+        signalTo(victim, 'SIGKILL');
         await until(`a successor of ${role} ${victim}`, () => {
             const now = this.pids();
             return !alive(victim) && now.ingest && now.workers.length === before.workers.length
@@ -237,7 +228,7 @@ class Gateway {
     }
 
     // Ends it, and sees to it that nothing stays: no process, no listener.
-    async stop({ signal = 'SIGTERM', deadlineMs = 15_000 } = {}) {
+    async stop({ signal = 'SIGTERM', deadlineMs = PATIENCE_MS } = {}) {
         const family = descendantsOf(this.pid);
         this.signal(signal);
         const { code } = await within(`exit after ${signal}`, deadlineMs, this.#exit);
@@ -324,7 +315,7 @@ class Client {
     }
 
     // The next message, not yet given to anybody, that is of this type (or for which this function says yes).
-    async next(wanted, deadlineMs = NEXT_MS) {
+    async next(wanted, deadlineMs = PATIENCE_MS) {
         const fits = typeof wanted === 'function' ? wanted : message => message.type === wanted;
         const what = typeof wanted === 'function' ? 'message' : wanted;
         let look;
@@ -391,17 +382,17 @@ class Client {
 
     async close(code, reason) {
         this.ws.close(code, reason);
-        return within('close', NEXT_MS, this.closed);
+        return within('close', PATIENCE_MS, this.closed);
     }
 
-    async closes(deadlineMs = NEXT_MS) {
+    async closes(deadlineMs = PATIENCE_MS) {
         return within('close by the server', deadlineMs, this.closed);
     }
 }
 
 export async function connectClient(gateway, options) {
     const client = new Client(gateway, options);
-    await within('open', NEXT_MS, client.opened);
+    await within('open', PATIENCE_MS, client.opened);
     return client;
 }
 
@@ -437,7 +428,7 @@ function watchLines(child) {
         wake();
         resolve(state.ended);
     }));
-    state.line = async (pattern, deadlineMs = NEXT_MS) => {
+    state.line = async (pattern, deadlineMs = PATIENCE_MS) => {
         let look;
         const found = new Promise((resolve, reject) => {
             look = () => {
@@ -455,7 +446,7 @@ function watchLines(child) {
     state.stop = async () => {
         if (!state.ended)
             child.kill('SIGTERM');
-        return within('exit', 5_000, state.exited);
+        return within('exit', PATIENCE_MS, state.exited);
     };
     return state;
 }

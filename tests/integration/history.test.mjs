@@ -26,7 +26,7 @@ after(async () => {
 
 test('record by record: bounded by time and by the ring, over kills in the middle, live_from fixed once', async () => {
     const { stdout } = await run(join(helpers, 'history_harness'), [join(build, 'moonx-ingest'), kafka.bootstrap],
-        { timeout: 120_000 });
+        { timeout: 300_000 });
     assert.match(stdout, /4 tests of the history refill passed/);
 });
 

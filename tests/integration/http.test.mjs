@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { networkInterfaces } from 'node:os';
 import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import { startGateway, until, within } from './harness.mjs';
+import { PATIENCE_MS, startGateway, until, within } from './harness.mjs';
 
-const ANSWER_MS = 5_000;
+const ANSWER_MS = PATIENCE_MS;
 const HEAD_DEADLINE_MS = 10_000;
 
 let gateway;
@@ -51,7 +51,7 @@ describe('pages', () => {
             assert.equal(answer.headers['cache-control'], 'no-store');
             assert.equal(answer.headers.connection, 'close');
             assert.equal(Number(answer.headers['content-length']), Buffer.byteLength(answer.body));
-            assert.ok(Math.abs(Date.parse(answer.headers.date) - Date.now()) < 5_000, answer.headers.date);
+            assert.ok(Math.abs(Date.parse(answer.headers.date) - Date.now()) < 30_000, answer.headers.date);
             assert.match(answer.headers['content-type'],
                 path === '/metrics' ? /^text\/plain; version=0\.0\.4/ : /^application\/json$/);
         });
@@ -77,7 +77,7 @@ describe('pages', () => {
             return page.serviceCount.initialized === 3 && page;
         });
         assert.equal(health.status, 'healthy');
-        assert.ok(Math.abs(health.timestamp - Date.now()) < 5_000);
+        assert.ok(Math.abs(health.timestamp - Date.now()) < 30_000);
         assert.deepEqual(health.services, { kafka: true });
         const figures = { ConnectionManager: 'connections', KafkaConsumer: 'processed', RateLimiter: 'requests',
             AuthService: 'verifications', ConnectionHandler: 'pending' };
@@ -238,10 +238,10 @@ describe('the gate', () => {
         socket.on('data', chunk => chunks.push(chunk));
         socket.on('error', () => {}); // the drip may hit the closed side
         socket.write(`GET / HTTP/1.1\r\n${HOST}X: `);
-        await within('the cut', HEAD_DEADLINE_MS + 5_000, new Promise(resolve => socket.once('close', resolve)))
+        await within('the cut', PATIENCE_MS, new Promise(resolve => socket.once('close', resolve)))
             .finally(() => clearInterval(drip));
         const took = Date.now() - begun;
-        assert.ok(took > HEAD_DEADLINE_MS - 500 && took < HEAD_DEADLINE_MS + 3_000, `${took} ms`);
+        assert.ok(took > HEAD_DEADLINE_MS - 500 && took < HEAD_DEADLINE_MS + 10_000, `${took} ms`);
         assert.equal(parse(Buffer.concat(chunks)).status, 408);
         socket.destroy();
     });

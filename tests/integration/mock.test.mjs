@@ -40,7 +40,7 @@ test('the token subcommand makes a token that is accepted', async () => {
     const client = await signedIn(gateway, { token: await tokenOf('zoe', '--email', 'zoe@example.org', '--role', 'desk', '--ttl', '60') });
     const { data } = client.all('auth_success')[0];
     assert.deepEqual(data.user, { id: 'zoe', email: 'zoe@example.org', roles: ['desk'] });
-    assert.ok(Math.abs(data.expiresAt - Date.now() - 60_000) < 5_000);
+    assert.ok(Math.abs(data.expiresAt - Date.now() - 60_000) < 30_000);
     await client.close();
 });
 
@@ -71,7 +71,7 @@ test('ingest killed: the broker that it hosted comes back, and events flow again
     await client.next('price_update');
     await gateway.kill('ingest');
     const mark = client.received.length;
-    await until('events after it', () => client.received.slice(mark).some(({ type }) => type === 'price_update'), 20_000);
+    await until('events after it', () => client.received.slice(mark).some(({ type }) => type === 'price_update'));
     assert.equal((await client.settled()).type, 'pong');
     assert.equal(client.ended, undefined);
     await client.close();

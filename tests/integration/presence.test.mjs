@@ -1,10 +1,13 @@
 // Who is online: on one host alone, over two gateways by Redis, and what happens when one of them is killed.
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { mintToken, SECRET, signedIn, startGateway, until } from './harness.mjs';
+import { mintToken, SECRET, signalTo, signedIn, startGateway, until } from './harness.mjs';
 import { startRedis } from './redis_server.mjs';
 
-const settings = { JWT_SECRET: SECRET, PRESENCE_GRACE: '300', REDIS_TIMEOUT: '300', REDIS_EXPIRY: '3000' };
+const settings = { JWT_SECRET: SECRET, PRESENCE_GRACE: '300', REDIS_TIMEOUT: '2000', REDIS_EXPIRY: '6000' };
 const start = env => startGateway({ dev: true, workers: 2, env: { ...settings, ...env } });
 const online = async (client, ...users) => {
     const answer = await client.request('presence', { users });
@@ -22,7 +25,7 @@ const watch = async (client, user) => assert.equal((await client.request('subscr
 describe('one host alone', () => {
     let gateway, asker;
     before(async () => {
-        gateway = await start({ WORKERS: '4' });
+        gateway = await start({ WORKERS: '4', PRESENCE_GRACE: '3000' }); // in which a client that has left can come back
         asker = await signedIn(gateway, { user: 'asker' });
     });
     after(() => gateway?.stop());
@@ -137,21 +140,21 @@ describe('one host alone', () => {
 });
 
 test('who may not join presence:USER does not learn about the user', async () => {
-    const { mkdtempSync, writeFileSync } = await import('node:fs');
-    const file = `${mkdtempSync('/tmp/moonx-presence-')}/rooms`;
+    const folder = mkdtempSync(join(tmpdir(), 'moonx-presence-')), file = join(folder, 'rooms');
     writeFileSync(file, 'presence:friend user none\nprices user none\n');
     const gateway = await start({ ROOMS_FILE: file, AUTO_JOIN_ROOMS: 'prices' });
     const asker = await signedIn(gateway, { user: 'asker' });
     assert.deepEqual(await online(asker, 'friend', 'asker'), { friend: false, asker: true });
     assert.equal((await asker.request('presence', { users: ['friend', 'stranger'] })).data.code, 'PERMISSION_DENIED');
     await gateway.stop();
+    rmSync(folder, { recursive: true });
 });
 
 describe('two gateways and Redis', () => {
     let redis, kafka;
     const gateways = [];
     const key = name => `moonx:ws:${name}`;
-    const isUp = (gateway, state) => until(`redis ${state}`, async () => (await gateway.health()).services.redis === state, 15_000);
+    const isUp = (gateway, state) => until(`redis ${state}`, async () => (await gateway.health()).services.redis === state);
     before(async () => {
         redis = await startRedis();
         gateways.push(await start({ REDIS_URL: redis.url, INSTANCE_ID: 'host-a' }));
@@ -262,7 +265,7 @@ describe('two gateways and Redis', () => {
         await signedIn(third, { user: 'gil' });
         assert.equal((await status(watcher, 'gil')).data.status, 'online');
         const { supervisor, ingest, workers } = third.pids();
-        [supervisor, ...workers, ingest].forEach(pid => process.kill(pid, 'SIGKILL'));
+        [supervisor, ...workers, ingest].forEach(pid => signalTo(pid, 'SIGKILL'));
         assert.equal((await status(watcher, 'gil')).data.status, 'offline');
         assert.equal((await online(watcher, 'gil')).gil, false);
         await watcher.close();

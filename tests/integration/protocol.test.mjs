@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { startKafka } from '../kafka/kafka.mjs';
-import { connectClient, memoryKiB, mintToken, moonxClient, seconds, signedIn, startGateway, until, within } from './harness.mjs';
+import { PATIENCE_MS, connectClient, memoryKiB, mintToken, moonxClient, seconds, signedIn, startGateway, until, within } from './harness.mjs';
 import { BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, closePayload, frame, rawSocket } from './raw_socket.mjs';
 
 const ROOMS_OF = user => ['prices', 'trades', 'system_alerts', `user:${user}`, `portfolio:${user}`, `orders:${user}`, `notifications:${user}`];
@@ -155,19 +155,19 @@ describe('connecting and authenticating', () => {
         }));
 
     test('whoever says nothing is closed with 1008 when the time is over, and pings do not prolong it', () =>
-        withGateway({ env: { AUTH_TIMEOUT: '600' } }, async own => {
+        withGateway({ env: { AUTH_TIMEOUT: '2000' } }, async own => {
             const [silent, pinging] = [await connectClient(own), await connectClient(own)];
-            assert.equal((await silent.next('auth_required')).data.timeout, 600);
+            assert.equal((await silent.next('auth_required')).data.timeout, 2000);
             const timer = setInterval(() => pinging.ws.readyState === 1 && pinging.send('ping'), 100);
-            assert.deepEqual(await silent.closes(5_000), { code: 1008, reason: 'Authentication timeout' });
-            assert.deepEqual(await pinging.closes(5_000), { code: 1008, reason: 'Authentication timeout' });
+            assert.deepEqual(await silent.closes(), { code: 1008, reason: 'Authentication timeout' });
+            assert.deepEqual(await pinging.closes(), { code: 1008, reason: 'Authentication timeout' });
             clearInterval(timer);
             assert.ok(pinging.all('pong').length > 0);
         }));
 
     test('when the token expires the client is told so, and closed with 1008', () =>
         withGateway({ env: { JWT_LEEWAY_SECONDS: '0' } }, async own => {
-            const client = await signedIn(own, { exp: seconds(2) });
+            const client = await signedIn(own, { exp: seconds(4) });
             const failed = await client.next('auth_failed');
             assert.equal(failed.data.code, 'TOKEN_EXPIRED');
             assert.equal((await client.closes()).code, 1008);
@@ -294,7 +294,7 @@ describe('messages', () => {
         const pong = await client.request('ping', { any: ['thing', 1] });
         assert.equal(pong.type, 'pong');
         assertEnvelope(pong);
-        assert.ok(Math.abs(pong.data.serverTime - Date.now()) < 5_000);
+        assert.ok(Math.abs(pong.data.serverTime - Date.now()) < 30_000);
     });
 
     test('a message without an id gets a reply without a ref', async () => {
@@ -391,7 +391,7 @@ describe('WebSocket frames', () => {
             // A Close without a code may be answered without one or with 1000.
             assert.ok(echo.code === code || (code === 1005 && echo.code === 1000), `answered with ${echo.code}`);
             assert.equal(raw.frames.filter(({ opcode }) => opcode === TEXT).length, 2, 'auth_required and pong');
-            await within('end of the connection', 5_000, raw.ended);
+            await within('end of the connection', PATIENCE_MS, raw.ended);
         }
         const client = await connectClient(gateway);
         assert.equal((await client.close(4000, 'done')).code, 4000);
@@ -426,7 +426,7 @@ describe('WebSocket frames', () => {
             const close = await raw.closeFrame();
             assert.equal(close.code, code, close.reason);
             raw.write(frame(CLOSE, closePayload(code)));
-            await within('end of the connection', 5_000, raw.ended);
+            await within('end of the connection', PATIENCE_MS, raw.ended);
         });
 
     test('the connection ends even if the peer never answers the Close', () =>
@@ -434,7 +434,7 @@ describe('WebSocket frames', () => {
             const raw = await rawSocket(own);
             raw.write(frame(BINARY, 'x'));
             assert.equal((await raw.closeFrame()).code, 1003);
-            await within('end of the connection', 15_000, raw.ended);
+            await within('end of the connection', PATIENCE_MS, raw.ended);
         }));
 
     test('declaring 1 GiB costs no memory', async () => {
@@ -465,7 +465,7 @@ describe('WebSocket frames', () => {
         })();
         // With a Close in flight the flood may end in a reset; either way the connection is over.
         const code = await raw.closeFrame().then(close => close.code, () => 'reset');
-        await within('end of the flood', 10_000, Promise.race([flood, raw.ended]));
+        await within('end of the flood', PATIENCE_MS, Promise.race([flood, raw.ended]));
         assert.ok([1002, 1008, 1009, 'reset'].includes(code), `closed with ${code}`);
         assert.ok(memoryKiB(worker) - before < 1 << 10);
         raw.destroy();
@@ -486,10 +486,10 @@ describe('WebSocket frames', () => {
             if (written !== taken)
                 [taken, since] = [written, Date.now()];
             return raw.socket.writableLength === 0 || Date.now() - since > 500;
-        }, 30_000);
+        });
         assert.ok(most < 1 << 10, `${most} KiB more while the peer did not read`);
         raw.socket.resume();
-        await raw.frame(({ opcode, payload }) => opcode === PONG && Number(payload.toString().replaceAll('.', '')) === total, 30_000);
+        await raw.frame(({ opcode, payload }) => opcode === PONG && Number(payload.toString().replaceAll('.', '')) === total);
         const numbers = raw.frames.filter(({ opcode }) => opcode === PONG).map(({ payload }) => Number(payload.toString().replaceAll('.', '')));
         assert.ok(numbers.every((number, i) => i === 0 || number > numbers[i - 1]), 'pongs in the order of the pings');
         raw.write(frame(TEXT, '{"type":"ping","id":"still here"}'));
@@ -500,28 +500,29 @@ describe('WebSocket frames', () => {
 
 describe('heartbeat', () => {
     const env = { WS_PING_INTERVAL: '300', WS_PONG_TIMEOUT: '300' };
+    const patient = { WS_PING_INTERVAL: '300', WS_PONG_TIMEOUT: '3000' }; // with whom answers
 
-    test('a client that answers pings stays', () => withGateway({ env }, async own => {
+    test('a client that answers pings stays', () => withGateway({ env: patient }, async own => {
         const client = await signedIn(own);
         for (let i = 0; i < 4; i++)
-            await within('ping', 3_000, new Promise(resolve => client.ws.once('ping', resolve)));
+            await within('ping', PATIENCE_MS, new Promise(resolve => client.ws.once('ping', resolve)));
         assert.equal((await client.settled()).type, 'pong');
         await client.close();
     }));
 
     test('a silent one is pinged and then closed, and counted', () => withGateway({ env }, async own => {
         const raw = await rawSocket(own);
-        await raw.frame(({ opcode }) => opcode === PING, 3_000);
-        assert.equal((await raw.closeFrame(3_000)).code, 1001);
-        await within('end of the connection', 10_000, raw.ended);
+        await raw.frame(({ opcode }) => opcode === PING);
+        assert.equal((await raw.closeFrame()).code, 1001);
+        await within('end of the connection', PATIENCE_MS, raw.ended);
         assert.equal(await own.metric('pong_timeouts_total'), 1);
     }));
 
-    test('any frame counts as life', () => withGateway({ env: { ...env, WS_PING_INTERVAL: '400' } }, async own => {
+    test('any frame counts as life', () => withGateway({ env: patient }, async own => {
         const raw = await rawSocket(own);
         const start = Date.now();
         const chatter = setInterval(() => raw.write(frame(TEXT, '{"type":"ping"}')), 100);
-        await until('two seconds of life', () => raw.gone || Date.now() - start > 2_000);
+        await until('more life than the silent have', () => raw.gone || Date.now() - start > 5_000);
         clearInterval(chatter);
         assert.equal(raw.gone, undefined);
         raw.destroy();
@@ -549,7 +550,7 @@ describe('the end', () => {
     test('SIGQUIT: stops at once', async () => {
         const own = await startGateway({ kafka: kafka.bootstrap, workers: 2, env: { DRAIN_TIMEOUT: '60000' } });
         const client = await signedIn(own);
-        await own.stop({ signal: 'SIGQUIT', deadlineMs: 3_000 });
+        await own.stop({ signal: 'SIGQUIT', deadlineMs: 20_000 });
         await client.closes();
     });
 });

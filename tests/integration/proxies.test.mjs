@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import WebSocket from 'ws';
-import { mintToken, root, shell, startGateway, until, within } from './harness.mjs';
+import { freePort } from '../kafka/kafka.mjs';
+import { PATIENCE_MS, mintToken, root, shell, startGateway, until, within } from './harness.mjs';
 
 let folder, kafka, broker;
 
@@ -26,13 +26,6 @@ after(async () => {
     rmSync(folder, { recursive: true, force: true });
 });
 
-const freePort = () => new Promise(resolve => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-        const { port } = server.address();
-        server.close(() => resolve(port));
-    });
-});
-
 // An example of deploy/ with other words in it, each of which must have been there.
 function configuration(example, changes) {
     let text = readFileSync(join(root, 'deploy', example), 'utf8');
@@ -48,7 +41,7 @@ function configuration(example, changes) {
 async function firstEvent(port) {
     const socket = new WebSocket(`wss://127.0.0.1:${port}/ws`, { rejectUnauthorized: false, headers: { authorization: `Bearer ${mintToken({ sub: 'proxied' })}` } });
     try {
-        return await within('an event through the proxy', 10_000, new Promise((resolve, reject) => {
+        return await within('an event through the proxy', PATIENCE_MS, new Promise((resolve, reject) => {
             socket.on('error', reject);
             socket.on('message', bytes => JSON.parse(bytes).type === 'price_update' && resolve(JSON.parse(bytes)));
         }));

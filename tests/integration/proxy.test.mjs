@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { SECRET, startGateway, within } from './harness.mjs';
+import { PATIENCE_MS, SECRET, startGateway, within } from './harness.mjs';
 
 const PROXY = '127.0.0.3'; // the harness itself asks from 127.0.0.1, without a header
 let gateway;
@@ -47,7 +47,7 @@ function ask(bytes, { from = PROXY, piece = bytes.length } = {}) {
         }
     };
     socket.once('connect', send);
-    return within('an answer', 10_000, answer).finally(() => socket.destroy());
+    return within('an answer', PATIENCE_MS, answer).finally(() => socket.destroy());
 }
 const both = (...parts) => Buffer.concat(parts);
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Producer, startKafka } from '../kafka/kafka.mjs';
-import { shell, signedIn, startGateway, until, within } from './harness.mjs';
+import { PATIENCE_MS, assertCounted, shell, signalTo, signedIn, startGateway, until, within } from './harness.mjs';
 import { publishMany } from './publisher.mjs';
 
 const TOPICS = ['price.updates', 'order.updates', 'portfolio.updates', 'trade.updates', 'notification.updates',
@@ -222,60 +222,61 @@ describe('publish under fire', () => {
     const ingestPid = () => Number([...gateway.output.matchAll(/ingest started, pid (\d+)/g)].at(-1)[1]);
     const numbers = (client, event) => client.all(event).map(message => message.data.n);
 
-    const publishTo = (event, count, payload) => publishMany(alice, { room: ROOM, event, count, payload, lanes: 200, restMs: 100, deadlineMs: 60_000 });
+    const publishTo = (event, count, payload) => publishMany(alice, { room: ROOM, event, count, payload, lanes: 200, restMs: 100, deadlineMs: 120_000 });
 
-    test('20,000 publishes to a room keep their order for everybody', { timeout: 120_000 }, async () => {
+    test('20,000 publishes to a room keep their order for everybody', { timeout: 300_000 }, async () => {
         const count = 20_000;
         const answers = await publishTo('many', count);
         assert.equal(answers.filter(answer => answer.is === 'published').length, count);
         for (const client of [alice, bob]) {
-            await until('all events', () => client.all('many').length === count, 20_000);
+            await until('all events', () => client.all('many').length === count);
             const seen = numbers(client, 'many');
-            assert.equal(seen.findIndex((n, i) => n !== i), -1);
+            assert.equal(seen[0], 0);
+            assertCounted(seen, `what ${client.user} saw`);
         }
     });
 
-    test('ingest killed in the middle: what was answered published came, and came once', { timeout: 120_000 }, async () => {
+    test('ingest killed in the middle: what was answered published came, and came once', { timeout: 300_000 }, async () => {
         const answers = await publishTo('killed', 3000, n => {
             if (n === 500 || n === 1500)
-                process.kill(ingestPid(), 'SIGKILL');
+                signalTo(ingestPid(), 'SIGKILL');
             return { n };
         });
         const published = answers.flatMap((answer, n) => answer.is === 'published' ? [n] : []);
         assert.ok(published.length > 500, `${published.length} published`);
-        await until('the last one', () => numbers(bob, 'killed').includes(published.at(-1)), 20_000);
+        await until('the last one', () => numbers(bob, 'killed').includes(published.at(-1)));
         const seen = numbers(bob, 'killed');
         assert.equal(new Set(seen).size, seen.length, 'nothing twice');
         assert.deepEqual(published.filter(n => !seen.includes(n)), [], 'nothing lost that was answered published');
     });
 
-    test('the broker away: refused at once; back: published again', { timeout: 120_000 }, async () => {
+    test('the broker away: refused at once; back: published again', { timeout: 300_000 }, async () => {
         await kafka.kill();
-        await until('the gateway notices', async () => !(await (await gateway.get('/health')).json()).services.kafka, 20_000);
+        await until('the gateway notices', async () => !(await (await gateway.get('/health')).json()).services.kafka);
         const begun = Date.now();
         assert.equal((await alice.request('publish', { room: ROOM, event: 'said', payload: {} })).data.code, 'SERVICE_UNAVAILABLE');
         assert.equal((await alice.request('typing', { room: ROOM, isTyping: true })).data.code, 'SERVICE_UNAVAILABLE');
-        assert.ok(Date.now() - begun < 1000);
+        assert.ok(Date.now() - begun < 8_000, 'before it would be given up');
         await kafka.start();
-        await until('the gateway notices', async () => (await (await gateway.get('/health')).json()).services.kafka, 30_000);
+        await until('the gateway notices', async () => (await (await gateway.get('/health')).json()).services.kafka);
         const answer = await until('published', async () => {
-            const reply = await alice.request('publish', { room: ROOM, event: 'back', payload: {} }, 20_000);
+            const reply = await alice.request('publish', { room: ROOM, event: 'back', payload: {} });
             return reply.type === 'published' && reply;
-        }, 30_000);
+        });
         assert.equal((await bob.next(message => message.id === answer.data.id)).type, 'back');
     });
 
-    test('a worker killed in the middle: its clients see a close, its successor publishes', { timeout: 60_000 }, async () => {
+    test('a worker killed in the middle: its clients see a close, its successor publishes', { timeout: 300_000 }, async () => {
         const workers = [...gateway.output.matchAll(/worker-\d started, pid (\d+)/g)].map(match => Number(match[1]));
         const carl = await signedIn(gateway, { user: 'carl', channels: [ROOM] });
         for (let n = 0; n < 50; n++)
             carl.send('publish', { room: ROOM, event: 'last', payload: { n } }, { id: `l${n}` });
-        workers.forEach(pid => process.kill(pid, 'SIGKILL'));
-        await within('close', 10_000, carl.closed);
+        workers.forEach(pid => signalTo(pid, 'SIGKILL'));
+        await within('close', PATIENCE_MS, carl.closed);
         for (const reply of carl.all('published'))
             assert.match(reply.data.id, EVENT_ID);
-        const again = await until('a successor', () => signedIn(gateway, { user: 'alice', channels: [ROOM] }).catch(() => null), 20_000);
-        const answer = await again.request('publish', { room: ROOM, event: 'after', payload: {} }, 20_000);
+        const again = await until('a successor', () => signedIn(gateway, { user: 'alice', channels: [ROOM] }).catch(() => null));
+        const answer = await again.request('publish', { room: ROOM, event: 'after', payload: {} });
         assert.equal(answer.type, 'published', answer.raw);
         assert.equal((await again.next('after')).id, answer.data.id);
     });

@@ -5,7 +5,7 @@ import { within } from './harness.mjs';
 
 // `lanes`: so many without an answer at a time, each resting for a while when it was refused. payload(n) is the n-th one's. Resolves to {is: 'published' or the error's
 // code, ms: since the first was sent} of each, by number.
-export function publishMany(client, { room, event, count, lanes = count, payload = n => ({ n }), restMs = 0, deadlineMs = 30_000 }) {
+export function publishMany(client, { room, event, count, lanes = count, payload = n => ({ n }), restMs = 0, deadlineMs = 90_000 }) {
     const answers = new Array(count).fill(null);
     const begun = performance.now();
     let next = 0;

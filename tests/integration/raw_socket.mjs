@@ -1,7 +1,7 @@
 // A WebSocket client by hand, for what no library would send: broken frames, floods, a peer that never reads.
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
-import { within } from './harness.mjs';
+import { PATIENCE_MS, within } from './harness.mjs';
 
 export const TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10, CONTINUATION = 0;
 const MASK = Buffer.from([0x11, 0x22, 0x33, 0x44]);
@@ -96,7 +96,7 @@ class RawSocket {
     }
 
     // The first frame that fits, of those that came and those to come.
-    async frame(fits, deadlineMs = 10_000) {
+    async frame(fits, deadlineMs = PATIENCE_MS) {
         let look;
         let seen = 0;
         const found = new Promise((resolve, reject) => {

@@ -10,17 +10,18 @@ import { after, before, describe, test } from 'node:test';
 import { root, SECRET, signedIn, startGateway, until } from './harness.mjs';
 import { startRedis } from './redis_server.mjs';
 
-const start = (env, more) => startGateway({ dev: true, ...more, env: { REDIS_TIMEOUT: '300', ...env } });
+const TIMEOUT_MS = 500;
+const start = (env, more) => startGateway({ dev: true, ...more, env: { REDIS_TIMEOUT: String(TIMEOUT_MS), ...env } });
 const redisIs = (gateway, state) =>
-    until(`redis ${state}`, async () => (await gateway.health()).services.redis === state, 15_000);
+    until(`redis ${state}`, async () => (await gateway.health()).services.redis === state);
 
-// A client has its answers at once.
+// A client has its answers at once: none waits for Redis.
 async function serves(gateway, what) {
     const client = await signedIn(gateway, { token: gateway.token });
     const begin = performance.now();
     for (let i = 0; i < 20; i++)
         assert.equal((await client.request('ping', {})).type, 'pong', what);
-    assert.ok(performance.now() - begin < 1_000, `${what}: 20 pings took ${performance.now() - begin} ms`);
+    assert.ok(performance.now() - begin < 20 * TIMEOUT_MS / 2, `${what}: 20 pings took ${performance.now() - begin} ms`);
     await client.close();
 }
 
@@ -44,7 +45,7 @@ describe('a gateway with Redis', () => {
     test('says in /health that it is there', async () => {
         await redisIs(gateway, true);
         assert.equal((await gateway.health()).status, 'healthy');
-        assert.equal(await gateway.metric('redis_up'), 2);
+        await until('each worker to have reached it', async () => await gateway.metric('redis_up') === 2);
     });
 
     test('is degraded, and serves, while Redis is stopped in mid-run, and finds it again', async () => {
@@ -61,12 +62,12 @@ describe('a gateway with Redis', () => {
 
     test('the same when Redis answers too late', async () => {
         await redisIs(gateway, true);
-        const sleep = redis.command('DEBUG', 'SLEEP', '2');
+        const sleep = redis.command('DEBUG', 'SLEEP', '4');
         await redisIs(gateway, false);
         await serves(gateway, 'Redis slow');
         await sleep;
         await redisIs(gateway, true);
-        await redis.command('CLIENT', 'PAUSE', '1500', 'WRITE');
+        await redis.command('CLIENT', 'PAUSE', '4000', 'WRITE');
         await redisIs(gateway, false);
         await redisIs(gateway, true);
     });
@@ -109,7 +110,7 @@ describe('limits over two gateways', () => {
 
     before(async () => {
         redis = await startRedis();
-        writeFileSync(config, 'REDIS_TIMEOUT=300\n');
+        writeFileSync(config, 'REDIS_TIMEOUT=2000\n'); // nobody is slow here, but the machine
         for (let i = 0; i < 2; i++) {
             gateways.push(await startGateway({ dev: true, workers: 2, env: { ...limits, CONFIG_FILE: config, REDIS_URL: redis.url,
                 RATE_LIMIT_MAX_MESSAGES_PER_MINUTE: '40,subscribe=5', RATE_LIMIT_MAX_BYTES_PER_MINUTE: '60000' } }));
@@ -156,12 +157,10 @@ describe('limits over two gateways', () => {
 
     test('deleting the keys resets the limit on the gateway that has counted, too', async () => {
         const [here] = await everywhere('dora');
-        await say(here, 41);
-        assert.equal(await say(here, 1), 0);
+        await until('it to refuse', async () => (await say(here, 40)) < 40);
         await until('Redis to know', () => use('messages', 'dora'));
         await redis.command('DEL', 'moonx:ws:ratelimit:messages:dora');
-        await until('messages to pass again', async () => (await say(here, 1)) === 1, 1_000);
-        assert.ok(await say(here, 20) >= 19);
+        await until('twenty in a row, of which a minute allows forty', async () => (await say(here, 20)) === 20);
         await here.close();
     });
 
@@ -173,8 +172,8 @@ describe('limits over two gateways', () => {
             await redisIs(gateways[0], false);
             const begin = performance.now();
             const accepted = await say(here, 45);
-            assert.ok(accepted >= 40 && accepted <= 42, `${accepted} accepted`);
-            assert.ok(performance.now() - begin < 2_000);
+            const earned = Math.ceil((performance.now() - begin) * 40 / 60_000);
+            assert.ok(accepted >= 40 && accepted <= 41 + earned, `${accepted} accepted, of which ${earned} may be earned`);
         } finally {
             redis.signal('SIGCONT');
         }
@@ -192,7 +191,7 @@ describe('limits over two gateways', () => {
         const reloads = () => gateways[0].output.match(/reloaded;/g)?.length ?? 0;
         const [before, clients] = [reloads(), async () => Number((await redis.command('INFO', 'stats')).match(/total_connections_received:(\d+)/)[1])];
         const connections = await clients();
-        writeFileSync(config, 'REDIS_TIMEOUT=300\nWS_MAX_SUBSCRIPTIONS=90\n');
+        writeFileSync(config, 'REDIS_TIMEOUT=2000\nWS_MAX_SUBSCRIPTIONS=90\n');
         assert.equal(await say(here, 40), 40);
         gateways[0].signal('SIGHUP');
         let seen = 0;
@@ -211,7 +210,7 @@ describe('limits over two gateways', () => {
     });
 
     test('SIGHUP connects anew and goes on sharing', async () => {
-        writeFileSync(config, 'REDIS_TIMEOUT=400\n');
+        writeFileSync(config, 'REDIS_TIMEOUT=2500\n');
         gateways[0].signal('SIGHUP');
         await gateways[0].printed(/worker-0 +reloaded.*[^]*worker-1 +reloaded|worker-1 +reloaded.*[^]*worker-0 +reloaded/);
         await redisIs(gateways[0], true);
@@ -282,7 +281,7 @@ describe('the way to Redis', () => {
             await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
             const gateway = await started({ REDIS_URL: `redis://127.0.0.1:${server.address().port}` });
             const { workers } = gateway.pids();
-            await until('three attempts', () => sockets.size >= 3, 15_000);
+            await until('three attempts', () => sockets.size >= 3);
             await redisIs(gateway, false);
             await serves(gateway, what);
             assert.deepEqual(gateway.pids().workers, workers, 'no worker has died of it');

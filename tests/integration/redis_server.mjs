@@ -5,11 +5,11 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../kafka/kafka.mjs';
-import { alive, until, within } from './harness.mjs';
+import { PATIENCE_MS, alive, until, within } from './harness.mjs';
 
 // One command and its answer, by a connection of its own: strings, numbers, null, lists; an error throws.
 function ask(port, words) {
-    return within(`redis ${words[0]}`, 5_000, new Promise((resolve, reject) => {
+    return within(`redis ${words[0]}`, PATIENCE_MS, new Promise((resolve, reject) => {
         const socket = createConnection(port, '127.0.0.1');
         let text = '';
         socket.setEncoding('utf8').on('error', reject).on('data', piece => {

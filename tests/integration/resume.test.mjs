@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Producer, startKafka } from '../kafka/kafka.mjs';
 import { Recorder } from '../checker/recorder.mjs';
-import { connectClient, descendantsOf, mintToken, signedIn, startGateway, until } from './harness.mjs';
+import { assertSame, connectClient, descendantsOf, mintToken, signalTo, signedIn, startGateway, until } from './harness.mjs';
 
 const TOPICS = { 'order.updates': 3, 'trade.updates': 2, 'notification.updates': 1, 'price.updates': 2 };
 let kafka, producer, gateway;
@@ -114,10 +114,10 @@ describe('a resume', () => {
         const mine = missed.filter(id => !id.startsWith('order.updates:0')); // that one is somebody's
         const ids = await eventsAfter(client, answer.data.count);
         assert.deepEqual(answer.data, { recovered: true, count: ids.length });
-        assert.deepEqual([...ids].sort(), [...mine].sort());
+        assertSame([...ids].sort(), [...mine].sort(), 'what was missed');
         for (const key of ['order.updates:1', 'order.updates:2', 'trade.updates:0', 'trade.updates:1']) {
             const offsets = ids.filter(id => id.startsWith(key)).map(id => Number(id.split(':')[2]));
-            assert.deepEqual(offsets, [...offsets].sort((a, b) => a - b));
+            assertSame(offsets, [...offsets].sort((a, b) => a - b), key);
         }
         const [live] = await produce([['order.updates', order('rita', 99)]]);
         assert.equal((await client.next(message => message.id === live)).id, live);
@@ -206,7 +206,7 @@ describe('a resume', () => {
         await client.close();
         recorder.verify({ events: 400 });
         assert.equal(seen.length, new Set(seen).size, 'no event twice');
-        assert.deepEqual([...seen].sort(), [...expected].sort());
+        assertSame([...seen].sort(), [...expected].sort(), 'all events');
     });
 
     test('works after a worker and ingest were killed', async () => {
@@ -219,8 +219,8 @@ describe('a resume', () => {
         missed.push(...await produce([['order.updates', order('kim', 1), { partition: 0 }]]));
         const restarts = await gateway.metric('process_restarts_total');
         for (const pid of descendantsOf(gateway.pid))
-            process.kill(pid, 'SIGKILL');
-        await until('all are back', async () => gateway.answers('/ready', 200), 20_000);
+            signalTo(pid, 'SIGKILL');
+        await until('all are back', async () => gateway.answers('/ready', 200));
         missed.push(...await produce([['order.updates', order('kim', 2), { partition: 0 }]]));
         const { client, answer } = await resumed(gateway, { user: 'kim', position });
         assert.deepEqual(answer.data, { recovered: true, count: 2 }, `after ${restarts} restarts`);

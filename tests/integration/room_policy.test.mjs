@@ -33,7 +33,7 @@ let gateway;
 before(async () => {
     await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
     gateway = await startGateway({ dev: true, env: { JWT_SECRET: SECRET, ROOMS_FILE: roomsFile, AUTO_JOIN_ROOMS: 'prices',
-        AUTH_SERVICE_URL: `http://127.0.0.1:${server.address().port}`, AUTH_SERVICE_TIMEOUT: '600' } });
+        AUTH_SERVICE_URL: `http://127.0.0.1:${server.address().port}`, AUTH_SERVICE_TIMEOUT: '2000' } });
 });
 after(async () => {
     await gateway?.stop();
@@ -132,11 +132,14 @@ describe('ask', () => {
     test('one answer a channel, those at once that need no question', async () => {
         const client = await signedIn();
         const [slow, no] = [fresh(), fresh()];
-        service.rights[slow] = response => setTimeout(() => response.end('{"allowed":true}'), 100);
+        let release;
+        service.rights[slow] = response => (release = () => response.end('{"allowed":true}'));
         client.send('subscribe', { channels: [slow, 'nowhere', no, 'prices'] }, { id: 'many' });
         const answers = [];
-        for (let i = 0; i < 4; i++)
+        for (let i = 0; i < 3; i++)
             answers.push(await client.next(message => message.ref === 'many'));
+        release();
+        answers.push(await client.next(message => message.ref === 'many'));
         assert.deepEqual(answers.slice(0, 2).map(({ type, data }) => [type, data.channel]), [['error', 'nowhere'], ['subscribed', 'prices']]);
         assert.deepEqual(answers.slice(2).map(({ type, data }) => [type, data.channel]), [['error', no], ['subscribed', slow]]);
         await client.close();
@@ -237,7 +240,7 @@ describe('ask', () => {
             service.rights[room] = right;
             const start = Date.now();
             assert.equal(await subscribes(client, room), 'SERVICE_UNAVAILABLE');
-            assert.ok(Date.now() - start < 2_000, `${Date.now() - start} ms`);
+            assert.ok(Date.now() - start < 10_000, `${Date.now() - start} ms`);
             service.rights[room] = { allowed: true };
             assert.equal(await subscribes(client, room), 'subscribed');
             await client.close();
@@ -257,10 +260,10 @@ describe('ask', () => {
             assert.equal(await subscribes(client, other), 'SERVICE_UNAVAILABLE');
         }
         assert.equal((await gateway.health()).services.auth, false);
-        const asked = service.asked.length;
+        const asked = service.asked.length, began = performance.now();
         for (let i = 0; i < 10; i++)
             assert.equal(await subscribes(client, fresh()), 'SERVICE_UNAVAILABLE');
-        assert.ok(service.asked.length - asked <= 2);
+        assert.ok(service.asked.length - asked <= 2 + (performance.now() - began) / 1000, 'once a second at most');
         assert.ok((await rooms(client)).includes(room));
         service.rights[room] = { allowed: true, ttl: 1 };
         await recovered();

@@ -10,7 +10,7 @@ import { after, before, test } from 'node:test';
 import { connect as tlsConnect } from 'node:tls';
 import { Producer, startKafka } from '../kafka/kafka.mjs';
 import { Authority, openssl } from './certificates.mjs';
-import { connectClient, ioUringAllowed, signedIn, startGateway, until, within } from './harness.mjs';
+import { PATIENCE_MS, assertSame, connectClient, ioUringAllowed, signedIn, startGateway, until, within } from './harness.mjs';
 
 // Only for the harness' own questions (/ready, /metrics); every client below verifies what it is shown.
 process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
@@ -49,7 +49,7 @@ const trusting = (more = {}) => ({ ca: authority.text, servername: 'first.exampl
 
 // What `openssl s_client` says when it connects, sends `input` and ends.
 function sClient(args, { port = gateway.port, input = '' } = {}) {
-    return within('s_client', 10_000, new Promise(resolve => {
+    return within('s_client', PATIENCE_MS, new Promise(resolve => {
         const child = execFile('openssl', ['s_client', '-connect', `127.0.0.1:${port}`, '-CAfile', authority.file, ...args],
             (error, stdout, stderr) => resolve({ code: error?.code ?? 0, text: stdout + stderr }));
         child.stdin.end(input);
@@ -60,7 +60,7 @@ function sClient(args, { port = gateway.port, input = '' } = {}) {
 function tlsSocket(options = {}, port = gateway.port) {
     const socket = tlsConnect({ port, host: '127.0.0.1', ...trusting(options) });
     const ticket = new Promise(resolve => socket.once('session', resolve));
-    return within('TLS', 10_000, new Promise((resolve, reject) => {
+    return within('TLS', PATIENCE_MS, new Promise((resolve, reject) => {
         socket.once('secureConnect', () => resolve(Object.assign(socket, { ticket }))).once('error', reject);
     }));
 }
@@ -71,7 +71,7 @@ async function request(socket, path = '/health') {
     socket.on('data', chunk => chunks.push(chunk));
     const ended = new Promise((resolve, reject) => socket.once('end', resolve).once('error', reject));
     socket.write(`GET ${path} HTTP/1.1\r\nHost: first.example\r\n\r\n`);
-    await within('answer', 10_000, ended);
+    await within('answer', PATIENCE_MS, ended);
     socket.destroy();
     return Buffer.concat(chunks).toString();
 }
@@ -114,7 +114,7 @@ test('renegotiation is refused', async () => {
 test('plain HTTP is told in plain text what is spoken here, and counted', async () => {
     const before = await gateway.metric('tls_plain_requests_total');
     const socket = connect(gateway.port, '127.0.0.1');
-    const text = await within('answer', 10_000, new Promise(resolve => {
+    const text = await within('answer', PATIENCE_MS, new Promise(resolve => {
         let got = '';
         socket.setEncoding('utf8').on('data', data => (got += data)).on('end', () => resolve(got));
         socket.write('GET /health HTTP/1.1\r\nHost: x\r\n\r\n');
@@ -136,7 +136,7 @@ test('events of every size arrive whole and in order, deflated or not', async ()
     for (const each of [plain, deflated]) {
         await each.next(({ id }) => id === ids.at(-1));
         const events = each.all('price_update');
-        assert.deepEqual(events.map(({ id }) => id), ids);
+        assertSame(events.map(({ id }) => id), ids, `what ${each.user} got`);
         assert.ok(events.every(({ data }, i) => data.i === i && data.pad.length === sizes[i % sizes.length]));
         await each.close(1000);
     }
@@ -155,7 +155,7 @@ for (const flush of ['io_uring', 'sendmsg'])
         const ids = (await Promise.all(sent)).map(({ id }) => id);
         assert.ok((await Promise.all(answers)).every(({ type }) => type === 'pong'));
         await each.next(({ id }) => id === ids.at(-1));
-        assert.deepEqual(each.all('price_update').map(({ id }) => id), ids);
+        assertSame(each.all('price_update').map(({ id }) => id), ids, `what ${each.user} got`);
         await each.close();
         await forced.stop();
     });
@@ -169,7 +169,7 @@ test('a proxy\'s header stands before the handshake, and its address counts; wit
         socket.on('error', () => {}); // the TLS socket on top of it tells
         socket.write(header);
         const secure = tlsConnect({ socket, ...trusting() });
-        await within('TLS', 10_000, new Promise((resolve, reject) => {
+        await within('TLS', PATIENCE_MS, new Promise((resolve, reject) => {
             secure.once('secureConnect', resolve).once('error', reject).once('close', () => reject(new Error('closed')));
         }));
         return secure;
@@ -178,7 +178,7 @@ test('a proxy\'s header stands before the handshake, and its address counts; wit
         const secure = await open(`PROXY TCP4 ${source} 127.0.0.1 4711 443\r\n`);
         secure.write('GET /ws HTTP/1.1\r\nHost: first.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n'
             + 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n');
-        const answer = await within('answer', 10_000, new Promise((resolve, reject) => {
+        const answer = await within('answer', PATIENCE_MS, new Promise((resolve, reject) => {
             secure.once('data', resolve).once('error', reject);
         }));
         secure.destroy();
@@ -217,7 +217,7 @@ test('a client that stops reading loses nothing, and others get theirs meanwhile
     slow.ws.resume();
     await slow.next(({ id }) => id === ids.at(-1));
     for (const each of [slow, quick]) {
-        assert.deepEqual(each.all('price_update').map(({ id }) => id), ids);
+        assertSame(each.all('price_update').map(({ id }) => id), ids, `what ${each.user} got`);
         await each.close();
     }
 });
@@ -251,15 +251,16 @@ test('the key of tickets changes; the one before is good for one period more, th
     const from = Date.now();
     let goodUntil = from;
     await until('the ticket has become too old', async () => {
+        const asked = Date.now();
         const socket = await tlsSocket({ session });
         const resumed = socket.isSessionReused();
         socket.destroy();
         if (resumed)
-            goodUntil = Date.now();
+            goodUntil = asked;
         return !resumed;
-    }, 10 * ROTATION_MS);
-    assert.ok(goodUntil - from >= ROTATION_MS - 100, `only for ${goodUntil - from} ms`);
-    assert.ok(Date.now() - from <= 2 * ROTATION_MS + 3_000, `for ${Date.now() - from} ms`);
+    });
+    assert.ok(Date.now() - from >= ROTATION_MS - 100, `only for ${Date.now() - from} ms`);
+    assert.ok(goodUntil - from <= 2 * ROTATION_MS + 2_000, `for ${goodUntil - from} ms`);
 });
 
 test('broken, truncated and foreign records end their own connection and nothing else', async () => {
@@ -271,17 +272,16 @@ test('broken, truncated and foreign records end their own connection and nothing
         Buffer.alloc(70_000, 0x16), Buffer.from('SSH-2.0-x\r\n'), Buffer.from([0]),
     ];
     const before = await gateway.metric('tls_handshakes_failed_total');
-    await Promise.all(broken.map(bytes => within('end', 10_000, new Promise(resolve => {
+    await Promise.all(broken.map(bytes => within('end', PATIENCE_MS, new Promise(resolve => {
         const socket = connect(gateway.port, '127.0.0.1', () => socket.end(bytes));
         socket.on('error', () => {}).on('close', resolve).resume();
     }))));
     await until('all are counted', async () => await gateway.metric('tls_handshakes_failed_total') === before + broken.length - 1);
     // within an open session: a record that is not what it was
     const raw = connect(gateway.port, '127.0.0.1');
-    const broke = await within('end', 10_000, new Promise((resolve, reject) => {
+    const broke = await within('end', PATIENCE_MS, new Promise(resolve => {
         const secure = tlsConnect({ socket: raw, ...trusting() }, () => raw.write(Buffer.from('1703030020' + 'ab'.repeat(32), 'hex')));
         secure.on('error', resolve).on('close', resolve);
-        setTimeout(reject, 9_000, new Error('still open')).unref();
     }));
     assert.ok(broke !== undefined);
     assert.equal((await other.settled()).type, 'pong');
@@ -378,7 +378,7 @@ test('renewed certificates are taken under load without a disconnect; a wrong on
         for (const each of clients) {
             await each.next(({ id }) => id === sent.at(-1));
             const got = each.all('price_update').map(({ id }) => id);
-            assert.deepEqual(got.slice(got.indexOf(sent[0])), sent);
+            assertSame(got.slice(got.indexOf(sent[0])), sent, `what ${each.user} got`);
             assert.equal(each.ended, undefined);
         }
         await Promise.all(clients.map(each => each.close()));
