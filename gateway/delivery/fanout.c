@@ -4,6 +4,7 @@
 #include "gateway/delivery/catchup.h"
 #include "gateway/delivery/conn_flush.h"
 #include "gateway/delivery/overload.h"
+#include "gateway/delivery/snapshot_mirror.h"
 
 #include <stdlib.h>
 
@@ -17,7 +18,7 @@ int fanout_new(struct worker *worker, struct fanout **out) {
     }
     int error = frame_arena_init(&fanout->arena);
     if (error == 0) {
-        error = snapshots_new(&fanout->snapshots);
+        error = snapshot_mirror_new(&fanout->snapshots);
     }
     if (error == 0 && worker->options->ws_deflate) {
         error = frame_deflate_new(&fanout->deflater);
@@ -27,7 +28,7 @@ int fanout_new(struct worker *worker, struct fanout **out) {
     if (error != 0) {
         catchups_free(fanout->catchups);
         frame_deflate_free(fanout->deflater);
-        snapshots_free(fanout->snapshots);
+        snapshot_mirror_free(fanout->snapshots);
         frame_arena_done(&fanout->arena);
         free(fanout);
         return error;
@@ -49,7 +50,7 @@ void fanout_free(struct fanout *fanout) {
     if (fanout->backend_calls != NULL) {
         fanout->backend_calls->destroy(fanout->backend);
     }
-    snapshots_free(fanout->snapshots);
+    snapshot_mirror_free(fanout->snapshots);
     room_table_done(&fanout->rooms);
     user_table_done(&fanout->users);
     outq_pool_done(&fanout->queues);

@@ -16,14 +16,10 @@
 #include "gateway/worker.h"
 
 struct conn;
-struct snapshots;
-
-/* Small until somebody joins a room. */
-int snapshots_new(struct snapshots **out) MUST_CHECK;
-void snapshots_free(struct snapshots *snapshots);
 
 /* The connection has just joined the room and had no event of it yet: queues the room's current values. Nothing for a
- * room that has none. Who is about to resume gets them after the answer to that (catchup.h). Closes the connection when it can't be told (1011: memory is out; 1013: its queue is full). */
+ * room that has none. Who is about to resume gets them after the answer to that (catchup.h). Closes the connection when it can't be
+ * told (1011: memory is out; 1013: its queue is full). */
 void snapshot_send(struct worker *worker, struct conn *conn, struct span room);
 /* The same for all its rooms; without the values of partitions for which named[] is not POSITION_UNKNOWN: those of a
  * resume, which has given their newest ones. NULL: all. */
