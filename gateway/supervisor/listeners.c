@@ -11,6 +11,10 @@
 #include <unistd.h>
 
 #define HOST_BYTES 64
+/* What a socket keeps of a client that reads nothing, beyond what is on its way: by default the kernel grows that to
+ * 4 MB, and a thousand of them (1.5 GB) put the whole host's TCP under memory pressure. More than one write's worth, so
+ * that who reads never waits for us. */
+#define NOT_SENT_BYTES 131072
 
 struct address {
     union {
@@ -196,7 +200,11 @@ static int open_one(const struct address *address) {
     }
     result = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (result == 0) {
-        result = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+        result =
+            set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* accepted sockets inherit these two */
+    }
+    if (result == 0) {
+        result = set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOT_SENT_BYTES);
     }
     if (result == 0) {
         result = bind_to(fd, address);

@@ -5,10 +5,12 @@
 #include <arpa/inet.h>
 #include <check.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -89,6 +91,32 @@ START_TEST(an_accepted_socket_has_no_delay) {
     ck_assert_int_ne(integer_option(served, IPPROTO_TCP, TCP_NODELAY), 0);
     close(client);
     close(served);
+    listeners_close(&listeners);
+}
+END_TEST
+
+/* A client that reads nothing, behind the smallest of receive buffers. */
+START_TEST(the_kernel_keeps_little_for_a_client_that_reads_nothing) {
+    static const char piece[16384];
+    unsigned port = free_port();
+    size_t kept = 0;
+    ck_assert_int_eq(listeners_open("127.0.0.1", port, &listeners, error, sizeof(error)), 0);
+    int client = connect_to(port);
+    int accepted = accept4(ready_listener(), NULL, NULL, SOCK_NONBLOCK);
+    ck_assert_int_ge(accepted, 0);
+    struct pollfd writable = {.fd = accepted, .events = POLLOUT};
+    while (poll(&writable, 1, 100) == 1) { /* the kernel moves some on to the other side */
+        ssize_t sent = send(accepted, piece, sizeof(piece), MSG_DONTWAIT);
+        kept += sent > 0 ? (size_t)sent : 0;
+    }
+    int unread = 0, unsent = 0;
+    ck_assert_int_eq(ioctl(accepted, SIOCOUTQNSD, &unsent), 0);
+    ck_assert_int_eq(ioctl(client, FIONREAD, &unread), 0);
+    ck_assert_int_gt(unread, 0);
+    ck_assert_uint_gt(kept, (size_t)unread);
+    ck_assert_int_le(unsent, 131072 + (int)sizeof(piece));
+    close(accepted);
+    close(client);
     listeners_close(&listeners);
 }
 END_TEST
@@ -243,6 +271,7 @@ int main(void) {
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, sixty_four_sockets_listen_on_one_port);
     tcase_add_test(tests, an_accepted_socket_has_no_delay);
+    tcase_add_test(tests, the_kernel_keeps_little_for_a_client_that_reads_nothing);
     tcase_add_test(tests, a_port_in_use_is_refused_with_one_line_that_names_the_user);
     tcase_add_test(tests, a_second_gateway_of_the_same_user_is_noticed);
     tcase_add_test(tests, connections_that_linger_do_not_forbid_a_restart);
