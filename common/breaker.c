@@ -25,9 +25,9 @@ void breaker_report(struct breaker *breaker, bool good, uint64_t now_mono_ms) {
         breaker->state = BREAKER_CLOSED;
         breaker->failures = 0;
         breaker->cool_ms = 0;
-    } else if (breaker->state == BREAKER_HALF_OPEN) {
-        trip(breaker, now_mono_ms);
-    } else if (breaker->state == BREAKER_CLOSED && ++breaker->failures >= breaker->most_failures) {
+    } else if (breaker->state == BREAKER_HALF_OPEN ||
+               (breaker->state == BREAKER_CLOSED &&
+                ++breaker->failures >= breaker->most_failures)) {
         trip(breaker, now_mono_ms);
     }
 }

@@ -12,6 +12,7 @@ const struct option_row option_rows[OPTION_ROW_COUNT] = {
 #define X(type, field, environment, aliases, flags, fallback, dev, min, max, unit, group, reload,  \
           prose)                                                                                   \
     {OPTION_KIND_##type,                                                                           \
+     OPTION_RELOAD_##reload,                                                                       \
      offsetof(struct options, field),                                                              \
      environment,                                                                                  \
      aliases,                                                                                      \
@@ -22,7 +23,6 @@ const struct option_row option_rows[OPTION_ROW_COUNT] = {
      max,                                                                                          \
      unit,                                                                                         \
      group,                                                                                        \
-     OPTION_RELOAD_##reload,                                                                       \
      prose},
     OPTION_TABLE(X)
 #undef X

@@ -30,13 +30,12 @@ enum option_reload {
 
 struct option_row {
     enum option_kind kind;
+    enum option_reload reload;
     size_t offset; /* in struct options */
     const char *environment, *aliases, *flags;
     const char *fallback, *dev_fallback;
     long long min, max;
-    const char *unit, *group;
-    enum option_reload reload;
-    const char *prose;
+    const char *unit, *group, *prose;
 };
 
 enum option_row_index {

@@ -2,30 +2,20 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "ingest/kafka_discover.h"
+#include "ingest/kafka_fetch.h"
 #include "ingest/kafka_start.h"
-#include "ingest/kafka_unclear.h"
-#include "ingest/room_feed.h"
 #include "shm/once.h"
 #include "shm/positions.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
-#define ASK_AGAIN_MS   1000
-#define TELL_AGAIN_MS  10000 /* one line for all partitions of a topic that was made anew */
-#define MISSED_IS_GONE 2
+#define ASK_AGAIN_MS  1000
+#define TELL_AGAIN_MS 10000 /* one line for all partitions of a topic that was made anew */
 
 static void move_fetch(struct kafka_assign *assign, struct kafka_topic *topic, int32_t number,
                        uint64_t offset);
 static void forget_positions(struct kafka_assign *assign);
-static void on_topics(struct kafka_assign *assign, const struct rd_kafka_metadata *metadata);
-static void on_topic(struct kafka_assign *assign, struct kafka_topic *topic,
-                     const struct rd_kafka_metadata_topic *heard,
-                     rd_kafka_topic_partition_list_t *add);
-static void note_leaders(struct kafka_topic *topic, const struct rd_kafka_metadata_topic *heard);
-static void begin(struct kafka_assign *assign, struct kafka_topic *topic, int32_t number,
-                  rd_kafka_topic_partition_list_t *add);
-static void on_missing(struct kafka_assign *assign, struct kafka_topic *topic);
 static void on_watermarks(struct kafka_assign *assign, const struct kafka_answer *answer);
 static uint64_t since_of(const struct kafka_answer *answer, const rd_kafka_topic_partition_t *low);
 static void on_watermark(struct kafka_assign *assign, struct kafka_topic *topic, int32_t number,
@@ -33,10 +23,6 @@ static void on_watermark(struct kafka_assign *assign, struct kafka_topic *topic,
 static void tell_start(struct kafka_assign *assign, struct kafka_topic *topic,
                        struct kafka_partition *partition, const struct kafka_start *start);
 static void apply_start(struct kafka_partition *partition, const struct kafka_start *start);
-static void set_start(struct kafka_partition *partition, uint64_t next, uint64_t live_from);
-static void put(rd_kafka_topic_partition_list_t *list, struct kafka_topic *topic, int32_t number);
-static void assign_list(struct kafka_assign *assign, rd_kafka_topic_partition_list_t *list);
-static void unassign_list(struct kafka_assign *assign, rd_kafka_topic_partition_list_t *list);
 static void ask_open(struct kafka_assign *assign, uint64_t now_ms);
 static int64_t since_ms(const struct kafka_assign *assign, const struct route *route);
 
@@ -67,7 +53,7 @@ void kafka_assign_on_answer(struct kafka_assign *assign, const struct kafka_answ
         kafka_status_down(assign->status, rd_kafka_err2str(answer->error));
     } else {
         kafka_status_up(assign->status);
-        on_topics(assign, answer->metadata);
+        kafka_discover(assign, answer->metadata);
         assign->heard = true;
     }
 }
@@ -82,8 +68,8 @@ void kafka_assign_out_of_range(struct kafka_assign *assign, struct kafka_topic *
     }
     partition->rechecking = false;
     list = rd_kafka_topic_partition_list_new(1);
-    put(list, topic, number);
-    unassign_list(assign, list);
+    kafka_fetch_add(list, topic, number);
+    kafka_fetch_end(assign->handle, list);
     partition->state = KAFKA_PARTITION_STARTING;
     store_relaxed(&partition->position->state, POSITION_IDLE);
 }
@@ -107,7 +93,7 @@ void kafka_assign_skip_to(struct kafka_assign *assign, struct kafka_topic *topic
                           uint64_t offset) {
     struct kafka_partition *partition = kafka_topics_partition(topic, number);
 
-    set_start(partition, offset, load_relaxed(&partition->position->live_from));
+    kafka_fetch_from(partition, offset, load_relaxed(&partition->position->live_from));
     move_fetch(assign, topic, number, offset);
 }
 
@@ -115,11 +101,11 @@ static void move_fetch(struct kafka_assign *assign, struct kafka_topic *topic, i
                        uint64_t offset) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
 
-    put(list, topic, number);
-    unassign_list(assign, rd_kafka_topic_partition_list_copy(list));
+    kafka_fetch_add(list, topic, number);
+    kafka_fetch_end(assign->handle, rd_kafka_topic_partition_list_copy(list));
     kafka_topics_partition(topic, number)->state = KAFKA_PARTITION_STARTING;
     list->elems[0].offset = (int64_t)offset;
-    assign_list(assign, list);
+    kafka_fetch_begin(assign->handle, assign->topics, list);
 }
 
 void kafka_assign_tick(struct kafka_assign *assign, uint64_t now_ms) {
@@ -140,131 +126,6 @@ static void forget_positions(struct kafka_assign *assign) {
     }
     stats_add(assign->stats, STAT_KAFKA_RESTARTS, count);
     log_warn("the built-in broker is a new one: all offsets start at 0 again, event ids repeat");
-}
-
-static void on_topics(struct kafka_assign *assign, const struct rd_kafka_metadata *metadata) {
-    rd_kafka_topic_partition_list_t *add = rd_kafka_topic_partition_list_new(16);
-    bool *seen = calloc(assign->topics->count, sizeof(bool));
-
-    for (int i = 0; seen != NULL && i < metadata->topic_cnt; i++) {
-        const struct rd_kafka_metadata_topic *heard = &metadata->topics[i];
-        struct kafka_topic *topic = kafka_topics_find(assign->topics, heard->topic);
-        if (topic == NULL) {
-            continue;
-        }
-        if (heard->err == RD_KAFKA_RESP_ERR_NO_ERROR && heard->partition_cnt > 0) {
-            on_topic(assign, topic, heard, add);
-        }
-        kafka_unclear_note(topic, heard->err);
-        if (topic->unclear) {
-            stats_add(assign->stats, STAT_KAFKA_ERRORS, 1);
-            kafka_watch_hurry(assign->watch);
-        }
-        /* Only "there is none" counts as missing. */
-        seen[topic - assign->topics->topics] =
-            heard->err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-    }
-    for (unsigned i = 0; seen != NULL && i < assign->topics->count; i++) {
-        if (!seen[i]) {
-            on_missing(assign, &assign->topics->topics[i]);
-        }
-    }
-    free(seen);
-    assign_list(assign, add);
-}
-
-static void on_topic(struct kafka_assign *assign, struct kafka_topic *topic,
-                     const struct rd_kafka_metadata_topic *heard,
-                     rd_kafka_topic_partition_list_t *add) {
-    int32_t known = topic->count;
-
-    topic->missed = 0;
-    if (kafka_topics_grow(topic, heard->partition_cnt) < 0) {
-        log_error("topic %s: no room for its %d partitions", topic->route->topic,
-                  heard->partition_cnt);
-        return;
-    }
-    note_leaders(topic, heard);
-    for (int32_t i = 0; i < heard->partition_cnt; i++) {
-        if (i >= known || topic->partitions[i].state == KAFKA_PARTITION_GONE) {
-            topic->partitions[i].suspect = i < known;
-            begin(assign, topic, i, add);
-        }
-    }
-    topic->denied = false;
-    if (known > 0 && topic->count > known) {
-        log_info("topic %s has %d partitions now, it had %d", topic->route->topic, topic->count,
-                 known);
-    }
-}
-
-static void note_leaders(struct kafka_topic *topic, const struct rd_kafka_metadata_topic *heard) {
-    for (int i = 0; i < heard->partition_cnt; i++) {
-        struct kafka_partition *partition = kafka_topics_partition(topic, heard->partitions[i].id);
-        if (partition != NULL) {
-            partition->led = heard->partitions[i].leader >= 0;
-        }
-    }
-}
-
-static void begin(struct kafka_assign *assign, struct kafka_topic *topic, int32_t number,
-                  rd_kafka_topic_partition_list_t *add) {
-    struct kafka_partition *partition = &topic->partitions[number];
-    struct span name = span_of(topic->route->topic);
-    bool known = positions_find(assign->positions, name, number) >= 0;
-    int index = positions_intern(assign->positions, name, number);
-
-    if (index < 0) {
-        log_error("%s: no room in the table of positions, it is not consumed", partition->label);
-        return;
-    }
-    partition->index = (uint32_t)index;
-    partition->position = &assign->positions->partitions[index];
-    if (number == 0) { /* every topic has one */
-        room_feed_topic(assign->segment, partition->position->topic, topic->route);
-    }
-    /* without its control messages a host does not know whom it must not let in */
-    partition->awaited = topic->route->kind == ROUTE_CONTROL
-                             ? !kafka_status_is_caught_up(assign->status)
-                             : !assign->heard && partition->led;
-    partition->state = KAFKA_PARTITION_STARTING;
-    if (!known && !topic->denied && (assign->heard || !assign->first_host_start)) {
-        set_start(partition, 0, 0);
-    }
-    partition->next = load_relaxed(&partition->position->next);
-    if (partition->next == POSITION_UNKNOWN) {
-        store_relaxed(&partition->position->state, POSITION_IDLE); /* its end is asked for first */
-    } else {
-        put(add, topic, number);
-    }
-}
-
-static void on_missing(struct kafka_assign *assign, struct kafka_topic *topic) {
-    rd_kafka_topic_partition_list_t *list;
-
-    if (topic->count == 0 || ++topic->missed < MISSED_IS_GONE) {
-        if (topic->count > 0) {
-            kafka_watch_hurry(assign->watch);
-        }
-        return;
-    }
-    if (topic->missed > MISSED_IS_GONE) {
-        return;
-    }
-    log_warn("topic %s is gone: waiting for it to come back", topic->route->topic);
-    list = rd_kafka_topic_partition_list_new(topic->count);
-    for (int32_t i = 0; i < topic->count; i++) {
-        struct kafka_partition *partition = &topic->partitions[i];
-        if (partition->state == KAFKA_PARTITION_ASSIGNED) {
-            put(list, topic, i);
-        }
-        if (partition->position != NULL) {
-            store_relaxed(&partition->position->state, POSITION_GONE);
-        }
-        partition->state = KAFKA_PARTITION_GONE;
-        partition->awaited = false;
-    }
-    unassign_list(assign, list);
 }
 
 static void on_watermarks(struct kafka_assign *assign, const struct kafka_answer *answer) {
@@ -323,8 +184,8 @@ static void on_watermark(struct kafka_assign *assign, struct kafka_topic *topic,
         partition->awaited = false; /* the end is where it starts; control messages must prove it */
     }
     list = rd_kafka_topic_partition_list_new(1);
-    put(list, topic, number);
-    assign_list(assign, list);
+    kafka_fetch_add(list, topic, number);
+    kafka_fetch_begin(assign->handle, assign->topics, list);
 }
 
 static void tell_start(struct kafka_assign *assign, struct kafka_topic *topic,
@@ -356,58 +217,13 @@ static void tell_start(struct kafka_assign *assign, struct kafka_topic *topic,
 
 static void apply_start(struct kafka_partition *partition, const struct kafka_start *start) {
     if (start->kind != KAFKA_START_CONTINUE) {
-        set_start(partition, start->offset, start->live_from);
+        kafka_fetch_from(partition, start->offset, start->live_from);
     }
     if (start->kind == KAFKA_START_AGAIN) {
         partition->made_anew = false;
         partition->last = partition->told = partition->anchor = (struct kafka_mark){0};
         partition->acknowledged = false;
     }
-}
-
-/* `next` last: a successor that finds it knows that all three are there. */
-static void set_start(struct kafka_partition *partition, uint64_t next, uint64_t live_from) {
-    store_relaxed(&partition->position->live_from, live_from);
-    store_relaxed(&partition->position->whole_from, next);
-    store_release(&partition->position->next, next);
-}
-
-static void put(rd_kafka_topic_partition_list_t *list, struct kafka_topic *topic, int32_t number) {
-    rd_kafka_topic_partition_t *entry =
-        rd_kafka_topic_partition_list_add(list, topic->route->topic, number);
-
-    entry->offset = (int64_t)load_relaxed(&topic->partitions[number].position->next);
-}
-
-/* Takes the list over. */
-static void assign_list(struct kafka_assign *assign, rd_kafka_topic_partition_list_t *list) {
-    rd_kafka_error_t *error =
-        list->cnt > 0 ? rd_kafka_incremental_assign(assign->handle, list) : NULL;
-
-    for (int i = 0; error == NULL && i < list->cnt; i++) {
-        const rd_kafka_topic_partition_t *entry = &list->elems[i];
-        struct kafka_partition *partition = kafka_topics_partition(
-            kafka_topics_find(assign->topics, entry->topic), entry->partition);
-        partition->next = (uint64_t)entry->offset;
-        partition->state = KAFKA_PARTITION_ASSIGNED;
-        store_relaxed(&partition->position->state, POSITION_ASSIGNED);
-    }
-    if (error != NULL) { /* they stay STARTING and come by again with their watermarks */
-        log_error("Kafka: partitions can't be assigned: %s", rd_kafka_error_string(error));
-        rd_kafka_error_destroy(error);
-    }
-    rd_kafka_topic_partition_list_destroy(list);
-}
-
-static void unassign_list(struct kafka_assign *assign, rd_kafka_topic_partition_list_t *list) {
-    rd_kafka_error_t *error =
-        list->cnt > 0 ? rd_kafka_incremental_unassign(assign->handle, list) : NULL;
-
-    if (error != NULL) {
-        log_error("Kafka: partitions can't be given up: %s", rd_kafka_error_string(error));
-        rd_kafka_error_destroy(error);
-    }
-    rd_kafka_topic_partition_list_destroy(list);
 }
 
 /* One question about all partitions whose start is open; one without a leader would hold up the others. */

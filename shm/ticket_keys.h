@@ -27,7 +27,7 @@ struct ticket_key {
     unsigned char aes[TICKET_KEY_AES_BYTES];
     unsigned char hmac[TICKET_KEY_HMAC_BYTES];
 };
-static_assert(sizeof(struct ticket_key) == TICKET_KEY_WORDS * 8, "a key is whole words");
+static_assert(sizeof(struct ticket_key) == (size_t)TICKET_KEY_WORDS * 8, "a key is whole words");
 
 struct ticket_keys {
     struct block_head head;

@@ -18,7 +18,7 @@
 #define BREAKER_FIRST_MS 1000
 #define BREAKER_MOST_MS  15000
 #define OWN_FAULT        "no memory, or too many wait for it"
-#define BODY_MAX         (2 * AUTH_JWT_MAX_BYTES)
+#define BODY_MAX         ((size_t)2 * AUTH_JWT_MAX_BYTES)
 
 struct auth_service {
     const char *url, *path;
@@ -172,18 +172,19 @@ int auth_service_read(struct span body, int64_t expires_ms,
 }
 
 static int post(struct auth_service *service, struct span token, struct question *question) {
+    static const struct span head = SPAN_LITERAL("{\"token\":\"");
     char body[BODY_MAX + 16];
-    const size_t head = sizeof("{\"token\":\"") - 1;
-    long length;
+    size_t at = head.length;
+    long length = json_escape(token, body + at, BODY_MAX);
 
-    memcpy(body, "{\"token\":\"", head);
-    length = json_escape(token, body + head, BODY_MAX);
     if (length < 0) {
         return -EINVAL;
     }
-    memcpy(body + head + length, "\"}", 2);
-    return http_client_post(service->client, (struct span){body, head + (size_t)length + 2},
-                            on_answer, question);
+    memcpy(body, head.data, at);
+    at += (size_t)length;
+    body[at++] = '"';
+    body[at++] = '}';
+    return http_client_post(service->client, (struct span){body, at}, on_answer, question);
 }
 
 static void on_answer(void *context, const struct http_answer *answer) {

@@ -143,7 +143,8 @@ static bool keep_claim(struct room_claim_names *claims, const struct policy_rule
     if (claims->count == ROOM_CLAIM_NAMES_MAX) {
         return false;
     }
-    strcpy(claims->names[claims->count++], rule->name); /* both have the same size */
+    static_assert(sizeof(claims->names[0]) >= sizeof(rule->name), "a name fits");
+    memcpy(claims->names[claims->count++], rule->name, sizeof(rule->name));
     return true;
 }
 

@@ -21,8 +21,8 @@ static const char tail[] = "\nExit status: 0 after what was awaited, a normal cl
 static const struct row {
     const char *group, *flag, *values, *help; /* group: a title, and no more */
 } rows[] = {
-#define GROUP(title)                  {.group = title},
-#define FLAG(name, names, who, help_) {.flag = name, .values = names, .help = help_},
+#define GROUP(title)                  {.group = (title)},
+#define FLAG(name, names, who, help_) {.flag = (name), .values = (names), .help = (help_)},
 #include "gateway/client/arguments_table.h"
 #undef GROUP
 #undef FLAG

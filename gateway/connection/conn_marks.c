@@ -6,6 +6,7 @@
 #define CHUNK_ITEMS (1u << CHUNK_BITS)
 
 static int make_row(struct conn_marks *table, uint32_t count) {
+    /* an array of pointers: NOLINTNEXTLINE(bugprone-sizeof-expression) */
     struct revocation_marks **chunks = realloc(table->chunks, count * sizeof *chunks);
     if (chunks == NULL) {
         return -ENOMEM;

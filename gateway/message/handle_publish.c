@@ -69,7 +69,7 @@ static bool read_event(const struct worker *worker, struct json_value object, st
         return false;
     }
     length = json_unescape(event, plain, sizeof(plain));
-    if (length <= 0 || event.text.length > 2 * EVENT_MAX_BYTES) {
+    if (length <= 0 || event.text.length > (size_t)2 * EVENT_MAX_BYTES) {
         return false;
     }
     *out = event.text;

@@ -111,6 +111,7 @@ static struct lease *lease_new(struct worker *worker, const char *text, size_t l
 
 /* One whose answer is still to come is freed by it. */
 static void end(struct lease *lease) {
+    /* what is freed is out of the table: NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
     HASH_DEL(leases, lease);
     event_free(lease->timer);
     lease->abandoned = true;
@@ -198,11 +199,9 @@ static void on_answer(void *context, enum policy_result result) {
 }
 
 static void settle(struct lease *lease, enum policy_result result, uint64_t left_ms) {
-    if (result == POLICY_DENY) {
+    /* Who can't look again revokes, rather than let it stand for ever. */
+    if (result == POLICY_DENY || look_again(lease, left_ms) != 0) {
         revoke(lease);
-        end(lease);
-    } else if (look_again(lease, left_ms) != 0) {
-        revoke(lease); /* rather than never look again */
         end(lease);
     }
 }

@@ -167,7 +167,7 @@ static struct span cut(struct span text, char separator, struct span *rest) {
 }
 
 static const char *read_place(struct span text, struct redis_address *out) {
-    struct span database, port, place = cut(text, '/', &database), host = place;
+    struct span database, host, port, place = cut(text, '/', &database);
     unsigned number = REDIS_PORT;
 
     if (place.length > 0 && place.data[0] == '[') {

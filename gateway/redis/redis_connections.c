@@ -264,7 +264,8 @@ static void on_timer(evutil_socket_t fd, short what, void *context) {
     while (!TAILQ_EMPTY(&connections->changed)) {
         tell(connections, &connections->changed, REDIS_CONNECTIONS_KEYS);
     }
-    uint64_t due = known * REFRESHES * REDIS_CONNECTIONS_FLUSH_MS / connections->life_ms + 1;
+    uint64_t due =
+        (uint64_t)known * REFRESHES * REDIS_CONNECTIONS_FLUSH_MS / connections->life_ms + 1;
     while (due > 0 && !TAILQ_EMPTY(&connections->quiet)) {
         unsigned part = due < REDIS_CONNECTIONS_KEYS ? (unsigned)due : REDIS_CONNECTIONS_KEYS;
         tell(connections, &connections->quiet, part);

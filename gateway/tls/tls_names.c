@@ -72,7 +72,7 @@ static bool normalize(struct span text, char out[TLS_NAME_MAX_BYTES + 1]) {
     }
     for (size_t i = 0; i < text.length; i++) {
         char byte = text.data[i];
-        out[i] = byte >= 'A' && byte <= 'Z' ? (char)(byte - 'A' + 'a') : byte;
+        out[i] = (char)(byte >= 'A' && byte <= 'Z' ? byte - 'A' + 'a' : byte);
         bool wildcard = i == 0 && byte == '*' && text.length > 2 && text.data[1] == '.';
         if (!wildcard && !is_name_byte(out[i])) {
             return false;
