@@ -1,15 +1,16 @@
 #include "common/http_client.h"
 
 #include "common/clock.h"
+#include "common/http_ask.h"
 #include "common/http_tls.h"
 #include "common/http_url.h"
+#include "common/resolver.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/dns.h>
 #include <event2/event.h>
 #include <event2/http.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 
@@ -30,7 +31,7 @@ struct call {
     const char *fault; /* NULL: nothing special */
     char *answer;
     size_t answer_length;
-    enum evhttp_cmd_type method;
+    bool post;
     size_t length;
     char body[]; /* of a POST; of a GET the query */
 };
@@ -58,15 +59,11 @@ struct http_client {
     unsigned queued;
 };
 
-static struct evdns_base *resolver_new(struct event_base *base);
-static int add_call(struct http_client *client, enum evhttp_cmd_type method, struct span body,
-                    http_client_done *done, void *context);
+static int add_call(struct http_client *client, bool post, struct span body, http_client_done *done,
+                    void *context);
 static void start_next(struct http_client *client);
 static void start(struct slot *slot, struct call *call);
 static bool send_call(struct slot *slot);
-static bool fill_request(const struct slot *slot, struct evhttp_request *request);
-static bool add_key(struct evkeyvalq *headers, struct span key);
-static int make_request(const struct slot *slot, struct evhttp_request *request);
 static bool open_connection(struct slot *slot);
 static void on_close(struct evhttp_connection *connection, void *context);
 static void drop_connection(struct slot *slot);
@@ -144,12 +141,12 @@ void http_client_authorize(struct http_client *client, struct span key) {
 
 int http_client_get(struct http_client *client, struct span query, http_client_done *done,
                     void *context) {
-    return add_call(client, EVHTTP_REQ_GET, query, done, context);
+    return add_call(client, false, query, done, context);
 }
 
 int http_client_post(struct http_client *client, struct span body, http_client_done *done,
                      void *context) {
-    return add_call(client, EVHTTP_REQ_POST, body, done, context);
+    return add_call(client, true, body, done, context);
 }
 
 /* So long after it was made. */
@@ -162,8 +159,8 @@ static int set_deadline(struct call *call, uint32_t after_ms) {
     return evtimer_add(call->deadline, &left);
 }
 
-static int add_call(struct http_client *client, enum evhttp_cmd_type method, struct span body,
-                    http_client_done *done, void *context) {
+static int add_call(struct http_client *client, bool post, struct span body, http_client_done *done,
+                    void *context) {
     struct call *call;
 
     if (client->queued == HTTP_CLIENT_QUEUE) {
@@ -175,7 +172,7 @@ static int add_call(struct http_client *client, enum evhttp_cmd_type method, str
     }
     memcpy(call->body, body.data, body.length);
     call->length = body.length;
-    call->method = method;
+    call->post = post;
     call->client = client;
     call->done = done;
     call->context = context;
@@ -192,19 +189,6 @@ static int add_call(struct http_client *client, enum evhttp_cmd_type method, str
     client->queued++;
     start_next(client);
     return 0;
-}
-
-/* Without a resolv.conf numeric addresses and /etc/hosts still work. */
-static struct evdns_base *resolver_new(struct event_base *base) {
-    struct evdns_base *dns = evdns_base_new(base, EVDNS_BASE_INITIALIZE_NAMESERVERS);
-
-    if (dns == NULL) {
-        dns = evdns_base_new(base, 0);
-        if (dns != NULL) {
-            (void)evdns_base_load_hosts(dns, "/etc/hosts");
-        }
-    }
-    return dns;
 }
 
 static void start_next(struct http_client *client) {
@@ -231,7 +215,11 @@ static void start(struct slot *slot, struct call *call) {
 }
 
 static bool send_call(struct slot *slot) {
-    struct evhttp_request *request;
+    struct call *call = slot->call;
+    const struct http_ask ask = {.url = &slot->client->url,
+                                 .key = slot->client->key,
+                                 .post = call->post,
+                                 .body = {call->body, call->length}};
 
     if (slot->connection != NULL && slot->closed) {
         drop_connection(slot); /* TLS can't be begun a second time on it */
@@ -239,69 +227,16 @@ static bool send_call(struct slot *slot) {
     if (slot->connection == NULL && !open_connection(slot)) {
         return false;
     }
-    request = evhttp_request_new(on_answer, slot);
-    if (request == NULL) {
+    call->reused = slot->served;
+    slot->request = http_ask_new(&ask, on_answer, slot);
+    if (slot->request == NULL) {
         return false;
     }
-    slot->call->reused = slot->served;
-    if (!fill_request(slot, request)) {
-        evhttp_request_free(request);
-        return false;
-    }
-    slot->request = request;
-    if (make_request(slot, request) != 0) {
+    if (http_ask_send(&ask, slot->connection, slot->request) != 0) {
         slot->request = NULL;
         return false;
     }
     return true;
-}
-
-static bool fill_request(const struct slot *slot, struct evhttp_request *request) {
-    const struct call *call = slot->call;
-    struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
-    bool filled = evhttp_add_header(headers, "Host", slot->client->url.authority) == 0 &&
-                  evhttp_add_header(headers, "Accept", "application/json") == 0 &&
-                  (slot->client->key.length == 0 || add_key(headers, slot->client->key));
-
-    if (filled && call->method == EVHTTP_REQ_POST) {
-        filled =
-            evhttp_add_header(headers, "Content-Type", "application/json") == 0 &&
-            evbuffer_add(evhttp_request_get_output_buffer(request), call->body, call->length) == 0;
-    }
-    return filled;
-}
-
-static bool add_key(struct evkeyvalq *headers, struct span key) {
-    char value[sizeof("Bearer ") + HTTP_CLIENT_KEY_BYTES];
-    bool added;
-
-    if (key.length > HTTP_CLIENT_KEY_BYTES) {
-        return false;
-    }
-    (void)snprintf(value, sizeof(value), "Bearer " SPAN_FORMAT, SPAN_ARGS(key));
-    added = evhttp_add_header(headers, "Authorization", value) == 0;
-    explicit_bzero(value, sizeof(value));
-    return added;
-}
-
-/* On failure the request is freed: that is what the library does. */
-static int make_request(const struct slot *slot, struct evhttp_request *request) {
-    const struct call *call = slot->call;
-    size_t base = strlen(slot->client->url.target);
-    size_t length = call->method == EVHTTP_REQ_GET ? call->length : 0;
-    char *target = malloc(base + length + 1);
-    int result;
-
-    if (target == NULL) {
-        evhttp_request_free(request);
-        return -ENOMEM;
-    }
-    memcpy(target, slot->client->url.target, base);
-    memcpy(target + base, call->body, length);
-    target[base + length] = '\0';
-    result = evhttp_make_request(slot->connection, request, call->method, target);
-    free(target);
-    return result;
 }
 
 static bool open_connection(struct slot *slot) {

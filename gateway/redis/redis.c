@@ -3,7 +3,9 @@
 #include "common/backoff.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/resolver.h"
 #include "gateway/redis/redis_address.h"
+#include "gateway/redis/redis_calls.h"
 #include "gateway/redis/redis_reply.h"
 #include "shm/stats.h"
 
@@ -13,7 +15,6 @@
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/queue.h>
 #include <sys/un.h>
 
 #define TICK_MS        100
@@ -24,13 +25,6 @@
 #define PAUSE_MOST_MS  5000
 
 enum state { OFF, WAITING, CONNECTING, GREETING, UP };
-
-struct call {
-    STAILQ_ENTRY(call) link;
-    redis_done *done;
-    void *context;
-    uint64_t since_ms;
-};
 
 struct redis {
     struct redis_address address;
@@ -47,8 +41,7 @@ struct redis {
     struct event *tick;
     struct bufferevent *socket; /* CONNECTING and after */
     redisReader *reader;        /* lives with the socket */
-    STAILQ_HEAD(, call) calls;  /* in the order of their answers */
-    unsigned call_count;
+    struct redis_calls calls;
 };
 
 static void on_tick(evutil_socket_t fd, short what, void *context);
@@ -57,11 +50,8 @@ static void on_event(struct bufferevent *socket, short what, void *context);
 static void on_bytes(struct bufferevent *socket, void *context);
 static void greet(struct redis *redis);
 static int probe(struct redis *redis, redis_done *done);
-static int send_call(struct redis *redis, int count, const struct span *arguments, redis_done *done,
-                     void *context);
 static void settle(struct redis *redis, const redisReply *reply);
 static void fail(struct redis *redis, const char *fault);
-static void end_calls(struct redis *redis);
 static void set_state(struct redis *redis, enum state state);
 
 int redis_new(const struct options *options, struct redis **out, char *error, size_t error_size) {
@@ -81,7 +71,7 @@ int redis_new(const struct options *options, struct redis **out, char *error, si
     (void)snprintf(redis->prefix, sizeof(redis->prefix), "%s", options->redis_key_prefix);
     redis->timeout_ms = (uint64_t)options->redis_timeout;
     redis->pause = (struct backoff){.first_ms = PAUSE_FIRST_MS, .most_ms = PAUSE_MOST_MS};
-    STAILQ_INIT(&redis->calls);
+    redis_calls_init(&redis->calls);
     *out = redis;
     return 0;
 }
@@ -114,7 +104,7 @@ void redis_stop(struct redis *redis) {
         redis_show(redis);
     }
     close_socket(redis);
-    end_calls(redis);
+    redis_calls_end(&redis->calls);
     if (redis->tick != NULL) {
         event_free(redis->tick);
         redis->tick = NULL;
@@ -139,11 +129,7 @@ int redis_start(struct redis *redis, struct event_base *base, struct stats *stat
 
     redis->stats = stats;
     redis->base = base;
-    redis->dns = evdns_base_new(base, EVDNS_BASE_INITIALIZE_NAMESERVERS);
-    if (redis->dns == NULL) {
-        redis->dns =
-            evdns_base_new(base, 0); /* no resolv.conf: addresses and /etc/hosts still work */
-    }
+    redis->dns = resolver_new(base);
     redis->tick = event_new(base, -1, EV_PERSIST, on_tick, redis);
     if (redis->dns == NULL || redis->tick == NULL || event_add(redis->tick, &tick) != 0) {
         return -ENOMEM;
@@ -175,11 +161,11 @@ const char *redis_prefix(const struct redis *redis) {
 
 int redis_call(struct redis *redis, int count, const struct span *arguments, redis_done *done,
                void *context) {
-    if (redis->state != UP || redis->call_count >= REDIS_CALLS_MAX ||
+    if (redis->state != UP || redis->calls.count >= REDIS_CALLS_MAX ||
         evbuffer_get_length(bufferevent_get_output(redis->socket)) > REDIS_OUT_BYTES) {
         return -EAGAIN;
     }
-    return send_call(redis, count, arguments, done, context);
+    return redis_calls_send(&redis->calls, redis->socket, count, arguments, done, context);
 }
 
 static void on_probe(void *context, const redisReply *reply) {
@@ -189,10 +175,8 @@ static void on_probe(void *context, const redisReply *reply) {
 
 /* Whether what is under way has lasted too long. */
 static bool is_late(const struct redis *redis, uint64_t now_ms) {
-    const struct call *oldest = STAILQ_FIRST(&redis->calls);
-
     if (redis->state == UP) {
-        return oldest != NULL && now_ms - oldest->since_ms > redis->timeout_ms;
+        return redis_calls_wait_ms(&redis->calls, now_ms) > redis->timeout_ms;
     }
     return (redis->state == CONNECTING || redis->state == GREETING) &&
            now_ms - redis->since_ms > redis->timeout_ms;
@@ -202,7 +186,7 @@ static void look_after(struct redis *redis, uint64_t now_ms) {
     if (now_ms - redis->since_ms > STEADY_MS) {
         backoff_reset(&redis->pause);
     }
-    if (redis->call_count == 0 && now_ms >= redis->probe_ms) {
+    if (redis->calls.count == 0 && now_ms >= redis->probe_ms) {
         redis->probe_ms = now_ms + PROBE_EVERY_MS;
         if (probe(redis, on_probe) != 0) {
             fail(redis, "out of memory");
@@ -334,12 +318,13 @@ static void greet(struct redis *redis) {
                                    secret_bytes(address->password)};
         struct span alone[] = {SPAN_LITERAL("AUTH"), secret_bytes(address->password)};
         bool named = address->user[0] != '\0';
-        error = send_call(redis, named ? 3 : 2, named ? with_user : alone, on_greeting, redis);
+        error = redis_calls_send(&redis->calls, redis->socket, named ? 3 : 2,
+                                 named ? with_user : alone, on_greeting, redis);
     }
     if (error == 0 && address->database != 0) {
         (void)snprintf(database, sizeof(database), "%u", address->database);
         struct span select[] = {SPAN_LITERAL("SELECT"), span_of(database)};
-        error = send_call(redis, 2, select, on_greeting, redis);
+        error = redis_calls_send(&redis->calls, redis->socket, 2, select, on_greeting, redis);
     }
     error = error != 0 ? error : probe(redis, on_first_probe);
     if (error != 0) {
@@ -356,65 +341,22 @@ static int probe(struct redis *redis, redis_done *done) {
                                    SPAN_LITERAL("PX"),
                                    SPAN_LITERAL(PROBE_LIFE_MS)};
 
-    return send_call(redis, ARRAY_LENGTH(command), command, done, redis);
-}
-
-static int send_call(struct redis *redis, int count, const struct span *arguments, redis_done *done,
-                     void *context) {
-    const char *data[REDIS_ARGUMENTS];
-    size_t lengths[REDIS_ARGUMENTS];
-    char *command = NULL;
-
-    assert(count <= REDIS_ARGUMENTS);
-    for (int i = 0; i < count; i++) {
-        data[i] = arguments[i].data;
-        lengths[i] = arguments[i].length;
-    }
-    struct call *call = calloc(1, sizeof(*call));
-    int length = call == NULL ? -1 : redisFormatCommandArgv(&command, count, data, lengths);
-    if (length < 0 || bufferevent_write(redis->socket, command, (size_t)length) != 0) {
-        free(call);
-        redisFreeCommand(command);
-        return -ENOMEM;
-    }
-    explicit_bzero(command, (size_t)length); /* it may be AUTH's */
-    redisFreeCommand(command);
-    *call = (struct call){.done = done, .context = context, .since_ms = clock_mono_ms()};
-    STAILQ_INSERT_TAIL(&redis->calls, call, link);
-    redis->call_count++;
-    return 0;
+    return redis_calls_send(&redis->calls, redis->socket, ARRAY_LENGTH(command), command, done,
+                            redis);
 }
 
 /* The reply to the oldest call. */
 static void settle(struct redis *redis, const redisReply *reply) {
-    struct call *call = STAILQ_FIRST(&redis->calls);
     bool down = redis_reply_is_down(reply);
     char word[32] = "";
 
-    if (call == NULL) {
-        fail(redis, "what answers is no Redis"); /* nobody has asked it */
-        return;
-    }
-    STAILQ_REMOVE_HEAD(&redis->calls, link);
-    redis->call_count--;
     if (down) {
         redis_reply_word(reply, word, sizeof(word));
     }
-    call->done(call->context, down ? NULL : reply);
-    free(call);
-    if (down) {
+    if (!redis_calls_settle(&redis->calls, down ? NULL : reply)) {
+        fail(redis, "what answers is no Redis"); /* nobody has asked it */
+    } else if (down) {
         fail(redis, word);
-    }
-}
-
-static void end_calls(struct redis *redis) {
-    struct call *call;
-
-    while ((call = STAILQ_FIRST(&redis->calls)) != NULL) {
-        STAILQ_REMOVE_HEAD(&redis->calls, link);
-        redis->call_count--;
-        call->done(call->context, NULL);
-        free(call);
     }
 }
 
@@ -431,7 +373,7 @@ static void fail(struct redis *redis, const char *fault) {
     set_state(redis, WAITING);
     redis->since_ms += pause_ms;
     close_socket(redis);
-    end_calls(redis);
+    redis_calls_end(&redis->calls);
 }
 
 static void set_state(struct redis *redis, enum state state) {
