@@ -163,8 +163,8 @@ $(OUT)/man/option_entries: $(OUT)/obj/man/option_entries.o $(ARCHIVE)
 check-asan: ## unit tests under the address and undefined-behaviour sanitizers
 	$(MAKE) VARIANT=asan check
 
-TORTURE := torture_ring torture_torn torture_wake torture_uplink
-torture: ## processes killed in mid-write, torn reads, lost wake-ups: some 25 s
+TORTURE := torture_ring torture_torn torture_snapshot torture_wake torture_uplink
+torture: ## processes killed in mid-write, torn reads, lost wake-ups: some 30 s
 torture: $(TORTURE:%=$(OUT)/tests/torture/%)
 	tests/run-unit $(TORTURE:%=$(OUT)/tests/torture/%)
 

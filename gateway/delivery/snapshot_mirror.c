@@ -1,7 +1,7 @@
 #include "gateway/delivery/snapshot_mirror.h"
 
 #include "gateway/delivery/fanout.h"
-#include "shm/snapshot_table.h"
+#include "shm/snapshot_former.h"
 
 #include <stdlib.h>
 
@@ -18,8 +18,7 @@ static void follow(struct snapshots *all);
 static void refresh(void *context, uint32_t slot);
 static void see_later(struct snapshots *all, uint32_t slot);
 static void show(struct snapshots *all, uint32_t slot, const struct snapshot_value *value);
-static uint64_t find_former(struct snapshots *all, struct snapshot_mirror *mirror,
-                            const struct snapshot_value *value);
+static bool show_former(struct snapshots *all, uint32_t slot, struct snapshot_value *value);
 static bool read_former(struct snapshots *all, uint64_t position, struct snapshot_value *value);
 static bool update(struct snapshots *all, uint32_t slot, const struct snapshot_value *value);
 static bool is_same_key(const struct snapshot_mirror *mirror, const struct snapshot_value *value);
@@ -119,7 +118,7 @@ static void follow(struct snapshots *all) {
 static void refresh(void *context, uint32_t slot) {
     struct snapshots *all = context;
     struct snapshot_mirror *mirror = &all->mirrors[slot];
-    uint64_t cursor = all->worker->reader.cursor, former;
+    uint64_t cursor = all->worker->reader.cursor;
     struct snapshot_value value;
     if (mirror->next >= cursor) {
         see_later(all, slot);
@@ -134,15 +133,9 @@ static void refresh(void *context, uint32_t slot) {
         forget(all, slot);
         return;
     case SNAPSHOT_LATER:
-        former = find_former(all, mirror, &value);
-        if (former != SNAPSHOT_NOWHERE && is_shown(mirror, former)) {
-            break;
+        if (!show_former(all, slot, &value)) {
+            forget(all, slot);
         }
-        if (former != SNAPSHOT_NOWHERE && read_former(all, former, &value)) {
-            show(all, slot, &value);
-            break;
-        }
-        forget(all, slot);
         break;
     case SNAPSHOT_BUSY: /* which value is below the cursor can't be told: its next one comes live */
         forget(all, slot);
@@ -167,33 +160,26 @@ static void show(struct snapshots *all, uint32_t slot, const struct snapshot_val
     }
 }
 
-static uint64_t position_before(uint64_t position, const struct record *record) {
-    return record->former != 0 && record->former <= position ? position - record->former
-                                                             : SNAPSHOT_NOWHERE;
-}
-
-/* The slot is ahead of this worker: where the newest value lies that it has read. From the slot's own value if that
- * is published: those before it are then, too. */
-static uint64_t find_former(struct snapshots *all, struct snapshot_mirror *mirror,
-                            const struct snapshot_value *value) {
+/* The slot is ahead of this worker: what it has read last lies in the ring. False: nothing, or it can't be told. */
+static bool show_former(struct snapshots *all, uint32_t slot, struct snapshot_value *value) {
     const struct worker *worker = all->worker;
-    uint64_t published = load_acquire(&worker->view.segment.words->published);
-    const struct record *record;
-    uint64_t next = published, at = value->settled;
-    if (value->position < published) {
-        next = value->position;
-        at = position_before(next, value->record);
+    struct snapshot_mirror *mirror = &all->mirrors[slot];
+    struct snapshot_former former;
+    if (snapshot_former_find(&worker->fanout->missed, value, worker->reader.cursor, &all->hops,
+                             &former) != 0) {
+        return false;
     }
-    while (at != SNAPSHOT_NOWHERE && at >= worker->reader.cursor) {
-        if (all->hops == 0 || ring_read_at(&worker->fanout->missed, at, &record) != RING_OK) {
-            return SNAPSHOT_NOWHERE;
+    mirror->next = former.next;
+    if (former.position == SNAPSHOT_NOWHERE) {
+        return false;
+    }
+    if (!is_shown(mirror, former.position)) {
+        if (!read_former(all, former.position, value)) {
+            return false;
         }
-        all->hops--;
-        next = at;
-        at = position_before(at, record);
+        show(all, slot, value);
     }
-    mirror->next = next;
-    return at;
+    return true;
 }
 
 /* Into the buffer, as from the table. The key is the slot's. */
