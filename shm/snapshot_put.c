@@ -6,8 +6,6 @@
 
 #include <stdlib.h>
 
-#define NONE UINT32_MAX
-
 static bool allocate(struct snapshot_put *put);
 static void adopt(struct snapshot_put *put);
 static void free_slot(struct snapshot_put *put, uint32_t slot);
@@ -28,14 +26,10 @@ static void write_cells(struct snapshot_put *put, struct snapshot_slot *slot,
 static void change_begin(struct snapshot_slot *slot);
 static void change_end(struct snapshot_put *put, uint32_t slot);
 static void drop(struct snapshot_put *put, uint32_t slot);
-static void evict_oldest(struct snapshot_put *put);
+static void evict_oldest(struct snapshot_put *put, uint32_t kept);
 static void free_cells_of(struct snapshot_put *put, uint32_t slot);
-static void link_newest(struct snapshot_put *put, uint32_t slot);
-static void unlink_slot(struct snapshot_put *put, uint32_t slot);
 static uint64_t hash_of(const struct snapshot_put *put, const struct record *record,
                         struct span key);
-static uint32_t place_of(const struct snapshot_put *put, uint64_t hash);
-static void forget_place(struct snapshot_put *put, uint64_t hash);
 
 static uint32_t slot_count(const struct snapshot_put *put) {
     return put->segment->snapshot_shape.slots;
@@ -50,7 +44,7 @@ static uint32_t cells_for(size_t length) {
 }
 
 int snapshot_put_open(struct snapshot_put *put, struct segment *segment) {
-    *put = (struct snapshot_put){.segment = segment, .newest = NONE, .oldest = NONE};
+    *put = (struct snapshot_put){.segment = segment};
     if (!allocate(put)) {
         snapshot_put_done(put);
         return -ENOMEM;
@@ -60,53 +54,49 @@ int snapshot_put_open(struct snapshot_put *put, struct segment *segment) {
 }
 
 void snapshot_put_done(struct snapshot_put *put) {
-    free(put->places);
-    free(put->newer);
-    free(put->older);
+    snapshot_places_done(&put->places);
     free(put->free_slots);
     free(put->free_cells);
-    *put = (struct snapshot_put){.newest = NONE, .oldest = NONE};
+    *put = (struct snapshot_put){0};
 }
 
 uint32_t snapshot_put_value(struct snapshot_put *put, struct span key, struct record *record,
                             uint64_t position) {
     uint64_t hash = hash_of(put, record, key);
-    uint32_t found = put->places[place_of(put, hash)];
+    uint32_t slot = snapshot_places_find(&put->places, hash);
 
-    if (found != 0 && !gives_way_to(put, found - 1, record)) {
-        return found;
+    if (slot != SNAPSHOT_NO_SLOT && !gives_way_to(put, slot, record)) {
+        return slot + 1;
     }
     if (key.length > SNAPSHOT_KEY_MAX_BYTES ||
         record->length > snapshot_table_longest(put->segment)) {
         put->refused++;
-        if (found != 0) {
-            drop(put, found - 1);
+        if (slot != SNAPSHOT_NO_SLOT) {
+            drop(put, slot);
         }
         return 0;
     }
-    uint32_t slot = found != 0 ? found - 1 : make_slot(put, hash);
-    unlink_slot(put, slot); /* not to give way to itself */
+    if (slot == SNAPSHOT_NO_SLOT) {
+        slot = make_slot(put, hash);
+    }
     change_begin(slot_at(put, slot));
     free_cells_of(put, slot);
     while (put->free_cell_count < cells_for(record->length)) {
-        evict_oldest(put);
+        evict_oldest(put, slot);
     }
     write_slot(put, slot, key, record, position);
     change_end(put, slot);
-    link_newest(put, slot);
+    snapshot_places_touch(&put->places, slot);
     return slot + 1;
 }
 
 static bool allocate(struct snapshot_put *put) {
     const struct snapshot_shape *shape = &put->segment->snapshot_shape;
 
-    put->places = calloc((size_t)shape->slots * 2, sizeof(*put->places));
-    put->newer = malloc(shape->slots * sizeof(*put->newer));
-    put->older = malloc(shape->slots * sizeof(*put->older));
     put->free_slots = malloc(shape->slots * sizeof(*put->free_slots));
     put->free_cells = malloc(shape->cells * sizeof(*put->free_cells));
-    return put->places != NULL && put->newer != NULL && put->older != NULL &&
-           put->free_slots != NULL && put->free_cells != NULL;
+    return snapshot_places_open(&put->places, put->segment) == 0 && put->free_slots != NULL &&
+           put->free_cells != NULL;
 }
 
 /* What a predecessor left: what is whole and published stays, what was not published goes back to the value before it,
@@ -138,8 +128,7 @@ static void adopt(struct snapshot_put *put) {
     }
     sort_by_position(put, sound, count);
     for (uint32_t i = 0; i < count; i++) {
-        put->places[place_of(put, load_relaxed(&slot_at(put, sound[i])->key_hash))] = sound[i] + 1;
-        link_newest(put, sound[i]);
+        snapshot_places_add(&put->places, sound[i]);
     }
     free(sound);
     free(used);
@@ -254,12 +243,11 @@ static bool gives_way_to(const struct snapshot_put *put, uint32_t slot,
 
 static uint32_t make_slot(struct snapshot_put *put, uint64_t hash) {
     if (put->free_slot_count == 0) {
-        evict_oldest(put);
+        evict_oldest(put, SNAPSHOT_NO_SLOT);
     }
     uint32_t slot = put->free_slots[--put->free_slot_count];
-    put->places[place_of(put, hash)] = slot + 1;
-    store_relaxed(&slot_at(put, slot)->key_hash, hash); /* where its place is found again */
-    link_newest(put, slot);
+    store_relaxed(&slot_at(put, slot)->key_hash, hash);
+    snapshot_places_add(&put->places, slot);
     return slot;
 }
 
@@ -333,8 +321,7 @@ static void change_end(struct snapshot_put *put, uint32_t slot) {
 static void drop(struct snapshot_put *put, uint32_t slot) {
     struct snapshot_slot *entry = slot_at(put, slot);
 
-    forget_place(put, load_relaxed(&entry->key_hash));
-    unlink_slot(put, slot);
+    snapshot_places_remove(&put->places, slot);
     change_begin(entry);
     free_cells_of(put, slot);
     store_relaxed(&entry->first, 0);
@@ -342,9 +329,11 @@ static void drop(struct snapshot_put *put, uint32_t slot) {
     put->free_slots[put->free_slot_count++] = slot;
 }
 
-static void evict_oldest(struct snapshot_put *put) {
-    assert(put->oldest != NONE); /* one value is a small part of all cells */
-    drop(put, put->oldest);
+static void evict_oldest(struct snapshot_put *put, uint32_t kept) {
+    uint32_t oldest = snapshot_places_oldest(&put->places, kept);
+
+    assert(oldest != SNAPSHOT_NO_SLOT); /* one value is a small part of all cells */
+    drop(put, oldest);
     put->evicted++;
 }
 
@@ -359,24 +348,6 @@ static void free_cells_of(struct snapshot_put *put, uint32_t slot) {
     }
 }
 
-static void link_newest(struct snapshot_put *put, uint32_t slot) {
-    put->older[slot] = put->newest;
-    put->newer[slot] = NONE;
-    if (put->newest != NONE) {
-        put->newer[put->newest] = slot;
-    } else {
-        put->oldest = slot;
-    }
-    put->newest = slot;
-}
-
-static void unlink_slot(struct snapshot_put *put, uint32_t slot) {
-    uint32_t newer = put->newer[slot], older = put->older[slot];
-
-    *(newer != NONE ? &put->older[newer] : &put->newest) = older;
-    *(older != NONE ? &put->newer[older] : &put->oldest) = newer;
-}
-
 /* Keyed, 64 bits: it stands for the key. */
 static uint64_t hash_of(const struct snapshot_put *put, const struct record *record,
                         struct span key) {
@@ -384,35 +355,4 @@ static uint64_t hash_of(const struct snapshot_put *put, const struct record *rec
 
     return siphash(&put->segment->header->hash_key, key) ^
            (uint64_t)(position->topic + 1) * 0x9e3779b97f4a7c15ull;
-}
-
-/* Where it stands, or would stand: linear probing, at most half full. */
-static uint32_t place_of(const struct snapshot_put *put, uint64_t hash) {
-    uint32_t places = slot_count(put) * 2, at = (uint32_t)(hash % places);
-
-    while (put->places[at] != 0 &&
-           load_relaxed(&slot_at(put, put->places[at] - 1)->key_hash) != hash) {
-        at = (at + 1) % places;
-    }
-    return at;
-}
-
-/* Those behind it that have been pushed past its place move up (Knuth, TAOCP 6.4, algorithm R). */
-static void forget_place(struct snapshot_put *put, uint64_t hash) {
-    uint32_t places = slot_count(put) * 2, hole = place_of(put, hash), at = hole;
-
-    put->places[hole] = 0;
-    for (;;) {
-        at = (at + 1) % places;
-        if (put->places[at] == 0) {
-            return;
-        }
-        uint64_t other = load_relaxed(&slot_at(put, put->places[at] - 1)->key_hash);
-        uint32_t home = (uint32_t)(other % places);
-        if ((at + places - home) % places >= (at + places - hole) % places) {
-            put->places[hole] = put->places[at];
-            put->places[at] = 0;
-            hole = at;
-        }
-    }
 }

@@ -1,16 +1,13 @@
-/* Writing the snapshot table (shm/snapshot_table.h): ingest's side, and what it remembers of it in memory of its
- * own: where each key is, which cells are free, which key was changed longest ago. That gives way when there is no
- * room for a new one. All of it is found again from the slots by a successor. */
+/* Writing the snapshot table (shm/snapshot_table.h): ingest's side. When there is no room for a new key, the one that
+ * was changed longest ago gives way. Which cells are free is found again from the slots by a successor. */
 #ifndef MOONX_SHM_SNAPSHOT_PUT_H
 #define MOONX_SHM_SNAPSHOT_PUT_H
 
-#include "shm/snapshot_table.h"
+#include "shm/snapshot_places.h"
 
 struct snapshot_put {
     struct segment *segment;
-    uint32_t *places;        /* hash table of slot + 1, twice as many places as slots */
-    uint32_t *newer, *older; /* the slots in use in the order of their last change */
-    uint32_t newest, oldest;
+    struct snapshot_places places;
     uint32_t *free_slots, *free_cells;
     uint32_t free_slot_count, free_cell_count;
     uint64_t evicted; /* keys that gave way, since open */
