@@ -61,7 +61,7 @@ test('origins, lists, limits, rooms and the query token change in all workers; w
     await everywhere(403, ['Origin: https://elsewhere.example']);
     await everywhere(101, ['Origin: https://app.example']);
     await everywhere(403, ['X-Forwarded-For: 203.0.113.5']);
-    assert.match(gateway.output, /debug\b.*connection opened/);
+    await gateway.printed(/debug\b.*connection opened/);
     const fresh = await connectClient({ url: `${gateway.url}?token=${mintToken({ sub: 'bob' })}` });
     assert.deepEqual((await fresh.next('auto_subscribed')).data.rooms, ['prices', 'trades']);
     for (const client of settled) {
@@ -121,7 +121,7 @@ test('a wrong line is refused with FILE:LINE, and the old configuration stays', 
         [`${lines(FIRST)}ROOMS_FILE=${folder}/none\n`, `${folder}/none: No such file or directory`],
     ]) {
         await reload(text, /reload refused/g, 1);
-        assert.ok(gateway.output.includes(line), line);
+        await until(`the line ${line}`, () => gateway.output.includes(line)); // another process has said it
     }
     await everywhere(403, ['Origin: https://elsewhere.example']);
     assert.equal(await gateway.metric('config_generation'), generation);

@@ -99,10 +99,10 @@ describe('a client that stops reading', () => {
     }
 
     test('gets the newest value of each key when it reads again, every trade in order, and is told what it was spared', async () => {
-        slow.ws._socket.pause();
+        slow.ws.pause();
         const last = await rounds(reader, 0, ROUNDS);
         await until('it falls behind', async () => await gateway.metric('slow_clients_behind_total') > 0);
-        slow.ws._socket.resume();
+        slow.ws.resume();
         await caughtUp(slow, last, ROUNDS - 1);
         const spared = expectNewest(slow, ROUNDS - 1, ROUNDS);
         assert.equal(slow.all('trade_update').length, ROUNDS);
@@ -125,10 +125,10 @@ describe('a client that stops reading', () => {
     test('again and again, while values go on and ingest is killed: the newest always arrives in the end', async () => {
         let last;
         for (let from = 0; from < ROUNDS; from += ROUNDS / 4) {
-            slow.ws._socket.pause();
+            slow.ws.pause();
             last = await rounds(reader, from, from + ROUNDS / 4);
             const more = rounds(reader, ROUNDS + from, ROUNDS + from + 1); // while it reads
-            slow.ws._socket.resume();
+            slow.ws.resume();
             if (from === ROUNDS / 4)
                 await gateway.kill('ingest');
             last = await more;

@@ -254,6 +254,8 @@ export async function startGateway({ kafka, workers = 1, flush = 'auto', env = {
         FLUSH_BACKEND: flush,
         RING_BYTES: String(32 << 20),
         DRAIN_TIMEOUT: '1000',
+        // patience with many clients of one process, which has other things to do
+        AUTH_TIMEOUT: String(PATIENCE_MS), WS_PONG_TIMEOUT: String(3 * PATIENCE_MS), WS_SLOW_TIMEOUT: String(3 * PATIENCE_MS),
         RATE_LIMIT_ENABLED: 'false', // many clients from one address; access.test.mjs switches it on
         ...(dev ? { DEV_DIRECTORY: devDirectory } : { JWT_SECRET: SECRET }),
         ...(kafka ? { KAFKA_BROKERS: kafka } : {}),

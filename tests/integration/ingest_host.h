@@ -23,7 +23,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define HOST_PATIENCE_MS 15000
+#define HOST_PATIENCE_MS 60000 /* for what never comes */
+#define HOST_STOP_MS                                                                               \
+    10000 /* a second is promised, of a machine that is not busy with other tests */
 
 #define CHECK(condition, ...)                                                                      \
     do {                                                                                           \
@@ -177,7 +179,7 @@ static inline void host_stop(struct host *host) {
 
     kill(host->ingest, SIGTERM);
     CHECK(host_wait(host) == 0, "stops with status 0");
-    CHECK(clock_mono_ms() - began_ms < 1000, "within a second, took %llu ms",
+    CHECK(clock_mono_ms() - began_ms < HOST_STOP_MS, "in time, took %llu ms",
           (unsigned long long)(clock_mono_ms() - began_ms));
 }
 

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-#define ADMIN_TIMEOUT_MS    30000
+#define ADMIN_TIMEOUT_MS    60000
 #define METADATA_TIMEOUT_MS 2000
 
 struct wanted {

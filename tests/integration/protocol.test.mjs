@@ -52,7 +52,7 @@ describe('connecting and authenticating', () => {
         const hello = await client.next('auth_required');
         assertEnvelope(hello);
         assert.deepEqual(Object.keys(hello.data).sort(), ['connectionId', 'timeout']);
-        assert.equal(hello.data.timeout, 10000);
+        assert.equal(hello.data.timeout, PATIENCE_MS);
         assert.match(hello.data.connectionId, /^\S+$/);
         const other = await connectClient(gateway);
         assert.notEqual((await other.next('auth_required')).data.connectionId, hello.data.connectionId);

@@ -86,7 +86,7 @@ test('without a right header a trusted proxy is closed, counted and named in the
         binary(1, 0x51, FOUR('198.51.100.1')), binary(1, 0x11, Buffer.alloc(4097)), Buffer.alloc(200, 'PROXY UNKNOWN ')];
     for (const bytes of wrong)
         assert.equal(await ask(bytes), 0);
-    assert.match(gateway.output, /connection from 127\.0\.0\.3 closed, PROXY_PROTOCOL is on: it does not begin with a PROXY header/);
+    await gateway.printed(/connection from 127\.0\.0\.3 closed, PROXY_PROTOCOL is on: it does not begin with a PROXY header/);
     assert.equal(await gateway.metric('proxy_headers_bad_total'), wrong.length);
 });
 

@@ -267,7 +267,7 @@ describe('publish under fire', () => {
     });
 
     test('a worker killed in the middle: its clients see a close, its successor publishes', { timeout: 300_000 }, async () => {
-        const workers = [...gateway.output.matchAll(/worker-\d started, pid (\d+)/g)].map(match => Number(match[1]));
+        const { workers } = gateway.pids();
         const carl = await signedIn(gateway, { user: 'carl', channels: [ROOM] });
         for (let n = 0; n < 50; n++)
             carl.send('publish', { room: ROOM, event: 'last', payload: { n } }, { id: `l${n}` });

@@ -75,7 +75,7 @@ class Gateway {
         });
         for (const stream of [gateway.process.stdout, gateway.process.stderr])
             stream.setEncoding('utf8').on('data', text => (gateway.output += text));
-        gateway.exited = new Promise(resolve => gateway.process.once('exit', (code, signal) => resolve({ code, signal })));
+        gateway.exited = new Promise(resolve => gateway.process.once('close', (code, signal) => resolve({ code, signal }))); // when all it said has been read
         started.add(gateway);
         await gateway.printed(READY);
         return gateway;
@@ -236,7 +236,7 @@ describe('children are watched', { concurrency: 3 }, () => {
         const now = gateway.children();
         assert.equal(now['worker-1'], before['worker-1']);
         assert.equal(now['moonx-ingest'], before['moonx-ingest']);
-        assert.match(gateway.output, /worker-0 \(pid \d+\) was killed by signal 9 \(SIGKILL\)/);
+        await gateway.printed(/worker-0 \(pid \d+\) was killed by signal 9 \(SIGKILL\)/);
     }));
 
     test('a killed ingest is replaced, workers go on', () => withGateway({}, async gateway => {
@@ -264,7 +264,7 @@ describe('children are watched', { concurrency: 3 }, () => {
         process.kill(before, 'SIGSTOP');
         await gateway.successor('worker-1', before);
         assert.ok(Date.now() - since > 3900, 'not earlier than its silence allows');
-        assert.match(gateway.output, /worker-1 \(pid \d+\) hangs: no heartbeat for 5 s/);
+        await gateway.printed(/worker-1 \(pid \d+\) hangs: no heartbeat for 5 s/);
     }));
 
     test('a supervisor that was stopped itself blames nobody', () => withGateway({}, async gateway => {
