@@ -55,6 +55,15 @@ def pss_bytes(pids):
     return total
 
 
+def await_end(process, seconds):
+    """It has been asked to end; who does not is killed."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 class Program:
     """A helper that speaks lines of JSON."""
 
@@ -90,11 +99,7 @@ class Program:
             self.process.stdin.close()
         except BrokenPipeError:
             pass
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        await_end(self.process, 20)
 
     def __enter__(self):
         return self
@@ -221,11 +226,7 @@ class Gateway:
                 pass
         self.process.send_signal(signal.SIGCONT)
         self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        await_end(self.process, 10)
 
     def __enter__(self):
         return self

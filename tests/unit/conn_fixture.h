@@ -4,27 +4,18 @@
 #define MOONX_TESTS_UNIT_CONN_FIXTURE_H
 
 #include "gateway/connection/conn_poll.h"
-#include "gateway/connection/conn_table.h"
-#include "gateway/connection/ws_pool.h"
 #include "gateway/delivery/conn_flush.h"
-#include "gateway/delivery/fanout.h"
-#include "gateway/delivery/position.h"
+#include "tests/unit/worker_fixture.h"
 
-#include <check.h>
 #include <event2/event.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-static struct worker worker;
-static struct options options;
-static int segment_fd, block_fd;
 static int peer = -1; /* the client's end */
 
 static inline void set_up(void) {
     const char *note;
     signal(SIGPIPE, SIG_IGN);
-    memset(&worker, 0, sizeof worker);
     options = (struct options){.auto_join_rooms = "prices",
                                .admin_listen = "",
                                .auth_timeout = 10000,
@@ -36,37 +27,17 @@ static inline void set_up(void) {
                                .ws_pong_timeout = 5000,
                                .ws_slow_timeout = 30000,
                                .instance_id = "test"};
-    worker.options = &options;
-    ck_assert_int_eq(segment_create(4096, 0, &segment_fd), 0);
-    ck_assert_int_eq(segment_map(segment_fd, true, &worker.view.segment), 0);
-    ck_assert_int_eq(worker_block_create(&block_fd), 0);
-    ck_assert_int_eq(worker_block_map(block_fd, true, &worker.block), 0);
-    worker.stats = &worker.block->stats;
+    worker_open_memory(4096);
     worker.base = event_base_new();
     ck_assert_ptr_nonnull(worker.base);
-    ck_assert_int_eq(conn_table_new(&worker, &worker.conns), 0);
-    ck_assert_int_eq(position_view_new(&worker.view.segment, 1, &worker.position), 0);
-    ck_assert_int_eq(fanout_new(&worker, &worker.fanout), 0);
-    ck_assert_int_eq(ws_pool_new(&worker, &worker.ws_pool), 0);
+    worker_open_parts();
     ck_assert_int_eq(conn_poll_init(&worker), 0);
     ck_assert_int_eq(conn_flush_init(&worker, "sendmsg", &note), 0);
 }
 
 static inline void tear_down(void) {
-    conn_table_free(&worker, worker.conns);
-    static const enum stat_id gauges[] = {STAT_SOCKETS, STAT_CONNECTIONS, STAT_AUTHENTICATED,
-                                          STAT_PENDING_AUTH, STAT_TLS_CONNECTIONS};
-    for (unsigned i = 0; i < ARRAY_LENGTH(gauges); i++) {
-        ck_assert_uint_eq(stats_get(worker.stats, gauges[i]), 0);
-    }
-    fanout_free(worker.fanout);
-    ws_pool_free(worker.ws_pool);
-    position_view_free(worker.position);
+    worker_close();
     event_base_free(worker.base);
-    worker_block_unmap(worker.block);
-    segment_unmap(&worker.view.segment);
-    close(segment_fd);
-    close(block_fd);
     if (peer >= 0) {
         close(peer);
     }

@@ -1,31 +1,23 @@
 /* Catching up over a real ring in this process: the worker reads it a turn at a time, connections fall behind, resume,
  * join and leave meanwhile; what stands in their queues is compared with what was put into the ring. */
 #include "common/clock.h"
-#include "gateway/connection/conn_table.h"
-#include "gateway/connection/ws_pool.h"
 #include "gateway/delivery/catchup.h"
 #include "gateway/delivery/event_receive.h"
-#include "gateway/delivery/fanout.h"
-#include "gateway/delivery/position.h"
 #include "gateway/delivery/position_claim.h"
 #include "shm/ring_append.h"
 #include "shm/snapshot_put.h"
+#include "tests/unit/worker_fixture.h"
 
 #include <check.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-static struct worker worker;
-static struct options options;
 static struct ring_append writer;
 static struct snapshot_put snapshots;
-static int segment_fd, block_fd, partition;
+static int partition;
 static int64_t next_offset;
 
 static void set_up_ring(uint64_t bytes) {
-    memset(&worker, 0, sizeof worker);
     options = (struct options){.auto_join_rooms = "",
                                .ws_max_queue_bytes = 4096,
                                .worker_queue_bytes = 256 << 20,
@@ -33,9 +25,7 @@ static void set_up_ring(uint64_t bytes) {
                                .ws_ping_interval = 30000,
                                .ws_slow_timeout = 30000,
                                .position_epoch = 1};
-    worker.options = &options;
-    ck_assert_int_eq(segment_create(bytes, 0, &segment_fd), 0);
-    ck_assert_int_eq(segment_map(segment_fd, true, &worker.view.segment), 0);
+    worker_open_memory(bytes);
     ck_assert_int_eq(ring_append_open(&writer, &worker.view.segment), 0);
     ck_assert_int_eq(snapshot_put_open(&snapshots, &worker.view.segment), 0);
     partition = positions_intern(worker.view.segment.positions, SPAN_LITERAL("order.updates"), 0);
@@ -45,14 +35,8 @@ static void set_up_ring(uint64_t bytes) {
     store_relaxed(&position->whole_from, 10);
     store_relaxed(&position->next, 10);
     next_offset = 10;
-    ck_assert_int_eq(worker_block_create(&block_fd), 0);
-    ck_assert_int_eq(worker_block_map(block_fd, true, &worker.block), 0);
-    worker.stats = &worker.block->stats;
-    ck_assert_int_eq(position_view_new(&worker.view.segment, 1, &worker.position), 0);
+    worker_open_parts();
     ck_assert_int_eq(ring_read_init(&worker.reader, &worker.view.segment), 0);
-    ck_assert_int_eq(conn_table_new(&worker, &worker.conns), 0);
-    ck_assert_int_eq(fanout_new(&worker, &worker.fanout), 0);
-    ck_assert_int_eq(ws_pool_new(&worker, &worker.ws_pool), 0);
 }
 
 static void set_up(void) {
@@ -61,32 +45,15 @@ static void set_up(void) {
 }
 
 static void tear_down(void) {
-    conn_table_free(&worker, worker.conns);
-    ck_assert_uint_eq(worker.fanout->queues.bytes, 0);
-    ck_assert_uint_eq(stats_get(worker.stats, STAT_CATCHING), 0);
-    fanout_free(worker.fanout);
-    ws_pool_free(worker.ws_pool);
     ring_read_done(&worker.reader);
-    position_view_free(worker.position);
     snapshot_put_done(&snapshots);
     ring_append_done(&writer);
-    worker_block_unmap(worker.block);
-    segment_unmap(&worker.view.segment);
-    close(segment_fd);
-    close(block_fd);
+    worker_close();
 }
 
 /* Its socket is full from the start: what is queued stays, to be looked at. */
 static struct conn *connect_user(const char *user) {
-    uint32_t index = slab_take(&worker.conns->slab);
-    struct conn *conn = conn_at(&worker, index);
-    conn->self = index;
-    conn->fd = open("/dev/null", O_RDWR);
-    conn->id = index * 1000u;
-    conn_set_state(&worker, conn, CONN_PENDING);
-    struct identity identity = {.expires_ms = INT64_MAX / 4};
-    snprintf(identity.user_id, sizeof identity.user_id, "%s", user);
-    ck_assert_int_eq(conn_set_identity(&worker, conn, &identity), 0);
+    struct conn *conn = worker_connect(user, worker_null_socket());
     conn->flags |= CONN_BLOCKED;
     return conn;
 }

@@ -1,69 +1,35 @@
 /* permessage-deflate: what is negotiated, what a client may send deflated, and that an event is deflated once for all
  * who want it and reaches the others as it is. */
-#include "gateway/connection/conn_table.h"
 #include "gateway/connection/ws_events.h"
 #include "gateway/connection/ws_extension.h"
 #include "gateway/connection/ws_inflate.h"
-#include "gateway/delivery/fanout.h"
-#include "gateway/delivery/position.h"
+#include "tests/unit/worker_fixture.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #define MAX_MESSAGE 65536
 
-static struct worker worker;
-static struct options options;
-static int segment_fd, block_fd;
-
 static void set_up(void) {
-    memset(&worker, 0, sizeof worker);
     options = (struct options){.auto_join_rooms = "prices",
                                .ws_max_queue_bytes = 262144,
                                .worker_queue_bytes = 256 << 20,
                                .ws_max_message_bytes = MAX_MESSAGE,
                                .ws_ping_interval = 30000,
                                .ws_deflate = true};
-    worker.options = &options;
-    ck_assert_int_eq(segment_create(4096, 0, &segment_fd), 0);
-    ck_assert_int_eq(segment_map(segment_fd, true, &worker.view.segment), 0);
-    ck_assert_int_eq(worker_block_create(&block_fd), 0);
-    ck_assert_int_eq(worker_block_map(block_fd, true, &worker.block), 0);
-    worker.stats = &worker.block->stats;
-    ck_assert_int_eq(conn_table_new(&worker, &worker.conns), 0);
-    ck_assert_int_eq(position_view_new(&worker.view.segment, 1, &worker.position), 0);
-    ck_assert_int_eq(fanout_new(&worker, &worker.fanout), 0);
-    ck_assert_int_eq(ws_pool_new(&worker, &worker.ws_pool), 0);
+    worker_open(4096);
     ck_assert_int_eq(ws_inflate_new(MAX_MESSAGE, &worker.inflate), 0);
 }
 
 static void tear_down(void) {
-    conn_table_free(&worker, worker.conns);
-    ck_assert_uint_eq(worker.fanout->queues.bytes, 0);
-    fanout_free(worker.fanout);
-    position_view_free(worker.position);
-    ws_pool_free(worker.ws_pool);
     ws_inflate_free(worker.inflate);
-    worker_block_unmap(worker.block);
-    segment_unmap(&worker.view.segment);
-    close(segment_fd);
-    close(block_fd);
+    worker_close();
 }
 
 static struct conn *open_conn(const char *user, bool deflate) {
-    uint32_t index = slab_take(&worker.conns->slab);
-    struct conn *conn = conn_at(&worker, index);
-    conn->self = index;
-    conn->fd = -1;
-    conn->id = index;
-    conn->flags = deflate ? CONN_DEFLATE : 0;
-    conn_set_state(&worker, conn, CONN_PENDING);
-    struct identity identity = {.expires_ms = INT64_MAX / 4};
-    snprintf(identity.user_id, sizeof identity.user_id, "%s", user);
-    ck_assert_int_eq(conn_set_identity(&worker, conn, &identity), 0);
+    struct conn *conn = worker_connect(user, -1);
+    conn->flags |= deflate ? CONN_DEFLATE : 0;
     ck_assert_int_eq(conn_join(&worker, conn, SPAN_LITERAL("prices")), 1);
     return conn;
 }

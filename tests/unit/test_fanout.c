@@ -1,19 +1,9 @@
 /* From a record to the queues of its listeners: once each, in order, to nobody else. The connections here have
  * no socket; what would be written stands in their queues. */
-#include "gateway/connection/conn_table.h"
-#include "gateway/connection/ws_pool.h"
-#include "gateway/delivery/fanout.h"
-#include "gateway/delivery/position.h"
+#include "tests/unit/worker_fixture.h"
 
-#include <check.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
-
-static struct worker worker;
-static struct options options;
-static int segment_fd, block_fd;
 
 /* A back end whose sockets take everything. */
 static size_t written;
@@ -38,54 +28,17 @@ static const struct flush_backend_calls willing_sockets = {
 
 static void set_up(void) {
     written = 0;
-    memset(&worker, 0, sizeof worker);
     options = (struct options){.auto_join_rooms = "prices",
                                .ws_max_queue_bytes = 4096,
                                .worker_queue_bytes = 256 << 20,
                                .ws_max_message_bytes = 65536,
                                .ws_ping_interval = 30000};
-    worker.options = &options;
-    ck_assert_int_eq(segment_create(1 << 20, 0, &segment_fd), 0);
-    ck_assert_int_eq(segment_map(segment_fd, true, &worker.view.segment), 0);
-    ck_assert_int_eq(worker_block_create(&block_fd), 0);
-    ck_assert_int_eq(worker_block_map(block_fd, true, &worker.block), 0);
-    worker.stats = &worker.block->stats;
-    ck_assert_int_eq(conn_table_new(&worker, &worker.conns), 0);
-    ck_assert_int_eq(position_view_new(&worker.view.segment, 1, &worker.position), 0);
-    ck_assert_int_eq(fanout_new(&worker, &worker.fanout), 0);
+    worker_open(1 << 20);
     worker.fanout->backend_calls = &willing_sockets;
-    ck_assert_int_eq(ws_pool_new(&worker, &worker.ws_pool), 0);
-}
-
-static void tear_down(void) {
-    conn_table_free(&worker, worker.conns);
-    ck_assert_uint_eq(worker.fanout->queues.bytes, 0);
-    ck_assert_uint_eq(worker.fanout->users.users.used, 0);
-    ck_assert_uint_eq(worker.fanout->rooms.rooms.used, 0);
-    ck_assert_uint_eq(worker.fanout->rooms.nodes.used, 0);
-    for (unsigned i = 0; i < ARRAY_LENGTH(worker.block->interest); i++) {
-        ck_assert_uint_eq(load_relaxed(&worker.block->interest[i]), 0);
-    }
-    fanout_free(worker.fanout);
-    position_view_free(worker.position);
-    ws_pool_free(worker.ws_pool);
-    worker_block_unmap(worker.block);
-    segment_unmap(&worker.view.segment);
-    close(segment_fd);
-    close(block_fd);
 }
 
 static struct conn *connect_user(const char *user) {
-    uint32_t index = slab_take(&worker.conns->slab);
-    struct conn *conn = conn_at(&worker, index);
-    conn->self = index;
-    conn->fd = open("/dev/null", O_RDWR);
-    conn->id = index * 1000u;
-    conn_set_state(&worker, conn, CONN_PENDING);
-    struct identity identity = {.expires_ms = INT64_MAX / 4};
-    snprintf(identity.user_id, sizeof identity.user_id, "%s", user);
-    ck_assert_int_eq(conn_set_identity(&worker, conn, &identity), 0);
-    return conn;
+    return worker_connect(user, worker_null_socket());
 }
 
 static void join(struct conn *conn, const char *room) {
@@ -386,7 +339,7 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("fanout");
     TCase *tests = tcase_create("fanout");
-    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_checked_fixture(tests, set_up, worker_close);
     tcase_add_test(tests, a_room_gets_its_events_in_order_and_nobody_else);
     tcase_add_test(tests, an_event_in_several_of_a_connections_rooms_comes_once);
     tcase_add_test(tests, a_personal_room_reaches_all_of_its_owners_connections_that_joined_it);

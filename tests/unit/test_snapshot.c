@@ -2,23 +2,17 @@
  * with all other joiners. The connections have no socket. */
 #include "gateway/delivery/snapshot.h"
 
-#include "gateway/connection/conn_table.h"
-#include "gateway/connection/ws_pool.h"
-#include "gateway/delivery/fanout.h"
-#include "gateway/delivery/position.h"
+#include "shm/ring_append.h"
 #include "shm/snapshot_put.h"
-#include "tests/shm_fixture.h"
+#include "tests/unit/worker_fixture.h"
 
-#include <check.h>
-#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #define HEARD_BYTES (1u << 20)
 
-static struct worker worker;
-static struct options options;
 static struct snapshot_put put;
 static struct ring_append writer;
-static int block_fd;
 static char heard[HEARD_BYTES];
 
 static void stalled(struct flush_backend *backend, struct flush_item *items, unsigned count) {
@@ -36,46 +30,26 @@ static const struct flush_backend_calls full_sockets = {
     .name = "full sockets", .destroy = destroy_nothing, .send = stalled};
 
 static void set_up(void) {
-    memset(&worker, 0, sizeof worker);
     options = (struct options){
         .auto_join_rooms = "", .ws_max_queue_bytes = 4096, .ws_ping_interval = 30000};
-    worker.options = &options;
-    fixture_open(&worker.view.segment, 4u << 20, 1);
-    ck_assert_int_eq(worker_block_create(&block_fd), 0);
-    ck_assert_int_eq(worker_block_map(block_fd, true, &worker.block), 0);
-    worker.stats = &worker.block->stats;
-    ck_assert_int_eq(conn_table_new(&worker, &worker.conns), 0);
-    ck_assert_int_eq(position_view_new(&worker.view.segment, 1, &worker.position), 0);
-    ck_assert_int_eq(fanout_new(&worker, &worker.fanout), 0);
+    worker_open_memory(4u << 20);
+    ck_assert_int_eq(positions_intern(worker.view.segment.positions, SPAN_LITERAL("trades"), 0), 0);
+    store_relaxed(&worker.view.segment.positions->partitions[0].next, 0);
+    worker_open_parts();
     worker.fanout->backend_calls = &full_sockets;
-    ck_assert_int_eq(ws_pool_new(&worker, &worker.ws_pool), 0);
     ck_assert_int_eq(ring_append_open(&writer, &worker.view.segment), 0);
     ck_assert_int_eq(snapshot_put_open(&put, &worker.view.segment), 0);
 }
 
 static void tear_down(void) {
-    conn_table_free(&worker, worker.conns);
-    ck_assert_uint_eq(worker.fanout->queues.bytes, 0);
     snapshot_put_done(&put);
     ring_append_done(&writer);
-    fanout_free(worker.fanout);
-    position_view_free(worker.position);
-    ws_pool_free(worker.ws_pool);
-    worker_block_unmap(worker.block);
-    fixture_close(&worker.view.segment);
-    close(block_fd);
+    worker_close();
 }
 
 static struct conn *joiner(const char *room) {
-    uint32_t index = slab_take(&worker.conns->slab);
-    struct conn *conn = conn_at(&worker, index);
-    struct identity identity = {.expires_ms = INT64_MAX / 4, .user_id = "u"};
+    struct conn *conn = worker_connect("u", worker_null_socket());
 
-    conn->self = index;
-    conn->fd = open("/dev/null", O_RDWR);
-    conn->id = index * 1000u;
-    conn_set_state(&worker, conn, CONN_PENDING);
-    ck_assert_int_eq(conn_set_identity(&worker, conn, &identity), 0);
     ck_assert_int_eq(conn_join(&worker, conn, span_of(room)), 1);
     snapshot_send(&worker, conn, span_of(room));
     return conn;

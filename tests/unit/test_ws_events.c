@@ -1,17 +1,13 @@
 /* What a WebSocket stream makes of a connection, in the order of the Autobahn suite's groups 1-7 and 10: each
  * stream whole, cut in two at every byte and byte by byte, with the same outcome. The connections have no
  * socket; what would be written stands in their queues. */
-#include "gateway/connection/conn_table.h"
 #include "gateway/connection/ws_events.h"
-#include "gateway/delivery/fanout.h"
-#include "gateway/delivery/position.h"
+#include "tests/unit/worker_fixture.h"
 
-#include <check.h>
 #include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define TEXT   0x81
 #define BINARY 0x82
@@ -59,53 +55,17 @@ struct row {
         .declared_length = sizeof(field) - 1                                                       \
     }
 
-static struct worker worker;
-static struct options options;
-static int segment_fd, block_fd;
-
 static void set_up(void) {
-    memset(&worker, 0, sizeof worker);
     options = (struct options){.auto_join_rooms = "prices",
                                .ws_max_queue_bytes = 262144,
                                .worker_queue_bytes = 256 << 20,
                                .ws_max_message_bytes = MAX_MESSAGE,
                                .ws_ping_interval = 30000};
-    worker.options = &options;
-    ck_assert_int_eq(segment_create(4096, 0, &segment_fd), 0);
-    ck_assert_int_eq(segment_map(segment_fd, true, &worker.view.segment), 0);
-    ck_assert_int_eq(worker_block_create(&block_fd), 0);
-    ck_assert_int_eq(worker_block_map(block_fd, true, &worker.block), 0);
-    worker.stats = &worker.block->stats;
-    ck_assert_int_eq(conn_table_new(&worker, &worker.conns), 0);
-    ck_assert_int_eq(position_view_new(&worker.view.segment, 1, &worker.position), 0);
-    ck_assert_int_eq(fanout_new(&worker, &worker.fanout), 0);
-    ck_assert_int_eq(ws_pool_new(&worker, &worker.ws_pool), 0);
-}
-
-static void tear_down(void) {
-    conn_table_free(&worker, worker.conns);
-    ck_assert_uint_eq(worker.fanout->queues.bytes, 0);
-    ck_assert_uint_eq(stats_get(worker.stats, STAT_SOCKETS), 0);
-    ck_assert_uint_eq(stats_get(worker.stats, STAT_CONNECTIONS), 0);
-    fanout_free(worker.fanout);
-    position_view_free(worker.position);
-    ws_pool_free(worker.ws_pool);
-    worker_block_unmap(worker.block);
-    segment_unmap(&worker.view.segment);
-    close(segment_fd);
-    close(block_fd);
+    worker_open(4096);
 }
 
 static struct conn *open_conn(void) {
-    uint32_t index = slab_take(&worker.conns->slab);
-    struct conn *conn = conn_at(&worker, index);
-    conn->self = index;
-    conn->fd = -1;
-    conn->id = index;
-    conn_set_state(&worker, conn, CONN_PENDING);
-    struct identity identity = {.user_id = "ann", .expires_ms = INT64_MAX / 4};
-    ck_assert_int_eq(conn_set_identity(&worker, conn, &identity), 0);
-    return conn;
+    return worker_connect("ann", -1);
 }
 
 static void drop(struct conn *conn) {
@@ -719,7 +679,7 @@ int main(void) {
     Suite *suite = suite_create("ws_events");
     TCase *tests = tcase_create("ws_events");
     tcase_set_timeout(tests, 60);
-    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_checked_fixture(tests, set_up, worker_close);
     tcase_add_test(tests, texts_of_every_length_form_are_read);
     tcase_add_test(tests, binary_messages_close_with_1003);
     tcase_add_test(tests, lengths_in_a_longer_form_than_needed_are_protocol_errors);
