@@ -69,7 +69,7 @@ const handle = {
         const complete = connection => connection.closed
             || Object.entries(last[connection.user]).every(([key, offset]) => connection.seen.get(key)?.at(-1) >= offset);
         await new Promise(resolve => {
-            const timer = setTimeout(done, 120_000);
+            const timer = setTimeout(done, 240_000);
             function done() {
                 clearTimeout(timer);
                 onEvent = () => {};
