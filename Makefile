@@ -52,7 +52,8 @@ BROWSER  := $(OUT)/obj/console_assets.o
 PROGRAMS := moonx-gateway moonx-ingest moonx-client
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(wildcard tests/unit/test_*.c))
-HELPERS    := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/torture/*.c tests/bench/*.c tests/integration/*.c))
+HELPERS    := $(patsubst tests/%.c,$(OUT)/tests/%,$(wildcard tests/torture/*.c tests/bench/*.c tests/integration/*.c)) \
+              $(OUT)/tests/chaos/fill_bells $(OUT)/tests/chaos/scarce.so
 
 .PHONY: all
 all: $(PROGRAMS:%=build/%)
@@ -132,6 +133,12 @@ $(OUT)/tests/%: $(OUT)/obj/tests/%.o $(BROWSER) $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# Loaded before the C library of a program under test.
+$(OUT)/tests/%.so: tests/%.c
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(filter-out -fPIE,$(CFLAGS)) -fPIC -shared -o $@ $<
 
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
 
@@ -221,7 +228,7 @@ build/fuzz/fuzz_%: $(OUT)/obj/tests/fuzz/fuzz_%.o $(BROWSER) $(ARCHIVE)
 RUN_PACKAGES  := gcc libc6-dev libevent-dev libwslay-dev librdkafka-dev libcjson-dev libssl-dev \
                  zlib1g-dev uthash-dev libhiredis-dev node-llhttp liburing-dev kcat \
                  $(if $(shell command -v node 2>/dev/null),,nodejs) $(if $(shell command -v npm 2>/dev/null),,npm)
-TEST_PACKAGES := check redis-server libsubunit-dev python3 openssl mandoc nginx-light haproxy python3-websockets chromium fonts-dejavu-core \
+TEST_PACKAGES := check redis-server libsubunit-dev python3 openssl mandoc nginx-light haproxy python3-websockets libfaketime chromium fonts-dejavu-core \
                  $(if $(shell command -v java 2>/dev/null),,default-jre-headless) $(if $(shell command -v mvn 2>/dev/null),,maven)
 
 # $(1): Debian packages; installs those that are missing and says so.

@@ -227,6 +227,7 @@ static int open_shared_memory(struct worker *worker) {
     error = error != 0 ? error
                        : position_view_new(&worker->view.segment, worker->options->position_epoch,
                                            &worker->position);
+    loss_start(worker);
     return error != 0 ? error : ring_read_init(&worker->reader, &worker->view.segment);
 }
 

@@ -7,6 +7,7 @@
 #include "common/option.h"
 #include "common/wheel.h"
 #include "gateway/access/auth.h"
+#include "gateway/delivery/loss.h"
 #include "shm/host_view.h"
 #include "shm/ring_read.h"
 
@@ -46,6 +47,7 @@ struct worker {
     struct tls *tls;                /* NULL: plain */
     struct position_view *position; /* how far it has come, by topic-partition */
     struct ring_read reader;
+    struct loss loss; /* what clients were not given, as far as they have not been told */
     struct conn_table *conns;
     struct fanout *fanout; /* rooms, users, frames, flush schedule */
     struct ws_pool *ws_pool;

@@ -7,6 +7,7 @@
 #include "gateway/delivery/catchup.h"
 #include "gateway/delivery/catchup_resume.h"
 #include "gateway/delivery/fanout.h"
+#include "gateway/delivery/loss.h"
 #include "gateway/delivery/position.h"
 #include "gateway/delivery/position_claim.h"
 #include "gateway/presence/presence.h"
@@ -225,6 +226,9 @@ static void add_room(void *context, struct span room) {
 bool conn_position(struct worker *worker, const struct conn *conn, struct span *out) {
     if (conn->state != CONN_LIVE &&
         !(conn->state == CONN_CATCHING && catchup_is_fresh(worker, conn))) {
+        return false;
+    }
+    if (loss_is_owed(worker)) {
         return false;
     }
     struct position_rooms rooms = {.view = worker->position};

@@ -3,8 +3,8 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "gateway/delivery/fanout.h"
+#include "gateway/delivery/loss.h"
 #include "gateway/delivery/position.h"
-#include "gateway/message/notice.h"
 #include "shm/room_walk.h"
 
 /* A turn's share: some 0.3 ms of queueing at 27 ns each, so that a private event behind a flood, a socket to
@@ -24,9 +24,12 @@ static void receive_one(struct worker *worker, const struct record *record, long
         static struct log_rate rate = {.per_second = 1};
         uint64_t suppressed;
         if (log_rate_allow(&rate, &suppressed)) {
-            log_error("out of memory: an event reached nobody (%llu more such lines)",
-                      (unsigned long long)suppressed);
+            log_error(
+                "out of memory: an event reached nobody, clients are told (%llu more such lines)",
+                (unsigned long long)suppressed);
         }
+        stats_add(worker->stats, STAT_RECORDS_SKIPPED, 1);
+        loss_add(worker, LOSS_NO_MEMORY, 1);
     } else if (count > 0) {
         stats_add(worker->stats, STAT_RECORDS_MATCHED, 1);
         stats_add(worker->stats, STAT_INGEST_LATENCY_NS, clock_mono_ns() - record->ingest_time_ns);
@@ -37,7 +40,7 @@ static void receive_one(struct worker *worker, const struct record *record, long
 static void tell_skipped(struct worker *worker, uint64_t skipped, const char *why) {
     stats_add(worker->stats, STAT_RECORDS_SKIPPED, skipped);
     log_error("%s: %llu events passed over; clients are told", why, (unsigned long long)skipped);
-    notice_skipped(worker, skipped, "LAPPED");
+    loss_add(worker, LOSS_LAPPED, skipped);
 }
 
 /* False: nothing more to read now. */
@@ -64,6 +67,7 @@ bool event_receive(struct worker *worker) {
     bool more = true;
     /* Not up to `published`: what a worker has read, the indexes know, and so can be caught up. */
     uint64_t end = room_walk_indexed(&worker->view.segment);
+    loss_look(worker);
     for (unsigned i = 0; i < RECEIVE_MAX_RECORDS && deliveries < RECEIVE_MAX_DELIVERIES && more;
          i++) {
         more = worker->reader.cursor < end && !fanout_full(worker) &&

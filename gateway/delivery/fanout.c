@@ -270,13 +270,14 @@ static void deliver_visit(struct worker *worker, struct conn *conn, void *contex
     deliver(context, conn);
 }
 
-void fanout_everyone(struct worker *worker, struct span payload) {
+bool fanout_everyone(struct worker *worker, struct span payload) {
     next_stamp(worker);
     struct delivery delivery = {.worker = worker, .payload = payload};
     if (make_frame(&delivery)) {
         conn_each(worker, deliver_visit, &delivery);
     }
     delivery_end(&delivery);
+    return !delivery.failed;
 }
 
 bool fanout_full(const struct worker *worker) {

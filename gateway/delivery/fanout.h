@@ -49,7 +49,7 @@ void fanout_free(struct fanout *fanout);
 /* Queues the record to its listeners; how many there were. -ENOMEM: to none. */
 long fanout_record(struct worker *worker, const struct record *record) MUST_CHECK;
 /* Queues one text frame to every authenticated connection (`skipped` after a lap). */
-void fanout_everyone(struct worker *worker, struct span payload);
+bool fanout_everyone(struct worker *worker, struct span payload) MUST_CHECK;
 /* True when queues and frames hold as much as a worker may keep: it stops reading the ring then. */
 bool fanout_full(const struct worker *worker);
 

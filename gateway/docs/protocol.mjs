@@ -186,7 +186,7 @@ export const serverMessages = {
         example: { afterMs: 1730, reason: 'drain' },
     },
     skipped: {
-        says: 'Events were passed over. With LAPPED the count is an upper bound.',
+        says: 'Events were passed over: CONFLATED by newer values of the same keys, LAPPED because the server was late, NO_MEMORY, or EXPIRED since Kafka no longer had them. The count is exact with CONFLATED, else an upper bound.',
         data: { count: 'integer!', reason: 'string!' },
         example: { count: 118, reason: 'LAPPED' },
     },

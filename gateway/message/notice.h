@@ -15,7 +15,9 @@ void notice_refresh(struct worker *worker, struct conn *conn, int64_t expires_in
 void notice_revoked(struct worker *worker, struct conn *conn, const char *room);
 /* `skipped` {count, reason CONFLATED}: it was slow, and has got the newest values instead of all. */
 void notice_conflated(struct worker *worker, struct conn *conn, uint64_t count);
-/* `skipped` {count, reason} to every authenticated connection; `count` is the most it can have missed. */
-void notice_skipped(struct worker *worker, uint64_t count, const char *reason);
+/* `skipped` {count, reason} to every live connection; `count` is the most it can have missed. `catching_too`: also to
+ * those who catch up. False: there was no memory for it, and nobody has been told. */
+bool notice_skipped(struct worker *worker, uint64_t count, const char *reason,
+                    bool catching_too) MUST_CHECK;
 
 #endif

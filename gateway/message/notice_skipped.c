@@ -1,19 +1,28 @@
 /* What everybody is told at once (declared in notice.h): beside the notices to one, since it needs the fan-out. */
-#include "common/log.h"
+#include "gateway/connection/conn.h"
+#include "gateway/connection/conn_table.h"
 #include "gateway/delivery/fanout.h"
 #include "gateway/message/notice.h"
 #include "gateway/message/reply.h"
 
-void notice_skipped(struct worker *worker, uint64_t count, const char *reason) {
+static void tell_catching(struct worker *worker, struct conn *conn, void *context) {
+    const struct span *text = context;
+    if (conn->state == CONN_CATCHING) {
+        conn_send_text(worker, conn, *text);
+    }
+}
+
+bool notice_skipped(struct worker *worker, uint64_t count, const char *reason, bool catching_too) {
     cJSON *data = cJSON_CreateObject();
     struct span text;
 
     data = reply_data(data, cJSON_AddNumberToObject(data, "count", (double)count) != NULL &&
                                 cJSON_AddStringToObject(data, "reason", reason) != NULL);
-    if (reply_build("skipped", data, NULL, &text)) {
-        fanout_everyone(worker, text);
-    } else {
-        log_error("out of memory: clients were not told of %llu skipped events",
-                  (unsigned long long)count);
+    if (!reply_build("skipped", data, NULL, &text) || !fanout_everyone(worker, text)) {
+        return false;
     }
+    if (catching_too) {
+        conn_each(worker, tell_catching, &text);
+    }
+    return true;
 }

@@ -1,6 +1,7 @@
 // A client as users have them: it keeps its position, comes back by itself when its connection ends, to whichever gateway
 // it finds, and resumes; what it had published and got no answer for it says again, with the same id.
-import { connectClient, mintToken } from '../integration/harness.mjs';
+import { eventName } from '../checker/recorder.mjs';
+import { connectClient, mintToken, seconds } from '../integration/harness.mjs';
 import { pause } from './random.mjs';
 
 const EVENT_ID = /^[a-z.-]+:\d+:\d+$/;
@@ -12,8 +13,8 @@ export class Wanderer {
     #unanswered = new Map(); // message id -> what was asked
     #published = 0;
     #stopped = false;
-    #idsOf = null;         // the connection whose messages' ids these are, so many of them
-    #ids = new Set();
+    #namesOf = null;       // the connection whose events' names these are, of so many messages
+    #names = new Set();
     #seen = 0;
     current = null; // the connection on which it is live, or catching up
     closes = [];    // {code, reason} of each that it did not end itself
@@ -22,9 +23,10 @@ export class Wanderer {
     failed = [];  // codes of publishes that were not
     answered = 0; // publishes that were answered `published`
 
-    // run: names it, so that an id means one message in all runs. gateways: a function that gives those that there are now. forgetful: comes back without its position.
-    constructor({ run, user, room, gateways, recorder, random, forgetful = false }) {
-        Object.assign(this, { run, user, room, gateways, recorder, random, forgetful });
+    // run: names it, so that an id means one message in all runs. gateways: a function that gives those that there are now.
+    // forgetful: comes back without its position. deflate: offers permessage-deflate. ttl: seconds that its tokens hold.
+    constructor({ run, user, room, gateways, recorder, random, forgetful = false, deflate = false, ttl }) {
+        Object.assign(this, { run, user, room, gateways, recorder, random, forgetful, deflate, ttl });
         this.ended = this.#live();
     }
 
@@ -44,12 +46,15 @@ export class Wanderer {
     }
 
     async #connect() {
-        const client = await connectClient(this.random.of(this.gateways()), { recorder: this.recorder });
+        const gateway = this.random.of(this.gateways());
+        const client = await connectClient(gateway, {
+            recorder: this.recorder, perMessageDeflate: this.deflate, ca: gateway.settings.ca,
+        });
         client.user = this.user;
         try {
             await client.next('auth_required', ANSWER_MS);
             client.send('authenticate', {
-                token: mintToken({ sub: this.user }), channels: [this.room], ...(this.#position ? { resume: this.#position } : {}),
+                token: mintToken({ sub: this.user, exp: seconds(this.ttl) }), channels: [this.room], ...(this.#position ? { resume: this.#position } : {}),
             });
             const answer = await client.next(({ type }) => type === 'auth_success' || type === 'auth_failed', ANSWER_MS);
             if (answer.type === 'auth_failed')
@@ -135,15 +140,18 @@ export class Wanderer {
         }
     }
 
-    has(id) {
-        if (this.#idsOf !== this.current) {
-            this.#idsOf = this.current;
-            this.#ids = new Set();
+    // An event by the recorder's name for it, on the present connection.
+    has(name) {
+        if (this.#namesOf !== this.current) {
+            this.#namesOf = this.current;
+            this.#names = new Set();
             this.#seen = 0;
         }
-        for (; this.current && this.#seen < this.current.received.length; this.#seen++)
-            this.#ids.add(this.current.received[this.#seen].id);
-        return this.#ids.has(id);
+        for (; this.current && this.#seen < this.current.received.length; this.#seen++) {
+            const { id, data } = this.current.received[this.#seen];
+            this.#names.add(eventName(id, data));
+        }
+        return this.#names.has(name);
     }
 
     async stop() {

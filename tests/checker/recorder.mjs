@@ -14,6 +14,10 @@ import { check } from './check.mjs';
 
 const EVENT_ID = /^[A-Za-z0-9._-]+:\d+:\d+$/;
 
+// What an event is called in a history: its id, and for that of a topic that was made anew, where ids come again, also
+// in which life the topic was: the value's `life`.
+export const eventName = (id, value) => value?.life > 1 ? `life-${value.life}.${id}` : id;
+
 // The built-in routes, as the protocol has them and not as the code does.
 const routes = {
     'price.updates': ({ chainId, token }) => ['prices', ...(chainId === undefined ? [] : [`prices:${chainId}:${token}`])],
@@ -27,6 +31,7 @@ const routes = {
 const own = { orders: 'orders', portfolio: 'portfolio', user_specific: 'user' };
 
 export class Recorder {
+    unplaced = new Set(); // topics of which positions say nothing sure, since they were made anew
     entries = [{ kind: 'conflated', topics: ['price.updates'] }];
     #numbers = new Map();
     #rooms = new Map();
@@ -41,7 +46,7 @@ export class Recorder {
 
     sent(topic, value, id, rooms = routes[topic]?.(value?.data ?? value)) {
         if (rooms)
-            this.entries.push({ kind: 'sent', id, rooms });
+            this.entries.push({ kind: 'sent', id: eventName(id, value), rooms });
     }
 
     // From now on what it sends is recorded, once Kafka has it.
@@ -73,7 +78,7 @@ export class Recorder {
         if (Object.hasOwn(notes, type) && !EVENT_ID.test(id))
             notes[type]();
         else if (EVENT_ID.test(id))
-            this.#note(client, 'event', { id, ...(message.snapshot ? { snapshot: true } : {}) });
+            this.#note(client, 'event', { id: eventName(id, data), ...(message.snapshot ? { snapshot: true } : {}) });
     }
 
     sending(client, type, data) {
@@ -82,7 +87,7 @@ export class Recorder {
                 this.#roomsOf(client, channel).forEach(room => this.#note(client, 'leaving', { room }));
         const position = type === 'resume' ? data?.position : type === 'authenticate' ? data?.resume : undefined;
         if (position?.topics)
-            this.#note(client, 'resume', { topics: structuredClone(position.topics) }); // a client moves its own on
+            this.#note(client, 'resume', { topics: this.#placed(position.topics) }); // a client moves its own on
     }
 
     closed(client) {
@@ -101,7 +106,16 @@ export class Recorder {
 
     #position(client, { position }) {
         if (position?.topics)
-            this.#note(client, 'position', { topics: position.topics });
+            this.#note(client, 'position', { topics: this.#placed(position.topics) });
+    }
+
+    #placed(topics) {
+        return structuredClone(Object.fromEntries(Object.entries(topics).filter(([topic]) => !this.unplaced.has(topic))));
+    }
+
+    // The topic has been made anew: who is connected hears all of this life, from its first event.
+    anew(client, topic, life) {
+        this.#note(client, 'position', { topics: { [eventName(topic, { life })]: [] } });
     }
 
     #roomsOf(client, channel) {

@@ -9,10 +9,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, openSync, readFileSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { request } from 'node:https';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import WebSocket from 'ws';
 import { freePort } from '../kafka/kafka.mjs';
@@ -90,6 +92,19 @@ export function ownerOfConnection(serverPort, clientPort, pids) {
     }));
 }
 
+// As fetch() answers a GET, from a server whose certificate `ca` has signed.
+function getTrusting(url, ca) {
+    return within(url, HTTP_MS, new Promise((resolve, reject) => {
+        request(url, { ca, agent: false }, async response => {
+            try {
+                resolve(new Response(await text(response), { status: response.statusCode, headers: response.headers }));
+            } catch (error) {
+                reject(error);
+            }
+        }).once('error', reject).end();
+    }));
+}
+
 // ---- the gateway
 
 const started = [];
@@ -101,18 +116,20 @@ class Gateway {
     #output = '';
     #exit;
     #listeners = new Set();
+    #ca;
 
-    constructor(port, args, env) {
+    constructor(port, args, env, { ca, stderr }) {
         this.port = port;
+        this.#ca = ca;
         const s = env.TLS_CERT_FILE ? 's' : '';
         this.url = `ws${s}://127.0.0.1:${port}/ws`;
         this.http = `http${s}://127.0.0.1:${port}`;
         this.logFile = join(this.#dir, 'log');
         // --pdeathsig: a test that is killed leaves no gateway behind.
         this.#child = spawn('setpriv', ['--pdeathsig', 'TERM', program('moonx-gateway'), ...args],
-            { env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env }, stdio: ['ignore', 'pipe', 'pipe'], cwd: root,
-                detached: true }); // a process group of its own, as under a terminal
-        for (const stream of [this.#child.stdout, this.#child.stderr])
+            { env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env }, stdio: ['ignore', 'pipe', stderr ? openSync(stderr, 'w') : 'pipe'],
+                cwd: root, detached: true }); // a process group of its own, as under a terminal
+        for (const stream of this.#streams())
             stream.setEncoding('utf8').on('data', text => this.#take(text)).unref();
         this.#child.unref(); // a test that failed before stop() must not keep the test process waiting
         this.#exit = new Promise(resolve => this.#child.once('close', (code, signal) => resolve({ code, signal })));
@@ -122,6 +139,15 @@ class Gateway {
 
     get pid() {
         return this.#child.pid;
+    }
+
+    #streams() {
+        return [this.#child.stdout, this.#child.stderr].filter(Boolean);
+    }
+
+    // Whether anybody reads what it prints; what nobody reads stays in the pipes.
+    listen(on) {
+        this.#streams().forEach(stream => on ? stream.resume() : stream.pause());
     }
 
     get output() {
@@ -165,7 +191,8 @@ class Gateway {
     }
 
     get(path, init) {
-        return fetch(this.http + path, { signal: AbortSignal.timeout(HTTP_MS), ...init });
+        return this.#ca ? getTrusting(this.http + path, this.#ca)
+            : fetch(this.http + path, { signal: AbortSignal.timeout(HTTP_MS), ...init });
     }
 
     async health() {
@@ -244,7 +271,10 @@ class Gateway {
 }
 
 // `ready: false` resolves as soon as HTTP is answered, 'unasked' at once. `dev` starts with --dev. `port`: that of one that was stopped.
-export async function startGateway({ kafka, workers = 1, flush = 'auto', env = {}, args = [], dev = false, ready = true, port = 0 } = {}) {
+// `ca`: who has signed its certificate, for get(). `stderr`: a file in place of the pipe.
+export async function startGateway({
+    kafka, workers = 1, flush = 'auto', env = {}, args = [], dev = false, ready = true, port = 0, ca, stderr,
+} = {}) {
     port ||= await freePort();
     const devDirectory = dev ? mkdtempSync(join(tmpdir(), 'moonx-dev-')) : null;
     const settings = {
@@ -261,7 +291,7 @@ export async function startGateway({ kafka, workers = 1, flush = 'auto', env = {
         ...(kafka ? { KAFKA_BROKERS: kafka } : {}),
         ...env,
     };
-    const gateway = new Gateway(port, [...(dev ? ['--dev'] : []), ...args], settings);
+    const gateway = new Gateway(port, [...(dev ? ['--dev'] : []), ...args], settings, { ca, stderr });
     gateway.devDirectory = devDirectory;
     if (dev)
         process.once('exit', () => rmSync(devDirectory, { recursive: true, force: true }));

@@ -2,6 +2,7 @@
  *   kafka_admin BROKERS wait MS              until a broker answers and a controller is known
  *   kafka_admin BROKERS create TOPIC N       a topic of N partitions, until each has a leader
  *   kafka_admin BROKERS grow TOPIC N         to N partitions, until each has a leader
+ *   kafka_admin BROKERS trim TOPIC N         takes all records out of its N partitions
  *   kafka_admin BROKERS delete TOPIC         until no metadata shows it
  *   kafka_admin BROKERS allow TOPIC NAME read|describe
  *                                            gives User:NAME that right, and with it takes away everybody else's
@@ -140,6 +141,35 @@ static int grow(rd_kafka_t *client, rd_kafka_queue_t *queue, const struct wanted
     return outcome(queue);
 }
 
+static int outcome_of_trim(rd_kafka_queue_t *queue) {
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, ADMIN_TIMEOUT_MS);
+    if (!event)
+        return fail("trim", "no answer in time");
+    int status = 0;
+    if (rd_kafka_event_error(event)) {
+        status = fail("trim", rd_kafka_event_error_string(event));
+    } else {
+        const rd_kafka_topic_partition_list_t *offsets =
+            rd_kafka_DeleteRecords_result_offsets(rd_kafka_event_DeleteRecords_result(event));
+        for (int i = 0; i < offsets->cnt; i++)
+            if (offsets->elems[i].err)
+                status = fail(offsets->elems[i].topic, rd_kafka_err2str(offsets->elems[i].err));
+    }
+    rd_kafka_event_destroy(event);
+    return status;
+}
+
+static int trim(rd_kafka_t *client, rd_kafka_queue_t *queue, const struct wanted *wanted) {
+    rd_kafka_topic_partition_list_t *ends = rd_kafka_topic_partition_list_new(wanted->partitions);
+    for (int i = 0; i < wanted->partitions; i++)
+        rd_kafka_topic_partition_list_add(ends, wanted->topic, i)->offset = RD_KAFKA_OFFSET_END;
+    rd_kafka_DeleteRecords_t *request = rd_kafka_DeleteRecords_new(ends);
+    rd_kafka_topic_partition_list_destroy(ends);
+    rd_kafka_DeleteRecords(client, &request, 1, NULL, queue);
+    rd_kafka_DeleteRecords_destroy(request);
+    return outcome_of_trim(queue);
+}
+
 static int delete (rd_kafka_t *client, rd_kafka_queue_t *queue, const struct wanted *wanted) {
     rd_kafka_DeleteTopic_t *topic = rd_kafka_DeleteTopic_new(wanted->topic);
     rd_kafka_DeleteTopics(client, &topic, 1, NULL, queue);
@@ -167,11 +197,8 @@ static const struct command {
     int arguments; /* behind its name */
     bool awaited;  /* until metadata agrees */
     int (*request)(rd_kafka_t *client, rd_kafka_queue_t *queue, const struct wanted *wanted);
-} commands[] = {{"wait", 1, true, NULL},
-                {"create", 2, true, create},
-                {"grow", 2, true, grow},
-                {"delete", 1, true, delete},
-                {"allow", 3, false, allow}};
+} commands[] = {{"wait", 1, true, NULL},  {"create", 2, true, create}, {"grow", 2, true, grow},
+                {"trim", 2, false, trim}, {"delete", 1, true, delete}, {"allow", 3, false, allow}};
 
 static rd_kafka_t *client_new(const char *brokers) {
     char error[256];
@@ -221,6 +248,6 @@ int main(int argc, char **argv) {
         if (strcmp(argv[2], commands[i].name) == 0 && argc == 3 + commands[i].arguments)
             return run(&commands[i], argv[1], argv + 3);
     return fail("usage",
-                "kafka_admin BROKERS wait MS | create TOPIC N | grow TOPIC N | delete TOPIC | "
-                "allow TOPIC NAME read|describe");
+                "kafka_admin BROKERS wait MS | create TOPIC N | grow TOPIC N | trim TOPIC N | "
+                "delete TOPIC | allow TOPIC NAME read|describe");
 }

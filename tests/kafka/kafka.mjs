@@ -158,6 +158,11 @@ class Kafka {
         await admin(this.bootstrap, 'grow', name, total);
     }
 
+    // As retention does: all that each of its partitions holds now is gone.
+    async trim(name, partitions) {
+        await admin(this.bootstrap, 'trim', name, partitions);
+    }
+
     async deleteTopic(name) {
         await admin(this.bootstrap, 'delete', name);
     }
