@@ -118,14 +118,18 @@ static void keep_value(struct event_publish *publish, const struct route *route,
                        struct record *record) {
     struct snapshot_put *snapshots = publish->snapshots;
     uint64_t evicted = snapshots->evicted;
+
+    if (!route->lossless) { /* before the value is copied: it tells workers what it is */
+        record->flags |= RECORD_FLAG_CONFLATED;
+    }
     uint32_t slot = snapshot_put_value(snapshots, (struct span){publish->key, publish->key_length},
                                        record, publish->writer->reserved);
 
     stats_add(publish->stats, STAT_SNAPSHOT_EVICTED, snapshots->evicted - evicted);
     if (slot == 0) {
+        record->flags &= (uint16_t)~RECORD_FLAG_CONFLATED;
         stats_add(publish->stats, STAT_SNAPSHOT_REFUSED, 1);
     } else if (!route->lossless) {
-        record->flags |= RECORD_FLAG_CONFLATED;
         record->snapshot_slot = slot;
     }
 }

@@ -28,6 +28,7 @@ void room_walk_start(struct room_walk *walk, const struct segment *segment, uint
         .segment = segment,
         .hash = hash,
         .chain = chain,
+        .most = UINT64_MAX,
         .key = key,
         .kinds = kinds,
         .slot = room_index_slot(segment, room_index_hash(hash, chain)),
@@ -47,6 +48,8 @@ int room_walk_next(struct room_walk *walk, uint64_t stop, struct room_hit *hit) 
         uint64_t position = walk->link - 1;
         if (walk->link == ROOM_INDEX_NONE || position < stop)
             return ROOM_WALK_END;
+        if (walk->hops >= walk->most)
+            return ROOM_WALK_PAUSED;
         hit->length = 0;
         result = hop(walk, position, hit);
         if (result == ROOM_WALK_HIT && hit->length == 0)

@@ -14,6 +14,7 @@ enum room_walk_result {
     ROOM_WALK_HIT,    /* *hit is the next older record of the room */
     ROOM_WALK_END,    /* none older at or above `stop` */
     ROOM_WALK_LAPPED, /* the next one has been overwritten */
+    ROOM_WALK_PAUSED, /* `most` records have been looked at */
 };
 
 struct room_walk {
@@ -24,7 +25,8 @@ struct room_walk {
     unsigned kinds;  /* 1 << enum room_kind of those that count: a user's four rooms are one walk */
     uint32_t slot;   /* where the chain is: its own, then its bucket's */
     uint64_t link;   /* of the next record to look at */
-    uint64_t hops;   /* records looked at, for the caller's budget */
+    uint64_t hops;   /* records looked at: of the room, and of others in its bucket */
+    uint64_t most;   /* the caller's budget of them, which he may raise */
 };
 
 struct room_hit {

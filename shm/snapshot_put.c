@@ -25,6 +25,7 @@ static void write_cells(struct snapshot_put *put, struct snapshot_slot *slot,
                         const struct record *record);
 static void change_begin(struct snapshot_slot *slot);
 static void change_end(struct snapshot_put *put, uint32_t slot);
+static void raise_whole_from(struct snapshot_put *put, uint64_t position);
 static void drop(struct snapshot_put *put, uint32_t slot);
 static void evict_oldest(struct snapshot_put *put, uint32_t kept);
 static void free_cells_of(struct snapshot_put *put, uint32_t slot);
@@ -138,6 +139,7 @@ static void free_slot(struct snapshot_put *put, uint32_t slot) {
     struct snapshot_slot *entry = slot_at(put, slot);
 
     if (load_relaxed(&entry->first) != 0 || load_relaxed(&entry->lock) % 2 != 0) {
+        raise_whole_from(put, load_relaxed(&put->segment->words->published));
         change_begin(entry);
         store_relaxed(&entry->first, 0);
         change_end(put, slot);
@@ -318,9 +320,19 @@ static void change_end(struct snapshot_put *put, uint32_t slot) {
     store_release(&table->changes, changes + 1); /* change:C */
 }
 
+/* Told before the value goes: who finds it gone sees this. */
+static void raise_whole_from(struct snapshot_put *put, uint64_t position) {
+    shm_u64 *whole_from = &put->segment->snapshots->whole_from;
+
+    if (load_relaxed(whole_from) < position) {
+        store_release(whole_from, position);
+    }
+}
+
 static void drop(struct snapshot_put *put, uint32_t slot) {
     struct snapshot_slot *entry = slot_at(put, slot);
 
+    raise_whole_from(put, load_relaxed(&entry->position) + 1);
     snapshot_places_remove(&put->places, slot);
     change_begin(entry);
     free_cells_of(put, slot);

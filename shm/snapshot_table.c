@@ -94,6 +94,10 @@ bool snapshot_table_superseded(const struct segment *segment, uint32_t snapshot_
            newest > position;
 }
 
+bool snapshot_table_whole_since(const struct segment *segment, uint64_t position) {
+    return load_acquire(&segment->snapshots->whole_from) <= position;
+}
+
 void snapshot_table_changes(const struct segment *segment, uint64_t *seen, snapshot_visit *visit,
                             void *context) {
     uint32_t slots = segment->snapshot_shape.slots;

@@ -62,6 +62,14 @@ bool catchup_fall_behind(struct worker *worker, struct conn *conn, uint64_t posi
     return true;
 }
 
+void catchup_passed_by(struct worker *worker, struct conn *conn) {
+    struct catchup *catchup = catchup_queue_of(worker, conn);
+    if (catchup->slow && catchup->passed_stamp != worker->fanout->stamp) {
+        catchup->passed_stamp = worker->fanout->stamp;
+        catchup->passed++;
+    }
+}
+
 void catchup_before_join(struct worker *worker, struct conn *conn) {
     struct catchup *catchup = catchup_queue_of(worker, conn);
     struct catchup_stretch stretch = catchup_read_stretch(worker, catchup);

@@ -1,5 +1,6 @@
 /* What a connection has missed: the records of its rooms in a stretch of the ring, found by the indexes of shm/ at a
- * cost in proportion to how many they are. */
+ * cost in proportion to how many they are. Of conflated routes it is the newest value of each key: found by walking, too,
+ * or, where fewer keys are in a room than values have come, from the mirror of the snapshot table (snapshot_mirror.h). */
 #ifndef MOONX_GATEWAY_DELIVERY_CATCHUP_COLLECT_H
 #define MOONX_GATEWAY_DELIVERY_CATCHUP_COLLECT_H
 
@@ -16,6 +17,8 @@ struct catchup_stretch {
         *wants; /* a resume: first offset by partition, POSITION_UNKNOWN: not named; else NULL */
     uint64_t
         live_from; /* a resume: where it was asked for; what is not named counts from here on */
+    uint64_t
+        passed; /* values of conflated routes that passed it by in this stretch; 0: nobody counted */
     /* Superseded values too, if all are at most so many, else -E2BIG; 0: without them. */
     uint32_t whole_most;
 };

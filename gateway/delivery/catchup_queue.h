@@ -23,10 +23,13 @@ struct catchup {
     bool slow;           /* fell behind by itself: it is told what it was spared */
     bool spares;         /* slow, or resumes: of conflated routes it gets the newest values */
     bool owes_snapshots; /* they come after the resume */
-    uint64_t conflated;  /* passed over of what it was too slow for, not told yet */
-    bool told;           /* may be told a position: held by its handshake */
-    uint64_t cursor;     /* all before it is queued or listed */
-    uint64_t *list;      /* positions missed; NULL: none */
+    uint32_t
+        passed; /* slow: values of conflated routes that passed it by since it was last listed */
+    uint32_t passed_stamp; /* of the last of them: an event in two of its rooms counts once */
+    uint64_t conflated;    /* passed over of what it was too slow for, not told yet */
+    bool told;             /* may be told a position: held by its handshake */
+    uint64_t cursor;       /* all before it is queued or listed */
+    uint64_t *list;        /* positions missed; NULL: none */
     uint32_t at, count;
     uint64_t until_ms; /* HELD, WAITING: the end of it; 0: none */
     struct position_claim *claim;

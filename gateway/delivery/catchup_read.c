@@ -43,6 +43,7 @@ struct catchup_stretch catchup_read_stretch(const struct worker *worker,
                                             const struct catchup *catchup) {
     return (struct catchup_stretch){.from = catchup->cursor,
                                     .to = worker->reader.cursor,
+                                    .passed = catchup->passed,
                                     .whole_most = catchup->spares ? 0 : HELD_WHOLE_MOST};
 }
 
@@ -55,6 +56,7 @@ int catchup_read_list(struct worker *worker, struct catchup *catchup,
         error = catchup_collect(worker, catchup_queue_conn(worker, catchup), &newest, got);
     }
     catchup->conflated += catchup->slow ? got->conflated : 0;
+    catchup->passed = error == 0 ? 0 : catchup->passed;
     uint32_t left = catchup->count - catchup->at;
     if (error != 0 || got->count == 0) {
         catchup->cursor = error != 0 ? catchup->cursor : stretch->to;

@@ -98,6 +98,15 @@ static const struct frame_piece *piece_for(struct delivery *delivery, const stru
     return (conn->flags & CONN_DEFLATE) ? deflated_twin(delivery) : &delivery->piece;
 }
 
+/* It reads from the ring what lies behind its cursor. */
+static void passed_by(const struct delivery *delivery, struct conn *conn) {
+    const struct record *record = delivery->record;
+    if (record != NULL && (record->flags & RECORD_FLAG_CONFLATED) && conn->state == CONN_CATCHING &&
+        record->sender != conn->id) {
+        catchup_passed_by(delivery->worker, conn);
+    }
+}
+
 /* The ring is its queue from now on. A notice is not in the ring, so that who can't take it is closed. */
 static void fall_behind(const struct delivery *delivery, struct conn *conn) {
     struct worker *worker = delivery->worker;
@@ -105,13 +114,19 @@ static void fall_behind(const struct delivery *delivery, struct conn *conn) {
     if (record == NULL ||
         !catchup_fall_behind(worker, conn, worker->reader.cursor - record->length)) {
         conn_too_slow(worker, conn);
+        return;
     }
+    passed_by(delivery, conn);
 }
 
 static void deliver(struct delivery *delivery, struct conn *conn) {
     struct worker *worker = delivery->worker;
     struct fanout *fanout = worker->fanout;
-    if (conn->stamp == fanout->stamp || conn->state != CONN_LIVE) {
+    if (conn->state != CONN_LIVE) {
+        passed_by(delivery, conn);
+        return;
+    }
+    if (conn->stamp == fanout->stamp) {
         return;
     }
     conn->stamp = fanout->stamp;

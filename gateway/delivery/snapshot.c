@@ -48,11 +48,10 @@ static void send_room(struct worker *worker, struct conn *conn, struct span room
     struct snapshots *all = worker->fanout->snapshots;
     struct span name;
     unsigned kind = (unsigned)room_name_kind(room, &name);
-    all->worker = worker;
     if (!is_open(conn) || load_relaxed(&worker->view.segment.snapshots->changes) == 0) {
         return;
     }
-    if (!snapshot_mirror_follow(all)) {
+    if (!snapshot_mirror_follow(worker)) {
         conn_close(worker, conn, CLOSE_SERVER_ERROR, "Out of memory");
         return;
     }

@@ -59,7 +59,9 @@ void snapshot_mirror_free(struct snapshots *all) {
     free(all);
 }
 
-bool snapshot_mirror_follow(struct snapshots *all) {
+bool snapshot_mirror_follow(struct worker *worker) {
+    struct snapshots *all = worker->fanout->snapshots;
+    all->worker = worker;
     if (prepare(all)) {
         follow(all);
     }
@@ -204,7 +206,7 @@ static bool update(struct snapshots *all, uint32_t slot, const struct snapshot_v
         }
     }
     mirror->position = value->position;
-    mirror->head->partition = value->record->partition;
+    memcpy(mirror->head, value->record, sizeof *mirror->head);
     return make_frame(all, mirror, record_envelope(value->record));
 }
 

@@ -13,7 +13,7 @@
 struct snapshot_mirror {
     uint64_t position; /* 0 with no piece: not mirrored */
     char *key;
-    struct record *head; /* its record without the envelope: the rooms */
+    struct record *head; /* its record without the envelope */
     struct frame_piece piece;
     uint64_t next; /* what stands here is right up to this cursor */
     uint16_t key_length;
@@ -39,8 +39,8 @@ struct snapshots {
 int snapshot_mirror_new(struct snapshots **out) MUST_CHECK;
 void snapshot_mirror_free(struct snapshots *all);
 
-/* Up to where this worker (all->worker) has read the ring. False: memory is out, and what is mirrored is not all. */
-bool snapshot_mirror_follow(struct snapshots *all) MUST_CHECK;
+/* Up to where this worker has read the ring. False: memory is out, and what is mirrored is not all. */
+bool snapshot_mirror_follow(struct worker *worker) MUST_CHECK;
 /* Before a room's frames are queued. Keys are made and change in any order, and then neighbours in the room are none in
  * memory: each joiner costs a reference a key. When joiners have cost as many as there are keys, it has paid to move its
  * frames. */

@@ -2,6 +2,7 @@
  * join and leave meanwhile; what stands in their queues is compared with what was put into the ring. */
 #include "common/clock.h"
 #include "gateway/delivery/catchup.h"
+#include "gateway/delivery/catchup_collect.h"
 #include "gateway/delivery/event_receive.h"
 #include "gateway/delivery/position_claim.h"
 #include "shm/ring_append.h"
@@ -100,9 +101,9 @@ static void put_padded(const char *room, size_t padding) {
 /* A value of a conflated route. */
 static void put_value(const char *room, const char *key, size_t padding) {
     struct record *record = reserve(room, padding);
+    record->flags = RECORD_FLAG_CONFLATED;
     uint32_t slot = snapshot_put_value(&snapshots, span_of(key), record, writer.reserved);
     ck_assert_uint_ne(slot, 0);
-    record->flags = RECORD_FLAG_CONFLATED;
     record->snapshot_slot = slot;
     ring_append_commit(&writer);
     ring_append_publish(&writer);
@@ -270,6 +271,132 @@ START_TEST(a_resume_gives_as_many_as_it_has_announced_whatever_becomes_of_them) 
     turn();
     ck_assert_str_eq(take(conn), "22 23 24 25 26 27 28 29 30 31 32 33 ");
     ck_assert_uint_eq(load_relaxed(&worker.block->conflated[0]), 8);
+}
+END_TEST
+
+static void put_numbered_value(int key) {
+    char text[16];
+    snprintf(text, sizeof text, "k%d", key);
+    put_value("prices", text, 0);
+}
+
+static unsigned count_of(const char *text) {
+    unsigned count = 0;
+    for (const char *at = text; (at = strchr(at, ' ')) != NULL; at++) {
+        count++;
+    }
+    return count;
+}
+
+/* With three events of their own between the values. */
+START_TEST(a_resume_of_a_loud_room_gives_and_costs_its_keys_not_its_values) {
+    enum { VALUES = 40000, KEYS = 500 };
+    tear_down();
+    set_up_ring(16 << 20);
+    options.ws_max_queue_bytes = 65536;
+    for (int i = 0; i < VALUES; i++) {
+        put_numbered_value(i % KEYS);
+        if (i == 0 || i == VALUES / 2 || i == VALUES - KEYS / 2) {
+            put("prices"); /* 11, 20012 and 39763 */
+        }
+        if (i % 1024 == 0) {
+            turn();
+        }
+    }
+    turn();
+    struct conn *conn = connect_user("ann");
+    join(conn, "prices");
+    struct catchup_stretch all = {.from = 0, .to = worker.reader.cursor};
+    struct catchup_list list;
+    ck_assert_int_eq(catchup_collect(&worker, conn, &all, &list), 0);
+    ck_assert_uint_eq(list.count, KEYS + 3);
+    ck_assert_uint_lt(list.cost, 3 * KEYS);
+    free(list.positions);
+    resume_at(conn, "{\"order.updates\":[10]}");
+    turn();
+    const char *got = take(conn);
+    const char *start = "{\"recovered\":true,\"count\":503} 11 20012 ";
+    ck_assert_msg(strncmp(got, start, strlen(start)) == 0, "%.100s", got);
+    ck_assert_uint_eq(count_of(got), 1 + KEYS + 3);
+    long long before = 0;
+    unsigned newest = 0;
+    for (const char *at = got + strlen("{\"recovered\":true,\"count\":503} "); *at != '\0';) {
+        long long offset = strtoll(at, (char **)&at, 10);
+        ck_assert_int_gt(offset, before); /* in their order, those of the table too */
+        before = offset;
+        newest += offset >= VALUES - KEYS + 12;
+        at++;
+    }
+    ck_assert_uint_eq(newest, KEYS + 1);
+    ck_assert_int_eq(conn->state, CONN_LIVE);
+}
+END_TEST
+
+START_TEST(who_was_slow_in_a_loud_room_is_told_exactly_what_it_was_spared) {
+    enum { VALUES = 5000, KEYS = 7 };
+    tear_down();
+    set_up_ring(4 << 20);
+    struct conn *slow = connect_user("ann");
+    join(slow, "prices");
+    fall_behind(slow, "prices"); /* 18 lacks it */
+    for (int i = 0; i < VALUES; i++) {
+        put_numbered_value(i % KEYS); /* the last of them are 5012 .. 5018 */
+        turn();
+    }
+    put("prices");
+    turn();
+    take(slow);
+    turn();
+    ck_assert_str_eq(take(slow), "18 5012 5013 5014 5015 5016 5017 5018 5019 "
+                                 "{\"count\":4993,\"reason\":\"CONFLATED\"} ");
+    ck_assert_uint_eq(load_relaxed(&worker.block->conflated[0]), VALUES - KEYS);
+    ck_assert_int_eq(slow->state, CONN_LIVE);
+}
+END_TEST
+
+START_TEST(who_was_slow_gets_the_newest_values_though_the_ring_has_gone_round) {
+    tear_down();
+    set_up_ring(65536);
+    struct conn *slow = connect_user("ann");
+    join(slow, "prices");
+    while (slow->state == CONN_LIVE) {
+        put_value("prices", "a", 500);
+        turn();
+    }
+    for (int i = 0; i < 2000; i++) { /* four times round */
+        put_numbered_value(i % 3);
+        put_value("prices", "a", 0);
+        turn();
+    }
+    ck_assert_int_eq(slow->state, CONN_CATCHING);
+    take(slow);
+    turn();
+    const char *got = take(slow);
+    ck_assert_uint_eq(count_of(got), 4 + 1);
+    ck_assert_ptr_nonnull(strstr(got, "4018 {\"count\":3997,\"reason\":\"CONFLATED\"} "));
+    ck_assert_int_eq(slow->state, CONN_LIVE);
+}
+END_TEST
+
+START_TEST(values_whose_keys_have_given_way_in_the_table_are_found_in_the_ring) {
+    enum { KEYS = 300, HOT = 1000 }; /* the table has 128 slots */
+    for (int i = 0; i < KEYS; i++) {
+        put_numbered_value(i); /* 10 .. 309 */
+    }
+    for (int i = 0; i < HOT; i++) {
+        put_value("prices", "hot", 0);
+    }
+    ck_assert_uint_gt(snapshots.evicted, 0);
+    turn();
+    struct conn *conn = connect_user("ann");
+    join(conn, "prices");
+    resume_at(conn, "{\"order.updates\":[9]}");
+    turn();
+    const char *got = take(conn);
+    ck_assert_msg(strncmp(got, "{\"recovered\":true,\"count\":301} 10 11 12 ", 40) == 0, "%.80s",
+                  got);
+    ck_assert_ptr_nonnull(strstr(got, " 309 1309 "));
+    ck_assert_uint_eq(count_of(got), 1 + KEYS + 1);
 }
 END_TEST
 
@@ -591,6 +718,10 @@ int main(void) {
     tcase_add_test(tests,
                    a_value_that_was_listed_and_is_old_when_its_turn_comes_gives_way_to_the_newest);
     tcase_add_test(tests, a_resume_gives_as_many_as_it_has_announced_whatever_becomes_of_them);
+    tcase_add_test(tests, a_resume_of_a_loud_room_gives_and_costs_its_keys_not_its_values);
+    tcase_add_test(tests, who_was_slow_in_a_loud_room_is_told_exactly_what_it_was_spared);
+    tcase_add_test(tests, who_was_slow_gets_the_newest_values_though_the_ring_has_gone_round);
+    tcase_add_test(tests, values_whose_keys_have_given_way_in_the_table_are_found_in_the_ring);
     tcase_add_test(tests, what_comes_while_the_list_is_read_comes_behind_it);
     tcase_add_test(tests, a_room_joined_meanwhile_begins_where_it_was_joined);
     tcase_add_test(tests, a_room_left_meanwhile_is_silent_though_its_events_were_listed);

@@ -156,6 +156,25 @@ START_TEST(who_looks_for_a_rooms_events_does_not_cross_its_values) {
 }
 END_TEST
 
+START_TEST(a_walk_pauses_at_its_budget_and_goes_on_when_that_is_raised) {
+    struct room_walk walk;
+    struct room_hit hit;
+    put(1, &a, 1);
+    put(2, &c, 1); /* in the same bucket */
+    put(3, &c, 1);
+    put(4, &a, 1);
+    room_walk_start(&walk, &segment, a.hash, SPAN_LITERAL("a"), PLAIN, ROOM_CHAIN_EVENTS);
+    walk.most = 2;
+    ck_assert_int_eq(room_walk_next(&walk, 0, &hit), ROOM_WALK_HIT);
+    ck_assert_int_eq(room_walk_next(&walk, 0, &hit), ROOM_WALK_PAUSED); /* others count as well */
+    ck_assert_uint_eq(walk.hops, 2);
+    walk.most = 4;
+    ck_assert_int_eq(room_walk_next(&walk, 0, &hit), ROOM_WALK_HIT);
+    ck_assert_int_eq(hit.offset, 1);
+    ck_assert_int_eq(room_walk_next(&walk, 0, &hit), ROOM_WALK_END);
+}
+END_TEST
+
 START_TEST(a_bucket_that_holds_one_rooms_values_and_anothers_events_keeps_them_apart) {
     /* events of `other` lie where the values of a do */
     const struct room other = {room_index_hash(1, ROOM_CHAIN_VALUES), "a", ROOM_PLAIN};
@@ -422,6 +441,7 @@ int main(void) {
     tcase_add_test(tcase, who_looks_for_a_rooms_events_does_not_cross_its_values);
     tcase_add_test(tcase,
                    a_bucket_that_holds_one_rooms_values_and_anothers_events_keeps_them_apart);
+    tcase_add_test(tcase, a_walk_pauses_at_its_budget_and_goes_on_when_that_is_raised);
     tcase_add_test(tcase, a_name_decides_where_hashes_are_equal);
     tcase_add_test(tcase, one_walk_takes_the_kinds_that_are_asked_for);
     tcase_add_test(tcase, a_walk_stops_at_the_position_asked_for);

@@ -150,9 +150,12 @@ START_TEST(with_more_keys_than_slots_the_one_changed_longest_ago_gives_way) {
         first = i == 0 ? slot : first;
     }
     ck_assert_uint_eq(put.evicted, 0);
+    ck_assert(snapshot_table_whole_since(&segment, 0));
     ck_assert_uint_eq(keep("k0", 8 * (slots + 1), 10), first); /* no longer the oldest */
     uint32_t slot = keep("new", 8 * (slots + 2), 10);
     ck_assert_uint_eq(put.evicted, 1);
+    ck_assert(!snapshot_table_whole_since(&segment, 16)); /* where k1's stood */
+    ck_assert(snapshot_table_whole_since(&segment, 17));
     ck_assert_uint_ne(slot, first);
     ck_assert_int_eq(look(slot, UINT64_MAX), SNAPSHOT_OK);
     ck_assert(span_is((struct span){value.key, value.key_length}, "new"));
