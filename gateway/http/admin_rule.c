@@ -18,6 +18,8 @@ struct admin_rule {
 
 static int read_token(const char *path, struct admin_rule *rule, char *error, size_t error_size);
 static bool bears_token(const struct admin_rule *rule, const struct http_request *request);
+static bool came_through_a_proxy(const struct http_request *request,
+                                 const struct address_client *client);
 
 static bool digest(struct span bytes, unsigned char out[DIGEST_BYTES]) {
     return EVP_Digest(bytes.data, bytes.length, out, NULL, EVP_sha256(), NULL) == 1;
@@ -58,10 +60,25 @@ bool admin_rule_allows(const struct admin_rule *rule, const struct http_request 
         return false;
     }
     if (client->known && client->vouched && address_list_has(rule->allow, &client->address) &&
-        !(client->forwarded && address_is_loopback(&client->address))) {
+        !(address_is_loopback(&client->address) && came_through_a_proxy(request, client))) {
         return true;
     }
     return rule->has_token && bears_token(rule, request);
+}
+
+/* Proxies that are not told to write X-Forwarded-For often leave another trace. */
+static bool came_through_a_proxy(const struct http_request *request,
+                                 const struct address_client *client) {
+    static const char *const traces[] = {"x-real-ip",         "via",         "x-forwarded-host",
+                                         "x-forwarded-proto", "x-client-ip", "true-client-ip",
+                                         "cf-connecting-ip"};
+    bool found = client->forwarded;
+    struct span value;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(traces) && !found; i++) {
+        found = http_request_header(request, traces[i], &value) != 0;
+    }
+    return found;
 }
 
 /* RFC 6750 section 2.1: what a Bearer token may be made of. */

@@ -3,7 +3,9 @@
  *
  * By address only when it is certain: a request that was forwarded by anybody but a trusted proxy counts as
  * nobody's, and one that a trusted proxy says came from loopback too, since that may have been a program on the
- * proxy's host as well as anybody behind a second proxy there. */
+ * proxy's host as well as anybody behind a second proxy there. From loopback, a header that only proxies write (Via,
+ * X-Real-IP and the like) is enough: a proxy on this host that nobody told to write X-Forwarded-For would make
+ * administrators of all the world. */
 #ifndef MOONX_GATEWAY_HTTP_ADMIN_RULE_H
 #define MOONX_GATEWAY_HTTP_ADMIN_RULE_H
 

@@ -112,9 +112,11 @@ START_TEST(a_peer_without_an_internet_address_is_no_admin_and_without_a_rule_nob
 END_TEST
 
 START_TEST(a_request_that_a_proxy_has_forwarded_is_not_local) {
-    static const char *const headers[] = {"X-Forwarded-For: 127.0.0.1\r\n", "x-forwarded-for:\r\n",
-                                          "Forwarded: for=127.0.0.1\r\n",
-                                          "FORWARDED: a\r\nForwarded: b\r\n"};
+    static const char *const headers[] = {
+        "X-Forwarded-For: 127.0.0.1\r\n", "x-forwarded-for:\r\n",
+        "Forwarded: for=127.0.0.1\r\n",   "FORWARDED: a\r\nForwarded: b\r\n",
+        "X-Real-IP: 192.0.2.1\r\n",       "via: 1.1 front\r\nVia: 1.1 back\r\n",
+        "X-Forwarded-Proto: https\r\n"};
     for (size_t i = 0; i < ARRAY_LENGTH(headers); i++) {
         ck_assert_msg(status_of("GET /connections", headers[i]) == 403, "%s", headers[i]);
         ck_assert_uint_eq(status_of("GET /health", headers[i]), 200);
