@@ -78,6 +78,24 @@ bool secret_equal(struct span a, struct span b) {
     return a.length == b.length && (a.length == 0 || CRYPTO_memcmp(a.data, b.data, a.length) == 0);
 }
 
+void secret_hide_environment(void) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), count = 0;
+    uintptr_t from, to;
+
+    while (environ != NULL && environ[count] != NULL) {
+        count++;
+    }
+    if (count == 0) {
+        return;
+    }
+    /* The kernel lays the strings out one behind the other. */
+    from = (uintptr_t)environ[0] / page * page;
+    to = (uintptr_t)(environ[count - 1] + strlen(environ[count - 1])) / page * page + page;
+    if (from < to) {
+        (void)madvise((void *)from, to - from, MADV_DONTDUMP);
+    }
+}
+
 void secret_protect_process(void) {
     (void)prctl(PR_SET_DUMPABLE, 0);
 }

@@ -18,6 +18,8 @@ void secret_free(struct secret *secret);
 struct span secret_bytes(const struct secret *secret);
 /* Constant time for equal lengths. */
 bool secret_equal(struct span a, struct span b);
+/* Leaves the environment, as the process was started with it, out of core dumps: for who keeps secrets there. */
+void secret_hide_environment(void);
 /* The process leaves no core dump and can't be traced by its own user (prctl PR_SET_DUMPABLE 0). */
 void secret_protect_process(void);
 

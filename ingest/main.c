@@ -4,6 +4,7 @@
 #include "common/heritage.h"
 #include "common/log.h"
 #include "common/option.h"
+#include "common/secret.h"
 #include "ingest/ingest.h"
 #include "ingest/kafka_config.h"
 
@@ -34,8 +35,10 @@ int main(int argc, char **argv) {
     struct option_command command;
     struct heritage heritage;
     char error[512];
-    int child = heritage_take(&heritage);
+    int child;
 
+    secret_hide_environment();
+    child = heritage_take(&heritage);
     if (child == 1 && heritage.config_fd >= 0 && config_files_attach(heritage.config_fd) < 0) {
         return refuse("the configured files that were handed down can't be used");
     }

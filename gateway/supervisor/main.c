@@ -4,6 +4,7 @@
 #include "common/heritage.h"
 #include "common/log.h"
 #include "common/option.h"
+#include "common/secret.h"
 #include "gateway/supervisor/config_check.h"
 #include "gateway/supervisor/dev.h"
 #include "gateway/supervisor/supervisor.h"
@@ -12,12 +13,13 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #define PROGRAM      "moonx-gateway"
 #define STATUS_BAD   2
-#define HELP_COLUMNS 100
+#define HELP_COLUMNS 100 /* where there is no terminal */
 
 static int refuse(const char *error) {
     fprintf(stderr, PROGRAM ": %s\n", error);
@@ -35,12 +37,18 @@ static int run_worker(const struct heritage *heritage, int argc, char *const *ar
     return worker_main(heritage, argc, argv, options, dev);
 }
 
+static unsigned help_columns(void) {
+    struct winsize size;
+    bool terminal = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+    return terminal ? size.ws_col : HELP_COLUMNS;
+}
+
 static int print_help(void) {
     puts("Usage: " PROGRAM " [OPTION]...\n"
          "       " PROGRAM " [OPTION]... --check-config\n"
          "       " PROGRAM
          " [OPTION]... token --user ID [--email E] [--role R]... [--ttl SECONDS]\n");
-    option_print_help(stdout, PROGRAM, HELP_COLUMNS);
+    option_print_help(stdout, PROGRAM, help_columns());
     return 0;
 }
 
@@ -87,6 +95,7 @@ int main(int argc, char **argv) {
     struct option_command command;
     char error[1024] = "";
     open_standard();
+    secret_hide_environment();
     int child = heritage_take(&heritage);
     if (child < 0) {
         return refuse(HERITAGE_ENVIRONMENT " is set by the supervisor alone; unset it");

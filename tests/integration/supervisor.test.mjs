@@ -452,6 +452,15 @@ describe('short commands', () => {
         assert.match(help.stdout, /token --user ID/);
     });
 
+    test('--help is as wide as the terminal', () => {
+        for (const columns of [60, 90]) {
+            const { stdout } = spawnSync('script', ['-qec', `stty cols ${columns}; ${program} --help`, '/dev/null'], { encoding: 'utf8' });
+            const prose = stdout.split('\r\n').filter(line => line.startsWith('      ') && line.trim().includes(' '));
+            const widest = Math.max(...prose.map(line => line.length));
+            assert.ok(prose.length > 100 && widest <= columns && widest > columns - 10, `${prose.length} lines, ${widest} wide, ${columns} columns`);
+        }
+    });
+
     test('token mints what the gateway verifies', () => {
         const { stdout, status } = run(['token', '--user', 'alice', '--email', 'a@example.org', '--role', 'admin', '--role=ops', '--ttl', '60'], env);
         assert.equal(status, 0);

@@ -174,6 +174,18 @@ START_TEST(the_memory_is_left_out_of_core_dumps_and_gone_when_freed) {
 }
 END_TEST
 
+START_TEST(the_environment_is_left_out_of_core_dumps) {
+    char flags[512];
+
+    ck_assert_ptr_nonnull(environ[0]);
+    secret_hide_environment();
+    mapping_flags(environ[0], flags, sizeof(flags));
+    if (flags[0] != 0) {
+        ck_assert_ptr_nonnull(strstr(flags, " dd"));
+    }
+}
+END_TEST
+
 START_TEST(a_protected_process_is_not_dumpable) {
     ck_assert_int_eq(prctl(PR_GET_DUMPABLE), 1);
     secret_protect_process();
@@ -196,6 +208,7 @@ int main(void) {
     tcase_add_test(cases, what_is_no_readable_regular_file_is_refused_without_waiting);
     tcase_add_test(cases, equal_compares_all_bytes);
     tcase_add_test(cases, the_memory_is_left_out_of_core_dumps_and_gone_when_freed);
+    tcase_add_test(cases, the_environment_is_left_out_of_core_dumps);
     tcase_add_test(cases, a_protected_process_is_not_dumpable);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
