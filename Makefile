@@ -253,7 +253,7 @@ deps-test: deps
 
 run: ## builds and starts the gateway in development mode, with its own broker and demo stream
 run: deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -s all
 	@exec build/moonx-gateway --dev $(ARGS)
 
 C_FILES := $(wildcard common/*.[ch] shm/*.[ch] ingest/*.[ch] gateway/*.[ch] gateway/*/*.[ch] tests/*/*.[ch] man/*.c)
@@ -272,6 +272,7 @@ install: ## into DESTDIR/PREFIX
 install: all
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS:%=build/%)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system deploy/moonx-gateway.service
+	sed -i 's|^ExecStart=/usr/local/|ExecStart=$(PREFIX)/|' $(DESTDIR)$(PREFIX)/lib/systemd/system/moonx-gateway.service
 	for section in 1 5 7 8; do \
 	    install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$$section man/*.$$section; \
 	done
@@ -279,7 +280,8 @@ install: all
 	for program in moonx-ingest moonx-client; do \
 	    ln -sf moonx-gateway $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$program; \
 	done
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/moonx-gateway README.md LICENSE CHANGELOG.md deploy/moonx-gateway.env.example deploy/rooms.example
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/moonx-gateway README.md LICENSE CHANGELOG.md
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/moonx-gateway/deploy deploy/README.md deploy/*.example deploy/two-users.conf
 
 .PHONY: clean help
 clean: ## removes build/

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define BLANKS " \t\r"
@@ -30,11 +31,18 @@ static int take_line(struct option_file *file, char *line, const struct place *p
 int option_file_read(const char *path, struct option_file **out, char *error, size_t error_size) {
     char *text = NULL;
     size_t length = 0;
+    struct stat status;
     int fd = config_files_open(path);
     int result = fd < 0 ? fd : take_all(fd, &text, &length);
+    bool stream = fd >= 0 && fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode);
 
     if (fd >= 0) {
         close(fd);
+    }
+    if (stream) { /* empty at the second reading, or already at the first */
+        free(text);
+        snprintf(error, error_size, "CONFIG_FILE %s: is no regular file", path);
+        return -EINVAL;
     }
     if (result < 0) {
         snprintf(error, error_size, "CONFIG_FILE %s: %s", path, strerror(-result));

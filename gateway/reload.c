@@ -99,9 +99,16 @@ static void parts_free(const struct parts *parts, const struct redis *kept) {
 }
 
 /* One process says it for all. */
-static void warn_of_certificates(const struct worker *worker) {
+static void warn_of_keys(const struct worker *worker) {
+    const char *weak = auth_warning(worker->auth);
     unsigned count = worker->tls != NULL ? tls_certificate_count(worker->tls) : 0;
-    for (unsigned i = 0; i < count && worker->heritage.index == 0; i++) {
+    if (worker->heritage.index != 0) {
+        return;
+    }
+    if (weak != NULL) {
+        log_warn("%s", weak);
+    }
+    for (unsigned i = 0; i < count; i++) {
         const char *warning = tls_warning(worker->tls, i);
         if (warning[0] != '\0') {
             log_warn("%s", warning);
@@ -145,7 +152,7 @@ int reload_read(struct worker *worker, const struct options *options, bool dev, 
     if (worker->redis != NULL && worker->base != NULL) {
         redis_show(worker->redis);
     }
-    warn_of_certificates(worker);
+    warn_of_keys(worker);
     return 0;
 }
 

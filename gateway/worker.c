@@ -197,10 +197,6 @@ static int become_unprivileged(struct worker *worker, bool dev) {
         log_error("%s", error);
         return -EINVAL;
     }
-    const char *warning = auth_warning(worker->auth);
-    if (warning != NULL && worker->heritage.index == 0) {
-        log_warn("%s", warning);
-    }
     int result = heritage_drop_privileges(&worker->heritage);
     if (result != 0) {
         log_error("can't become user %u: %s", worker->heritage.run_as_uid, strerror(-result));

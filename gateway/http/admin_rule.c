@@ -97,7 +97,7 @@ static int read_token(const char *path, struct admin_rule *rule, char *error, si
     struct secret *token = NULL;
     int result = secret_from_file(path, &token);
 
-    if (result != 0 && result != -EINVAL) {
+    if (result != 0 && result != -EINVAL && result != -E2BIG) {
         snprintf(error, error_size, "ADMIN_TOKEN_FILE: \"%s\": cannot be read: %s", path,
                  strerror(-result));
         return result;
@@ -105,9 +105,9 @@ static int read_token(const char *path, struct admin_rule *rule, char *error, si
     if (result != 0 || secret_bytes(token).length < ADMIN_RULE_TOKEN_MIN_BYTES ||
         !is_token(secret_bytes(token))) {
         snprintf(error, error_size,
-                 "ADMIN_TOKEN_FILE: \"%s\" must hold one token of at least %d bytes of A-Z a-z 0-9 "
+                 "ADMIN_TOKEN_FILE: \"%s\" must hold one token of %d to %d bytes of A-Z a-z 0-9 "
                  "- . _ ~ + / =",
-                 path, ADMIN_RULE_TOKEN_MIN_BYTES);
+                 path, ADMIN_RULE_TOKEN_MIN_BYTES, SECRET_MAX_BYTES);
         result = -EINVAL;
     } else if (!digest(secret_bytes(token), rule->token_digest)) {
         snprintf(error, error_size, "ADMIN_TOKEN_FILE: OpenSSL has no SHA-256");

@@ -19,8 +19,8 @@
 #define STATUS_BAD 2
 
 static int check_here(const struct options *options, bool dev, char *error, size_t size);
-static int run_helper(int program_fd, const char *title, int argc, char *const *argv,
-                      bool add_flag);
+static int run_helper(int program_fd, const char *title, int argc, char *const *argv, bool add_flag,
+                      char *said, size_t size);
 
 static int refuse(const char *error) {
     fprintf(stderr, "moonx-gateway: %s\n", error);
@@ -34,7 +34,7 @@ int config_check_command(int argc, char *const *argv, const struct options *opti
         spawn_open_programs(&programs, error, sizeof(error)) < 0) {
         return refuse(error);
     }
-    int status = run_helper(programs.ingest_fd, "moonx-ingest", argc, argv, false);
+    int status = run_helper(programs.ingest_fd, "moonx-ingest", argc, argv, false, NULL, 0);
     spawn_close_programs(&programs);
     if (status == 0) {
         puts("configuration is fine");
@@ -42,8 +42,9 @@ int config_check_command(int argc, char *const *argv, const struct options *opti
     return status;
 }
 
-int config_check_by_child(const struct spawn_programs *programs, int argc, char *const *argv) {
-    return run_helper(programs->gateway_fd, "moonx-gateway", argc, argv, true);
+int config_check_by_child(const struct spawn_programs *programs, int argc, char *const *argv,
+                          char *said, size_t size) {
+    return run_helper(programs->gateway_fd, "moonx-gateway", argc, argv, true, said, size);
 }
 
 static int check_auth(const struct options *options, bool dev, char *error, size_t size) {
@@ -160,7 +161,7 @@ static int check_here(const struct options *options, bool dev, char *error, size
 }
 
 /* A helper that ends with 2 has said why; anything else needs a word from here. */
-static int judge(int status, const char *title) {
+static int judge(int status, const char *title, char *said, size_t size) {
     char error[256];
     if (status == 0 || status == STATUS_BAD) {
         return status;
@@ -171,15 +172,19 @@ static int judge(int status, const char *title) {
     } else {
         snprintf(error, sizeof(error), "%s --check-config failed with status %d", title, status);
     }
-    return refuse(error);
+    if (said == NULL) {
+        return refuse(error);
+    }
+    snprintf(said, size, "%s", error);
+    return STATUS_BAD;
 }
 
-static int run_helper(int program_fd, const char *title, int argc, char *const *argv,
-                      bool add_flag) {
+static int run_helper(int program_fd, const char *title, int argc, char *const *argv, bool add_flag,
+                      char *said, size_t size) {
     /* room for one flag more and the closing NULL */
     char **arguments = calloc((size_t)argc + 2, sizeof(*arguments));
     if (!arguments) {
-        return judge(-ENOMEM, title);
+        return judge(-ENOMEM, title, said, size);
     }
     int count = 0;
     char name[32];
@@ -192,7 +197,11 @@ static int run_helper(int program_fd, const char *title, int argc, char *const *
     for (int i = 1; i < argc; i++) {
         arguments[count++] = argv[i];
     }
-    int status = spawn_run(program_fd, arguments, CONFIG_CHECK_TIMEOUT_MS, NULL, 0);
+    int status =
+        spawn_run(program_fd, arguments, CONFIG_CHECK_TIMEOUT_MS, said != NULL, said, size);
     free(arguments);
-    return judge(status, title);
+    if (said != NULL && status >= 0) {
+        said[strcspn(said, "\n")] = '\0';
+    }
+    return judge(status, title, said, size);
 }

@@ -14,8 +14,9 @@
  * stderr. */
 int config_check_command(int argc, char *const *argv, const struct options *options, bool dev);
 
-/* The supervisor's way: the above in a child with the same arguments. 0, or 2 when that has said why not. */
-int config_check_by_child(const struct spawn_programs *programs, int argc,
-                          char *const *argv) MUST_CHECK;
+/* The supervisor's way: the above in a child with the same arguments. 0, or 2 when that has said why not: in one line on
+ * stderr, or into `said` unless that is NULL. */
+int config_check_by_child(const struct spawn_programs *programs, int argc, char *const *argv,
+                          char *said, size_t size) MUST_CHECK;
 
 #endif

@@ -107,15 +107,18 @@ static int check_file(const char *option, const char *path, char *error, size_t 
     if (result == 0 && fstat(fd, &status) != 0) {
         result = -errno;
     }
-    if (result == 0 && S_ISDIR(status.st_mode)) {
-        result = -EISDIR;
-    }
     if (fd >= 0) {
         close(fd);
+    }
+    if (result == 0 && S_ISDIR(status.st_mode)) {
+        result = -EISDIR;
     }
     if (result < 0) {
         snprintf(error, error_size, "%s: \"%s\": cannot be read: %s", option, path,
                  strerror(-result));
+    } else if (!S_ISREG(status.st_mode)) { /* a pipe would be empty at the second reading */
+        snprintf(error, error_size, "%s: \"%s\": is no regular file", option, path);
+        result = -EINVAL;
     }
     return result;
 }

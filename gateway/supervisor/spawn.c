@@ -69,7 +69,8 @@ int spawn_child(int program_fd, char *const *argv, const struct heritage *herita
     return result;
 }
 
-int spawn_run(int program_fd, char *const *argv, unsigned timeout_ms, char *output, size_t size) {
+int spawn_run(int program_fd, char *const *argv, unsigned timeout_ms, bool with_errors,
+              char *output, size_t size) {
     int ends[2];
     pid_t parent = getpid();
     if (pipe2(ends, O_CLOEXEC) != 0) {
@@ -79,6 +80,9 @@ int spawn_run(int program_fd, char *const *argv, unsigned timeout_ms, char *outp
     if (child == 0) {
         become_child(parent);
         dup2(ends[1], STDOUT_FILENO);
+        if (with_errors) {
+            dup2(ends[1], STDERR_FILENO);
+        }
         execveat(program_fd, "", argv, environ, AT_EMPTY_PATH);
         _exit(SPAWN_EXEC_FAILED);
     }

@@ -30,8 +30,9 @@ int spawn_child(int program_fd, char *const *argv, const struct heritage *herita
 
 /* Runs a helper (--check-config, token) to its end and returns its exit status, 128 + signal when it was
  * killed, or -errno; -ETIMEDOUT after timeout_ms, when it has been killed. What it writes to stdout goes
- * into output (NUL-terminated, cut at size), stderr is ours. output may be NULL: thrown away. */
-int spawn_run(int program_fd, char *const *argv, unsigned timeout_ms, char *output,
-              size_t size) MUST_CHECK;
+ * into output (NUL-terminated, cut at size); with_errors: to stderr too, which else is ours. output may be NULL: thrown
+ * away. */
+int spawn_run(int program_fd, char *const *argv, unsigned timeout_ms, bool with_errors,
+              char *output, size_t size) MUST_CHECK;
 
 #endif

@@ -66,9 +66,9 @@ static int open_programs(struct start *start, char *error, size_t size) {
 }
 
 static int check_configuration(struct start *start, char *error, size_t size) {
-    (void)error;
+    (void)error; /* the child has said it */
     (void)size;
-    return config_check_by_child(&start->programs, start->argc, start->argv);
+    return config_check_by_child(&start->programs, start->argc, start->argv, NULL, 0);
 }
 
 static int find_users(struct start *start, char *error, size_t size) {
@@ -170,7 +170,7 @@ static int mint_token(struct start *start) {
         snprintf(texts[i], sizeof(texts[i]), "%s", words[i]);
         argv[count++] = texts[i];
     }
-    int result = spawn_run(start->programs.gateway_fd, argv, TOKEN_TIMEOUT_MS, start->token,
+    int result = spawn_run(start->programs.gateway_fd, argv, TOKEN_TIMEOUT_MS, false, start->token,
                            sizeof(start->token));
     free(argv);
     start->token[strcspn(start->token, "\n")] = '\0';

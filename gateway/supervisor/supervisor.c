@@ -312,11 +312,10 @@ static int take_options(struct supervisor *supervisor, char *error, size_t size)
 static void reload(struct supervisor *supervisor) {
     struct start *start = supervisor->start;
     char error[1024] = "";
-    if (config_check_by_child(&start->programs, start->argc, start->argv) != 0) {
-        log_error("reload refused: the old configuration stays");
-        return;
-    }
-    int changed = take_options(supervisor, error, sizeof(error));
+    int changed =
+        config_check_by_child(&start->programs, start->argc, start->argv, error, sizeof(error)) == 0
+            ? take_options(supervisor, error, sizeof(error))
+            : -EINVAL;
     if (changed < 0) {
         log_error("reload refused, the old configuration stays: %s", error);
         return;

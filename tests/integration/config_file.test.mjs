@@ -94,6 +94,8 @@ test('a new secret in the file: its tokens are accepted, the old ones refused', 
     assert.equal((await late.next('auth_failed')).data.code, 'INVALID_TOKEN');
     assert.equal((await settled.request('ping', {})).type, 'pong');
     assert.ok(!gateway.output.includes(secret), 'a secret is never logged');
+    await reload({ ...FIRST, JWT_SECRET: 'cut short' });
+    assert.equal(times(/The JWT secret has 9 bytes; HS256 wants at least 32/g), 1, 'a file that was cut is not taken in silence');
     await Promise.all([settled, fresh, late].map(client => client.close()));
     await reload(FIRST);
 });
@@ -118,11 +120,12 @@ test('a wrong line is refused with FILE:LINE, and the old configuration stays', 
         [`${lines(FIRST)}\nWS_PING_INTERVAL=1\n`, 'gateway.env:6: WS_PING_INTERVAL: "1" is not a whole number of ms from 100 to 3600000'],
         [`${lines(FIRST)}TRUSTED_PROXIES=10.0.0.0/33\n`, 'TRUSTED_PROXIES: "10.0.0.0/33"'],
         [`${lines(FIRST)}PROXY_PROTOCOL=true\n`, 'PROXY_PROTOCOL: true believes nobody while TRUSTED_PROXIES is empty'],
-        [`${lines(FIRST)}ROOMS_FILE=${folder}/none\n`, `${folder}/none: No such file or directory`],
+        [`${lines(FIRST)}ROOMS_FILE=${folder}/none\n`, `ROOMS_FILE: "${folder}/none": cannot be read: No such file or directory`],
     ]) {
         await reload(text, /reload refused/g, 1);
         await until(`the line ${line}`, () => gateway.output.includes(line)); // another process has said it
     }
+    assert.match(gateway.output, /error +supervisor +reload refused, the old configuration stays: .*WS_PING_INTERVALL/, 'one line of the log');
     await everywhere(403, ['Origin: https://elsewhere.example']);
     assert.equal(await gateway.metric('config_generation'), generation);
     assert.ok(!gateway.output.includes(SECRET), 'a secret is never logged');
