@@ -222,12 +222,14 @@ class Gateway {
         }
     }
 
-    async started(path = '/ready', status = 200) {
+    // /health is 200 as soon as every child runs, with Kafka or without.
+    async started(ready = 200) {
         const ended = this.#exit.then(({ code }) => {
             throw new Error(`the gateway ended with status ${code}:\n${this.#output.slice(-LOG_TAIL_BYTES)}`);
         });
         ended.catch(() => {});
-        await Promise.race([until(`${path} ${status}`, () => this.answers(path, status)), ended]);
+        const answers = async () => await this.answers('/health', 200) && this.answers('/ready', ready);
+        await Promise.race([until(`/health 200 and /ready ${ready}`, answers), ended]);
     }
 
     pids() {
@@ -296,7 +298,7 @@ export async function startGateway({
     if (dev)
         process.once('exit', () => rmSync(devDirectory, { recursive: true, force: true }));
     if (ready !== 'unasked')
-        await (ready ? gateway.started() : gateway.started('/ready', 503));
+        await gateway.started(ready ? 200 : 503);
     return gateway;
 }
 
