@@ -69,7 +69,7 @@ const good = user => `good-${user}-${++serial}`;
 
 before(async () => {
     service = await startService();
-    gateway = await startGateway({ dev: true, env: { AUTH_SERVICE_URL: service.url, AUTH_SERVICE_TIMEOUT: String(TIMEOUT_MS) } });
+    gateway = await startGateway({ dev: true, env: { AUTH_SERVICE_URL: service.url, AUTH_SERVICE_TIMEOUT: String(TIMEOUT_MS), AUTH_TIMEOUT: '300000' } });
 });
 after(async () => {
     await gateway?.stop();
