@@ -14,7 +14,7 @@ const MOST_WORKERS = 8; // lines of the plot; the rest are summed
 const PLOTS = [
     { key: 'messages', title: 'Messages from Kafka a second', lines: ['messages/s'] },
     { key: 'deliveries', title: 'Deliveries to clients a second', lines: ['deliveries/s'] },
-    { key: 'latency', title: 'Latency, Kafka to this page', lines: ['p50 ms', 'p99 ms'] },
+    { key: 'latency', title: 'Kafka to this page, ms (p50 / p99)', lines: ['p50 ms', 'p99 ms'] },
     { key: 'connections', title: 'Connections by worker', lines: [] },
     { key: 'lag', title: 'Kafka lag, messages', lines: ['lag'] },
 ];

@@ -18,6 +18,7 @@ function showState({ state, text, user }) {
     byId('state').dataset.state = state;
     byId('state').textContent = text;
     if (user) byId('who').textContent = `${user.id}${user.email ? `, ${user.email}` : ''}`;
+    if (state === 'wait') byId('notice').hidden = true; // it was about the connection before
     byId('sign-out').hidden = state === 'off' || state === 'refused';
     if (state === 'refused' || state === 'off') {
         forgetToken();

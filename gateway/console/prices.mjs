@@ -19,8 +19,12 @@ export function trendPoints(values, width, height) {
     return values.map((value, i) => `${(from + i * step).toFixed(1)},${(height - 2 - ((value - low) / span) * (height - 4)).toFixed(1)}`).join(' ');
 }
 
+/** By chain, as a number where it is one, then by token. */
+export const priceOrder = (a, b) => Number(a.chainId) - Number(b.chainId) || shown(a.token).localeCompare(shown(b.token));
+
 export class Prices {
     #tokens = new Map();
+    #shown = []; // those that have a row, in its order
     #draw = paced(200, () => this.#render());
 
     take(message) {
@@ -66,8 +70,15 @@ export class Prices {
             change: element('td', { className: 'number' }),
         };
         const name = element('th', { scope: 'row' }, shown(token.data.token));
-        byId('price-rows').append(element('tr', {}, name, element('td', { className: 'number' }, shown(token.data.chainId)), row.price, row.change, element('td', {}, trend)));
+        row.element = element('tr', {}, name, element('td', { className: 'number' }, shown(token.data.chainId)), row.price, row.change, element('td', {}, trend));
+        this.#insert(token, row.element);
         return row;
+    }
+
+    #insert(token, line) {
+        const at = this.#shown.findIndex((other) => priceOrder(other.data, token.data) > 0);
+        byId('price-rows').insertBefore(line, at < 0 ? null : this.#shown[at].row.element);
+        this.#shown.splice(at < 0 ? this.#shown.length : at, 0, token);
     }
 
     #update({ row, data, trend }) {

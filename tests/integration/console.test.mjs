@@ -236,6 +236,7 @@ for (const [name, options] of Object.entries({
         await page.locator('#price-rows tr').nth(3).waitFor();
         await until('plots', async () => (await page.locator('#plots output').allTextContents()).every(text => /\d/.test(text)));
         await accessible();
+        assert.ok(await page.locator('#prices .scroll').evaluate(box => box.scrollWidth <= box.clientWidth), 'no column of the prices is cut off');
         await page.screenshot({ path: join(shots, `console-${name}.png`), fullPage: name === 'phone' });
         await page.goto(`${gateway.http}/docs`);
         await accessible();

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { backoffMs } from '../../gateway/console/connection.mjs';
 import { parseMetrics, percentile, sum } from '../../gateway/console/metrics.mjs';
 import { Position } from '../../gateway/console/position.mjs';
-import { trendPoints } from '../../gateway/console/prices.mjs';
+import { priceOrder, trendPoints } from '../../gateway/console/prices.mjs';
 
 const told = () => {
     const position = new Position();
@@ -32,6 +32,13 @@ test('before the server has told a position there is none, and what is none is n
     for (const strange of [undefined, null, 'x', {}, { topics: null }])
         position.take(strange);
     assert.equal(position.value, null);
+});
+
+test('prices stand by chain as a number, then by token, also where a chain is none', () => {
+    const data = [[10, 'OP'], [137, 'POL'], ['1', 'UNI'], [1, 'ETH'], ['solana', 'SOL']].map(([chainId, token]) => ({ chainId, token }));
+    assert.deepEqual(data.slice(0, 4).sort(priceOrder).map(({ token }) => token), ['ETH', 'UNI', 'OP', 'POL']);
+    assert.ok(priceOrder(data[4], data[0]) > 0 && priceOrder(data[0], data[4]) < 0);
+    assert.equal(priceOrder({}, {}), 0);
 });
 
 test('the wait doubles up to half a minute, half of it chance', () => {

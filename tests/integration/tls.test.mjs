@@ -52,6 +52,7 @@ function sClient(args, { port = gateway.port, input = '' } = {}) {
     return within('s_client', PATIENCE_MS, new Promise(resolve => {
         const child = execFile('openssl', ['s_client', '-connect', `127.0.0.1:${port}`, '-CAfile', authority.file, ...args],
             (error, stdout, stderr) => resolve({ code: error?.code ?? 0, text: stdout + stderr }));
+        child.stdin.on('error', () => {}); // who is refused may have ended already
         child.stdin.end(input);
     }));
 }
