@@ -12,7 +12,10 @@
 #include "gateway/delivery/position_claim.h"
 #include "gateway/presence/presence.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #define MAX_FAILURES 3
 
@@ -206,8 +209,18 @@ void conn_hold(struct worker *worker, struct conn *conn) {
     (void)catchup_hold(worker, conn, 0); /* without memory: live, and conn_resume() closes it */
 }
 
+/* To the client and back, as the kernel has measured it; 0: it has not. */
+static uint64_t round_trip_ms(const struct conn *conn) {
+    struct tcp_info info = {.tcpi_rtt = 0};
+    socklen_t size = sizeof info;
+    return getsockopt(conn->fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_rtt / 1000
+                                                                          : 0;
+}
+
 void conn_hold_a_moment(struct worker *worker, struct conn *conn) {
-    (void)catchup_hold(worker, conn, CATCHUP_HANDSHAKE_GRACE_MS);
+    uint64_t grace_ms = CATCHUP_GRACE_MS + 2 * round_trip_ms(conn);
+    (void)catchup_hold(worker, conn,
+                       grace_ms < CATCHUP_GRACE_MOST_MS ? grace_ms : CATCHUP_GRACE_MOST_MS);
 }
 
 void conn_resume(struct worker *worker, struct conn *conn, struct position_claim *claim,
@@ -224,8 +237,10 @@ static void add_room(void *context, struct span room) {
 }
 
 bool conn_position(struct worker *worker, const struct conn *conn, struct span *out) {
-    if (conn->state != CONN_LIVE &&
-        !(conn->state == CONN_CATCHING && catchup_is_fresh(worker, conn))) {
+    uint64_t cursor = POSITION_NOW;
+    bool known = conn->state == CONN_LIVE ||
+                 (conn->state == CONN_CATCHING && catchup_told(worker, conn, &cursor));
+    if (!known) {
         return false;
     }
     if (loss_is_owed(worker)) {
@@ -234,6 +249,5 @@ bool conn_position(struct worker *worker, const struct conn *conn, struct span *
     struct position_rooms rooms = {.view = worker->position};
     position_refresh(worker->position);
     conn_each_room(worker, conn, add_room, &rooms);
-    *out = position_text(worker->position, &rooms);
-    return true;
+    return position_text(worker->position, &rooms, cursor, out);
 }

@@ -68,7 +68,7 @@ unsigned conn_room_count(const struct worker *worker, const struct conn *conn);
 bool conn_position(struct worker *worker, const struct conn *conn, struct span *out) MUST_CHECK;
 /* No events until conn_resume(): what is joined meanwhile counts for it. */
 void conn_hold(struct worker *worker, struct conn *conn);
-/* The same for a client that came with its token, and may ask for a resume in its first message: no events for 0.2 s. */
+/* The same for a client that may ask for a resume in its next message: no events for 0.2 s and two round trips. */
 void conn_hold_a_moment(struct worker *worker, struct conn *conn);
 /* Answers with `resumed`, then come the events missed since the position (taken over), then live ones. */
 void conn_resume(struct worker *worker, struct conn *conn, struct position_claim *claim,

@@ -91,7 +91,7 @@ void conn_answer_upgrade(struct worker *worker, struct conn *conn,
         return;
     }
     if (identity == NULL ||
-        !authenticate_accept(worker, conn, identity, AUTHENTICATE_IN_HANDSHAKE, NULL)) {
+        !authenticate_accept(worker, conn, identity, AUTHENTICATE_THEN_LIVE, NULL)) {
         reply_auth_required(worker, conn);
     }
     bool open = conn_is_open(conn);

@@ -44,6 +44,7 @@ bool catchup_hold(struct worker *worker, struct conn *conn, uint64_t grace_ms) {
     struct catchup *catchup = start(worker, conn, CATCHUP_HELD, worker->reader.cursor);
     if (catchup != NULL && grace_ms > 0) {
         catchup->told = true;
+        catchup->held_at = catchup->cursor;
         catchup->until_ms = clock_mono_ms() + grace_ms;
         catchup_queue_move(worker->fanout->catchups, catchup, CATCHUP_IDLE);
     }
@@ -110,8 +111,11 @@ void catchup_forget(struct worker *worker, struct conn *conn) {
     slab_give(&all->slab, catchup->self);
 }
 
-bool catchup_is_fresh(const struct worker *worker, const struct conn *conn) {
-    return catchup_queue_of(worker, conn)->told;
+bool catchup_told(const struct worker *worker, const struct conn *conn, uint64_t *cursor) {
+    const struct catchup *catchup = catchup_queue_of(worker, conn);
+
+    *cursor = catchup->held_at;
+    return catchup->told;
 }
 
 bool catchup_turn(struct worker *worker) {

@@ -3,7 +3,7 @@
  * list of its own missed records, and reads them as its socket takes them, a budget a turn for all of them together.
  * When nothing is left between its cursor and the worker's, it is live again, with neither gap nor double.
  *
- *   HELD      right after the handshake, or while the answers to `authenticate` are written: waits for a resume
+ *   HELD      right after authentication: waits for a resume, a moment or until the answers are written
  *   WAITING   a resume of a position that this worker has not reached: asked again each tick, 2 s at most
  *   READING   queues what is on the list; then lists what has come meanwhile
  *
@@ -17,8 +17,9 @@
 struct catchups;
 struct conn;
 
-/* From the handshake on, so long may a client that came with its token take to ask for a resume. */
-#define CATCHUP_HANDSHAKE_GRACE_MS 200u
+/* So long a client may take after authentication to ask for a resume, and twice the way to it and back in addition. */
+#define CATCHUP_GRACE_MS      200u
+#define CATCHUP_GRACE_MOST_MS 1000u
 
 int catchups_new(struct catchups **out) MUST_CHECK;
 void catchups_free(struct catchups *all);
@@ -39,8 +40,10 @@ bool catchup_defers(const struct worker *worker, const struct conn *conn);
 void catchup_written(struct worker *worker, struct conn *conn);
 /* It is no longer catching up, for whatever reason: conn_set_state() alone calls this. */
 void catchup_forget(struct worker *worker, struct conn *conn);
-/* Held by its handshake: nothing has been passed over, so a position may be told. */
-bool catchup_is_fresh(const struct worker *worker, const struct conn *conn);
+/* It was held for a moment and has asked for no resume: everything up to *cursor has been sent, and no position before
+ * that is asked for. False: nothing can be told. */
+bool catchup_told(const struct worker *worker, const struct conn *conn,
+                  uint64_t *cursor) MUST_CHECK;
 
 /* A turn's share. True: there is more to do now. */
 bool catchup_turn(struct worker *worker);

@@ -27,7 +27,8 @@ struct catchup {
         passed; /* slow: values of conflated routes that passed it by since it was last listed */
     uint32_t passed_stamp; /* of the last of them: an event in two of its rooms counts once */
     uint64_t conflated;    /* passed over of what it was too slow for, not told yet */
-    bool told;             /* may be told a position: held by its handshake */
+    bool told;             /* may be told the position of `held_at`: held for a moment */
+    uint64_t held_at;      /* the worker's cursor then */
     uint64_t cursor;       /* all before it is queued or listed */
     uint64_t *list;        /* positions missed; NULL: none */
     uint32_t at, count;

@@ -14,7 +14,7 @@
 
 static void receive_one(struct worker *worker, const struct record *record, long *deliveries) {
     stats_add(worker->stats, STAT_RECORDS_READ, 1);
-    position_pass(worker->position, record);
+    position_pass(worker->position, record, worker->reader.cursor);
     if (record->kind != RECORD_EVENT ||
         (record->expiry_ms != 0 && record->expiry_ms <= clock_wall_ms())) {
         return;

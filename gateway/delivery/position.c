@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static uint64_t next_from_start(const struct position_view *view, uint32_t partition,
+                                uint64_t next);
+static bool look_back(struct position_view *view, uint64_t cursor);
 static void sort_partitions(struct position_view *view);
 static uint32_t numbers_of(const struct position_view *view, uint32_t topic);
 static size_t put_topic(struct position_view *view, uint32_t topic, char *out, size_t size);
@@ -41,7 +44,7 @@ void position_note(struct position_view *view, uint64_t cursor) {
         uint64_t noted = view->noted.next[i];
         if (noted != POSITION_UNKNOWN &&
             (view->next[i] == POSITION_UNKNOWN || noted > view->next[i])) {
-            view->next[i] = noted;
+            position_move(view, i, noted, cursor);
         }
     }
     view->noted.count = positions_count(view->segment->positions);
@@ -53,8 +56,12 @@ void position_note(struct position_view *view, uint64_t cursor) {
 }
 
 uint64_t position_next(const struct position_view *view, uint32_t partition) {
+    return next_from_start(view, partition, view->next[partition]);
+}
+
+static uint64_t next_from_start(const struct position_view *view, uint32_t partition,
+                                uint64_t next) {
     uint64_t start = load_acquire(&partition_at(view, partition)->live_from);
-    uint64_t next = view->next[partition];
     if (next == POSITION_UNKNOWN || start == POSITION_UNKNOWN) {
         return start;
     }
@@ -88,7 +95,11 @@ void position_rooms_add(struct position_rooms *rooms, struct span room) {
     }
 }
 
-struct span position_text(struct position_view *view, const struct position_rooms *rooms) {
+bool position_text(struct position_view *view, const struct position_rooms *rooms, uint64_t cursor,
+                   struct span *out) {
+    if (!look_back(view, cursor)) {
+        return false;
+    }
     char *text = view->text;
     size_t size = sizeof view->text;
     size_t used =
@@ -105,7 +116,24 @@ struct span position_text(struct position_view *view, const struct position_room
         used += put_topic(view, i, text + used, size - used);
     }
     memcpy(text + used, "}}", 3);
-    return (struct span){text, used + 2};
+    *out = (struct span){text, used + 2};
+    return true;
+}
+
+/* What has moved since is moved back, the latest first. */
+static bool look_back(struct position_view *view, uint64_t cursor) {
+    memcpy(view->told, view->next, sizeof view->told);
+    for (uint64_t move = view->moves; move > 0; move--) {
+        const struct position_move *last = &view->log[(move - 1) % POSITION_LOG];
+        if (view->moves - move == POSITION_LOG) {
+            return false;
+        }
+        if (last->cursor <= cursor) {
+            return true;
+        }
+        view->told[last->partition] = last->next;
+    }
+    return true;
 }
 
 /* By topic, then by number: counted, then placed. */
@@ -148,7 +176,7 @@ static size_t put_topic(struct position_view *view, uint32_t topic, char *out, s
         if (at < entry->count) {
             uint32_t index = view->order[entry->first + at];
             if (partition_at(view, index)->number == (int32_t)number) {
-                uint64_t next = position_next(view, index);
+                uint64_t next = next_from_start(view, index, view->told[index]);
                 offset = next == POSITION_UNKNOWN ? -1 : (int64_t)next - 1;
                 at++;
             }

@@ -3,7 +3,8 @@
  * The vector is the worker's own (what it has queued), never the producer's: a position means that everything up to
  * there has been sent. It moves with each record, and once a tick with what gave no record (a rejected message): the
  * producer's offsets are noted together with the end of the ring after them, and count when the worker has read up to
- * there. One worker owns one. */
+ * there. Its last POSITION_LOG moves are kept, so that who is held for a moment can be told the position of that moment.
+ * One worker owns one. */
 #ifndef MOONX_GATEWAY_DELIVERY_POSITION_H
 #define MOONX_GATEWAY_DELIVERY_POSITION_H
 
@@ -14,6 +15,15 @@
 
 struct position_topic {
     uint32_t first, count; /* in position_view.order: its partitions by number */
+};
+
+#define POSITION_LOG 16384u
+#define POSITION_NOW UINT64_MAX
+
+struct position_move {
+    uint64_t cursor; /* how far the worker had read then */
+    uint64_t next;   /* before the move */
+    uint32_t partition;
 };
 
 struct position_view {
@@ -29,6 +39,9 @@ struct position_view {
     uint32_t order[POSITIONS_MAX_PARTITIONS];
     struct position_topic topics[POSITIONS_MAX_TOPICS];
     struct feed_view feeds;
+    uint64_t moves; /* ever made; number n lies at n % POSITION_LOG */
+    struct position_move log[POSITION_LOG];
+    uint64_t told[POSITIONS_MAX_PARTITIONS]; /* what is being told */
     char text[POSITIONS_MAX_PARTITIONS * 24 + POSITIONS_MAX_TOPICS * 256 + 64];
 };
 
@@ -37,10 +50,17 @@ int position_view_new(const struct segment *segment, int64_t epoch,
                       struct position_view **out) MUST_CHECK;
 void position_view_free(struct position_view *view);
 
-/* The record has been queued. */
-static inline void position_pass(struct position_view *view, const struct record *record) {
+static inline void position_move(struct position_view *view, uint32_t partition, uint64_t next,
+                                 uint64_t cursor) {
+    view->log[view->moves++ % POSITION_LOG] =
+        (struct position_move){cursor, view->next[partition], partition};
+    view->next[partition] = next;
+}
+/* The record has been queued; `cursor` is the ring position behind it. */
+static inline void position_pass(struct position_view *view, const struct record *record,
+                                 uint64_t cursor) {
     if (record->partition < POSITIONS_MAX_PARTITIONS) {
-        view->next[record->partition] = (uint64_t)record->offset + 1;
+        position_move(view, record->partition, (uint64_t)record->offset + 1, cursor);
     }
 }
 /* Once a tick; `cursor` is how far the worker has read. */
@@ -60,7 +80,9 @@ struct position_rooms {
     bool fed[POSITIONS_MAX_TOPICS];
 };
 void position_rooms_add(struct position_rooms *rooms, struct span room);
-/* The position as JSON, good until the next call. */
-struct span position_text(struct position_view *view, const struct position_rooms *rooms);
+/* The position when the worker had read up to `cursor`, or POSITION_NOW, as JSON, good until the next call. False: that is
+ * too long ago. */
+bool position_text(struct position_view *view, const struct position_rooms *rooms, uint64_t cursor,
+                   struct span *out) MUST_CHECK;
 
 #endif

@@ -48,7 +48,7 @@ bool authenticate_accept(struct worker *worker, struct conn *conn, const struct 
     reply_success(worker, conn, identity, ref);
     if (then == AUTHENTICATE_THEN_RESUME) {
         conn_hold(worker, conn);
-    } else if (then == AUTHENTICATE_IN_HANDSHAKE) {
+    } else if (first) {
         conn_hold_a_moment(worker, conn);
     }
     if (first) {

@@ -10,9 +10,8 @@
 struct conn;
 
 enum authenticate_then {
-    AUTHENTICATE_THEN_LIVE,
-    AUTHENTICATE_THEN_RESUME,  /* the caller asks for a resume next: no events before */
-    AUTHENTICATE_IN_HANDSHAKE, /* the client may */
+    AUTHENTICATE_THEN_LIVE,   /* the client may ask for a resume next: no events for a moment */
+    AUTHENTICATE_THEN_RESUME, /* the caller does: no events before */
 };
 
 /* The token is good: `auth_success`, and on the first one `auto_subscribed`. On a connection that already is

@@ -1,5 +1,6 @@
-/* `resume` {position, channels?}: `subscribed` for each channel, then `resumed`, then what was missed. For a client that
- * came with its token in the handshake; first thing, for what it has had on this connection can't be put in order. */
+/* `resume` {position, channels?}: `subscribed` for each channel, then `resumed`, then what was missed. A client's
+ * next message after authentication: what it has had on this connection can't be put in order, so it is answered as long as
+ * that is nothing, and events are held back for a moment (conn_hold_a_moment). */
 #include "gateway/connection/conn.h"
 #include "gateway/message/message.h"
 #include "gateway/message/reply.h"

@@ -165,6 +165,32 @@ describe('a resume', () => {
         await client.close();
     });
 
+    test('comes by the `resume` message behind `authenticate`, with an event in between and a position that does not claim it', async () => {
+        for (const pipelined of [true, false]) {
+            const user = pipelined ? 'otto' : 'olga';
+            const one = await signedIn(gateway, { user });
+            const position = positionOf(one);
+            await one.close();
+            const missed = await produce([0, 1].map(n => ['order.updates', order(user, n), { partition: 1 }]));
+            const client = await connectClient(gateway);
+            client.send('authenticate', { token: mintToken({ sub: user }) });
+            const resume = () => client.send('resume', { position });
+            if (pipelined)
+                resume();
+            await client.next('auto_subscribed');
+            const [between] = await produce([['order.updates', order(user, 2), { partition: 1 }]]);
+            const { data: { position: { topics } } } = await client.request('ping');
+            if (!pipelined) {
+                assert.equal(topics['order.updates'][1], Number(missed[1].split(':')[2]), 'the event in between is not claimed');
+                resume();
+            }
+            const answer = await client.next('resumed');
+            assert.equal(answer.data.recovered, true, answer.raw);
+            assert.deepEqual(await eventsAfter(client, 3), [...missed, between]);
+            await client.close();
+        }
+    });
+
     test('under load, on any worker, has neither gap nor double', async () => {
         const recorder = new Recorder();
         const one = await signedIn(gateway, { user: 'lea' });

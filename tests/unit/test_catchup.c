@@ -625,9 +625,30 @@ START_TEST(who_came_with_a_token_is_held_a_moment_and_told_a_position) {
     put("orders:ann");
     tick(1100);
     ck_assert_str_eq(take(conn), "");
+    ck_assert(conn_position(&worker, conn, &position)); /* it has not been sent that event */
+    ck_assert(span_is(position, "{\"epoch\":\"1\",\"topics\":{\"order.updates\":[9]}}"));
     tick(1200);
     ck_assert_str_eq(take(conn), "10 ");
     ck_assert_int_eq(conn->state, CONN_LIVE);
+    ck_assert(conn_position(&worker, conn, &position));
+    ck_assert(span_is(position, "{\"epoch\":\"1\",\"topics\":{\"order.updates\":[10]}}"));
+}
+END_TEST
+
+START_TEST(who_is_held_while_more_comes_than_is_remembered_is_told_no_position) {
+    struct conn *conn = connect_user("ann");
+    struct span position;
+    join(conn, "orders:ann");
+    conn_hold_a_moment(&worker, conn);
+    for (unsigned i = 0; i < POSITION_LOG; i++) {
+        put("orders:bob");
+        turn();
+    }
+    ck_assert(conn_position(&worker, conn, &position));
+    ck_assert(span_is(position, "{\"epoch\":\"1\",\"topics\":{\"order.updates\":[9]}}"));
+    put("orders:bob");
+    turn();
+    ck_assert(!conn_position(&worker, conn, &position));
 }
 END_TEST
 
@@ -736,6 +757,7 @@ int main(void) {
     tcase_add_test(tests, offsets_that_fall_within_what_was_missed_can_not_be_put_in_order);
     tcase_add_test(tests, a_connection_that_has_had_events_is_not_resumed_in_disorder);
     tcase_add_test(tests, who_came_with_a_token_is_held_a_moment_and_told_a_position);
+    tcase_add_test(tests, who_is_held_while_more_comes_than_is_remembered_is_told_no_position);
     tcase_add_test(tests, a_resume_of_more_than_a_queue_goes_out_as_it_is_read);
     tcase_add_test(tests, a_storm_of_resumes_is_cut_into_turns);
     tcase_add_test(tests, one_that_dies_while_it_waits_leaves_nothing_behind);
