@@ -37,7 +37,16 @@ bool revocation_stands(const struct worker *worker, struct span user_id,
 
 bool revocation_known(const struct worker *worker) {
     return worker->view.revocations.header == NULL || /* none but tests of other things */
-           (load_relaxed(&worker->view.segment.ingest->flags) & INGEST_CAUGHT_UP) != 0;
+           (load_relaxed(&worker->view.segment.ingest->flags) & INGEST_CAUGHT_UP) != 0 ||
+           revocation_unknowable(worker);
+}
+
+bool revocation_unknowable(const struct worker *worker) {
+    const struct ingest_block *ingest = worker->view.segment.ingest;
+    uint64_t changed_ms = load_relaxed(&ingest->kafka_changed_ms); /* 0: ingest has not begun */
+
+    return (load_relaxed(&ingest->flags) & (INGEST_CAUGHT_UP | INGEST_KAFKA_UP)) == 0 &&
+           changed_ms != 0 && (uint64_t)clock_wall_ms() > changed_ms + REVOCATION_SILENCE_MS;
 }
 
 enum error_code revocation_check(const struct worker *worker, const struct identity *identity) {

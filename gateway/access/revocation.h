@@ -22,8 +22,16 @@ void revocation_marks_of(const struct worker *worker, const struct identity *ide
 bool revocation_stands(const struct worker *worker, struct span user_id,
                        const struct revocation_marks *marks);
 
-/* Whether the control topic has been read, so that it is known what is revoked; then for good. */
+/* From ingest's start, or Kafka's last word, so long nobody is let in before the control topic has been read. */
+#define REVOCATION_SILENCE_MS 5000
+
+/* Whether the control topic has been read, so that it is known what is revoked; then for good. Or nothing can be known:
+ * revocation_unknowable(). */
 bool revocation_known(const struct worker *worker);
+/* The control topic has not been read, and Kafka has not answered for REVOCATION_SILENCE_MS: it is away altogether, so
+ * there is nothing to be seen here either. Who comes now is let in, and is closed when Kafka says that he is revoked. A
+ * Kafka that answers, but keeps the control topic to itself, is another matter. */
+bool revocation_unknowable(const struct worker *worker);
 
 /* ERROR_CODE_COUNT: it may be used; TOKEN_REVOKED; AUTH_UNAVAILABLE: the control topic has not been read yet, so
  * that nobody knows. */

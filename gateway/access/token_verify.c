@@ -1,6 +1,7 @@
 #include "gateway/access/token_verify.h"
 
 #include "common/clock.h"
+#include "common/log.h"
 #include "gateway/access/revocation.h"
 
 #include <stdlib.h>
@@ -41,11 +42,25 @@ int token_verify_later(struct worker *worker, struct span token, auth_answer *an
                                     : hold(worker, token, answer, context);
 }
 
+/* The first worker says it for all. */
+static void tell_unknowable(const struct worker *worker) {
+    static bool told;
+
+    if (!told && worker->heritage.index == 0 && worker->view.revocations.header != NULL &&
+        revocation_unknowable(worker)) {
+        told = true;
+        log_warn(
+            "Kafka has never answered, so it is not known which tokens are revoked: good tokens "
+            "are let in without, and closed when Kafka says that they are");
+    }
+}
+
 void token_verify_tick(struct worker *worker) {
     bool known = revocation_known(worker);
     unsigned left = JUDGED_PER_TICK;
     const struct wait *first;
 
+    tell_unknowable(worker);
     while (left-- > 0 && (first = STAILQ_FIRST(&waits)) != NULL &&
            (known || clock_mono_ms() >= first->until_ms)) {
         struct wait *wait = take_first();

@@ -1,6 +1,7 @@
 /* Whether a token may be used, from all that knows about it: the keys and the auth service (auth.h), and the revocations,
  * which the host reads from the control topic at its start. What can't be known yet is found out later: a token that no
- * key refuses waits until the revocations have been read, for TOKEN_VERIFY_HOLD_MS at most, and is then judged; so
+ * key refuses waits until the revocations have been read or Kafka turns out to be away (revocation.h), for
+ * TOKEN_VERIFY_HOLD_MS at most, and is then judged; so
  * clients that come in the first moments of a host are not turned away. Used by workers, one a process; what waits is
  * the token's text and lives until its answer. */
 #ifndef MOONX_GATEWAY_ACCESS_TOKEN_VERIFY_H

@@ -1,5 +1,6 @@
 // Revocations and disconnects through gateway.control: two gateways on one Kafka, restarts of everything.
 import assert from 'node:assert/strict';
+import { connect, createServer } from 'node:net';
 import { after, before, test } from 'node:test';
 import WebSocket from 'ws';
 import { Producer, startKafka } from '../kafka/kafka.mjs';
@@ -207,16 +208,33 @@ test('who comes in the first moments of a host waits until it knows what is revo
     await fresh.stop();
 });
 
-test('while Kafka is away at the start nobody is let in on a token: they wait, and are told', async () => {
-    const blind = await startGateway({ kafka: '127.0.0.1:1', workers: 1, ready: false, env: { AUTH_TIMEOUT: '2000' } });
+test('while Kafka is away at the start tokens wait for it, then the key alone decides; what is revoked is closed when Kafka comes', async () => {
+    const [, brokerPort] = kafka.bootstrap.split(':');
+    const door = createServer(socket => socket.pipe(connect(Number(brokerPort), '127.0.0.1')).on('error', () => socket.destroy()).pipe(socket).on('error', () => {}));
+    await new Promise(resolve => door.listen(0, '127.0.0.1', resolve));
+    const { port } = door.address();
+    await new Promise(resolve => door.close(resolve));
+    const blind = await startGateway({ kafka: `127.0.0.1:${port}`, workers: 1, ready: false, env: { AUTH_TIMEOUT: '2000' } });
     gateways.push(blind);
     const began = Date.now();
-    const answers = await Promise.all([stillRefused(blind), handshake(blind, mintToken()), refusedByMessage(blind, mintToken())]);
-    assert.deepEqual(answers, [503, 503, 'AUTH_UNAVAILABLE']);
+    const early = await Promise.all([stillRefused(blind), handshake(blind, mintToken()), refusedByMessage(blind, mintToken())]);
+    assert.deepEqual(early, [503, 503, 'AUTH_UNAVAILABLE']);
     assert.ok(Date.now() - began >= 1_000, `after ${Date.now() - began} ms`);
     assert.equal(await refusedByMessage(blind, 'a.b.c'), 'INVALID_TOKEN');
+    await until('it lets in', async () => await handshake(blind, mintToken()) === 101, 15_000);
+    await blind.printed(/not known which tokens are revoked/);
+    assert.equal((await blind.get('/ready')).status, 503);
+    const alice = await signedIn(blind, { user: 'alice', iat: seconds(0) });
+    const mallory = await signedIn(blind, { user: 'mallory', iat: seconds(0) });
+    await new Promise(resolve => door.listen(port, '127.0.0.1', resolve));
+    assert.equal((await mallory.closes(30_000)).code, 1008);
+    await until('ready', async () => (await blind.get('/ready')).status === 200, 30_000);
+    assert.equal(await stillRefused(blind), 401);
+    await alice.settled();
+    await alice.close();
     gateways.pop();
     await blind.stop();
+    door.close();
 });
 
 test('a revocation whose time is over is forgotten', async () => {

@@ -1,5 +1,6 @@
 /* Tokens that come before the host knows what is revoked: they wait, as long as is promised, and are then judged. */
 #include "common/clock.h"
+#include "gateway/access/revocation.h"
 #include "gateway/access/token_verify.h"
 #include "shm/segment.h"
 
@@ -112,6 +113,22 @@ START_TEST(one_that_has_expired_while_it_waited_is_refused) {
 }
 END_TEST
 
+START_TEST(where_kafka_stays_away_the_key_alone_decides) {
+    char *token = mint();
+    store_relaxed(&ingest->kafka_changed_ms, WALL_MS);
+    ck_assert_int_eq(wait_as(0, token), 0);
+    pass(REVOCATION_SILENCE_MS - 1);
+    token_verify_tick(&worker);
+    ck_assert_uint_eq(heard[0].count, 0);
+    store_relaxed(&ingest->flags, INGEST_KAFKA_UP);
+    pass(2);
+    ck_assert(!revocation_known(&worker)); /* it answers: what it has to say is waited for */
+    store_relaxed(&ingest->flags, 0);
+    ck_assert(revocation_known(&worker));
+    free(token);
+}
+END_TEST
+
 static const struct {
     long long auth_timeout;
     unsigned hold_ms;
@@ -180,6 +197,7 @@ int main(void) {
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, a_good_token_waits_until_the_control_topic_is_read_and_is_accepted_then);
     tcase_add_test(tests, a_bad_one_is_refused_at_once);
+    tcase_add_test(tests, where_kafka_stays_away_the_key_alone_decides);
     tcase_add_test(tests, one_that_has_expired_while_it_waited_is_refused);
     tcase_add_loop_test(tests, the_wait_ends_when_it_is_promised_to, 0, ARRAY_LENGTH(holds));
     tcase_add_test(tests, so_many_wait_and_all_are_judged_in_turns);
