@@ -1,59 +1,16 @@
 /* A client's whole visit, from the handshake to the Close, with the n-th allocation failing, for each n; then with all
- * from the n-th on. Whatever fails: the process lives, the connection ends or goes on, and nothing stays behind.
- *
- * malloc and its kin are ours here, for the libraries too. The address sanitizer brings its own: then nothing fails
- * and the visit is only walked through. */
+ * from the n-th on. Whatever fails: the process lives, the connection ends or goes on, and nothing stays behind. */
 #include "tests/unit/conn_fixture.h"
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "tests/unit/failing_memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 /* A visit has fewer allocations: no_visit_has_more_allocations_than_are_tried. */
-#ifdef __SANITIZE_ADDRESS__
-#define LAST_FAILURE 2
-#else
-#define LAST_FAILURE 600
-#endif
-
-static struct {
-    bool armed;
-    bool from_then_on;
-    unsigned fail_at; /* the n-th allocation, from 1 */
-    unsigned count;
-} allocations;
-
-#ifndef __SANITIZE_ADDRESS__
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *block, size_t size);
-
-static bool fails(void) {
-    if (!allocations.armed) {
-        return false;
-    }
-    unsigned n = ++allocations.count;
-    if (n == allocations.fail_at || (allocations.from_then_on && n > allocations.fail_at)) {
-        errno = ENOMEM;
-        return true;
-    }
-    return false;
-}
-
-void *malloc(size_t size) {
-    return fails() ? NULL : __libc_malloc(size);
-}
-
-void *calloc(size_t count, size_t size) {
-    return fails() ? NULL : __libc_calloc(count, size);
-}
-
-void *realloc(void *block, size_t size) {
-    return fails() ? NULL : __libc_realloc(block, size);
-}
-#endif
+#define LAST_FAILURE (MEMORY_FAILS ? 600 : 2)
 
 static char *token;
 static int host_fd;
