@@ -26,7 +26,7 @@ void event_headers_write(const struct event_headers *headers, rd_kafka_headers_t
 
     if (headers->has_once) {
         for (unsigned i = 0; i < sizeof(headers->once.bytes); i++) {
-            snprintf(text + 2 * i, 3, "%02x", headers->once.bytes[i]);
+            snprintf(text + (size_t)2 * i, 3, "%02x", headers->once.bytes[i]);
         }
         add(to, ONCE, text);
     }

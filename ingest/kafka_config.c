@@ -137,7 +137,7 @@ int kafka_config_check(const struct options *options, char *error, size_t error_
     if (result == 0) {
         result = kafka_config_new(options, brokers, true, &conf, error, error_size);
     }
-    if (result < 0) {
+    if (result != 0) {
         return result;
     }
     handle = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));

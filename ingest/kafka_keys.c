@@ -16,24 +16,24 @@ static const struct row {
 };
 
 static const struct row *find(const char *name);
-static int read_file(const char *path, char **out);
+static char *read_file(const char *path, int *error);
 static int read_all(int fd, char *text, size_t size);
 static bool is_chain(const char *pem);
 
 int kafka_keys_set(rd_kafka_conf_t *conf, const char *name, const char *path, char *error,
                    size_t error_size) {
     const struct row *row = find(name);
-    char *pem = NULL, why[512];
+    char *pem, why[512];
     int result;
 
     if (row == NULL) {
         return 0;
     }
-    result = read_file(path, &pem);
-    if (result == -EISDIR || (result == -ENOENT && strcmp(path, "probe") == 0)) {
+    pem = read_file(path, &result);
+    if (pem == NULL && (result == -EISDIR || (result == -ENOENT && strcmp(path, "probe") == 0))) {
         return 0; /* librdkafka's own way to say: look in the usual places */
     }
-    if (result < 0) {
+    if (pem == NULL) {
         snprintf(error, error_size, "%s: %s: %s", name, path, strerror(-result));
         return result;
     }
@@ -60,34 +60,30 @@ static const struct row *find(const char *name) {
     return NULL;
 }
 
-/* As text: a NUL ends it, as it would for librdkafka. */
-static int read_file(const char *path, char **out) {
+/* As text: a NUL ends it, as it would for librdkafka. NULL: *error says why. */
+static char *read_file(const char *path, int *error) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat status;
-    char *text;
-    int result;
+    char *text = NULL;
 
-    if (fd < 0) {
-        return -errno;
+    if (fd < 0 || fstat(fd, &status) < 0) {
+        *error = -errno;
+    } else if (!S_ISREG(status.st_mode)) {
+        *error = S_ISDIR(status.st_mode) ? -EISDIR : -EINVAL;
+    } else if (status.st_size > (off_t)KAFKA_KEYS_MAX_BYTES) {
+        *error = -EFBIG;
+    } else {
+        text = calloc(1, (size_t)status.st_size + 1);
+        *error = text != NULL ? read_all(fd, text, (size_t)status.st_size) : -ENOMEM;
+        if (*error != 0) {
+            free(text);
+            text = NULL;
+        }
     }
-    result = fstat(fd, &status) < 0 ? -errno : 0;
-    if (result == 0 && !S_ISREG(status.st_mode)) {
-        result = S_ISDIR(status.st_mode) ? -EISDIR : -EINVAL;
+    if (fd >= 0) {
+        close(fd);
     }
-    if (result == 0 && status.st_size > (off_t)KAFKA_KEYS_MAX_BYTES) {
-        result = -EFBIG;
-    }
-    text = result == 0 ? calloc(1, (size_t)status.st_size + 1) : NULL;
-    if (result == 0) {
-        result = text != NULL ? read_all(fd, text, (size_t)status.st_size) : -ENOMEM;
-    }
-    close(fd);
-    if (result < 0) {
-        free(text);
-        return result;
-    }
-    *out = text;
-    return 0;
+    return text;
 }
 
 static int read_all(int fd, char *text, size_t size) {

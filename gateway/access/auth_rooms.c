@@ -201,7 +201,7 @@ static struct digest_slots slots_of(struct auth_rooms *rooms) {
 static void remember(struct auth_rooms *rooms, const unsigned char *digest, bool allowed,
                      unsigned ttl_s) {
     struct digest_slots slots = slots_of(rooms);
-    int64_t until_ms = (int64_t)clock_mono_ms() + ttl_s * 1000ll;
+    int64_t until_ms = (int64_t)clock_mono_ms() + (int64_t)ttl_s * 1000;
 
     ((struct remembered *)digest_place(&slots, digest, until_ms))->allowed = allowed;
 }
