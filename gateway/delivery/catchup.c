@@ -129,6 +129,7 @@ bool catchup_turn(struct worker *worker) {
 
 void catchup_tick(struct worker *worker) {
     struct catchups *all = worker->fanout->catchups;
+    catchup_frame_clear(worker);
     while (all->queues[CATCHUP_IDLE].first != 0) {
         catchup_queue_move(all, catchup_queue_at(all, all->queues[CATCHUP_IDLE].first),
                            CATCHUP_READY);

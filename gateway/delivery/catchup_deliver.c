@@ -2,6 +2,7 @@
 
 #include "gateway/connection/conn_table.h"
 #include "gateway/delivery/catchup_collect.h"
+#include "gateway/delivery/catchup_frame.h"
 #include "gateway/delivery/fanout.h"
 
 static bool hears(const struct worker *worker, const struct conn *conn,
@@ -9,12 +10,12 @@ static bool hears(const struct worker *worker, const struct conn *conn,
 
 int catchup_deliver(struct worker *worker, struct conn *conn, uint64_t position, bool sparing) {
     struct fanout *fanout = worker->fanout;
-    const struct record *record;
-    struct frame_piece piece;
-    int result = ring_read_at(&fanout->missed, position, &record);
-    if (result != RING_OK) {
-        return result == RING_LAPPED ? -ESTALE : result;
+    struct catchup_frame *frame;
+    int error = catchup_frame_at(worker, position, &frame);
+    if (error != 0) {
+        return error;
     }
+    const struct record *record = frame->record;
     if (record->sender == conn->id || !hears(worker, conn, record)) {
         return CATCHUP_PASSED;
     }
@@ -23,11 +24,9 @@ int catchup_deliver(struct worker *worker, struct conn *conn, uint64_t position,
     if (sparing && catchup_spares(worker, &value)) {
         return CATCHUP_SPARED;
     }
-    result = frame_make(&fanout->arena, WSLAY_TEXT_FRAME, record_envelope(record), &piece);
-    if (result == 0) {
-        result = outq_append(&fanout->queues, &conn->queue, piece);
-    }
-    if (result != 0) {
+    struct frame_piece piece =
+        catchup_frame_piece(worker, frame, (conn->flags & CONN_DEFLATE) != 0);
+    if (outq_append(&fanout->queues, &conn->queue, piece) != 0) {
         return -ENOMEM;
     }
     flush_schedule_add(&fanout->schedule, conn, false);

@@ -4,6 +4,7 @@
 #define MOONX_GATEWAY_DELIVERY_CATCHUP_QUEUE_H
 
 #include "gateway/connection/conn_table.h"
+#include "gateway/delivery/catchup_frame.h"
 #include "gateway/delivery/fanout.h"
 
 struct position_claim;
@@ -43,6 +44,7 @@ struct catchups {
         uint32_t first, last, count;
     } queues[CATCHUP_QUEUE_COUNT];
     uint32_t listed; /* entries of all lists */
+    struct catchup_frames frames;
 };
 
 static inline struct catchup *catchup_queue_at(const struct catchups *all, uint32_t index) {

@@ -703,6 +703,84 @@ START_TEST(a_storm_of_resumes_is_cut_into_turns) {
 }
 END_TEST
 
+static struct conn *resumed_trader(uint16_t flags) {
+    struct conn *conn = connect_user("ann");
+    conn->flags |= flags;
+    join(conn, "trades");
+    resume_at(conn, "{\"order.updates\":[9]}");
+    turn();
+    ck_assert_int_eq(conn->state, CONN_LIVE);
+    return conn;
+}
+
+START_TEST(who_has_missed_the_same_events_shares_their_frames) {
+    options.ws_max_queue_bytes = 65536;
+    for (int i = 0; i < 20; i++) {
+        put_padded("trades", 300);
+    }
+    turn();
+    for (int i = 0; i < 50; i++) {
+        ck_assert_uint_gt(resumed_trader(0)->queue.bytes, 20 * 300);
+    }
+    /* one set of frames, and fifty answers */
+    ck_assert_uint_le(worker.fanout->arena.bytes, 2 * FRAME_BLOCK_BYTES);
+    conn_table_free(&worker, worker.conns);
+    ck_assert_int_eq(conn_table_new(&worker, &worker.conns), 0);
+    tick(5000); /* the frames are let go */
+    put("trades");
+    struct conn *last = resumed_trader(0);
+    ck_assert_uint_eq(count_of(take(last)), 1 + 21);
+}
+END_TEST
+
+START_TEST(missed_events_are_deflated_from_the_second_client_on) {
+    options.ws_max_queue_bytes = 65536;
+    ck_assert_int_eq(frame_deflate_new(&worker.fanout->deflater), 0);
+    for (int i = 0; i < 20; i++) {
+        put_padded("trades", 300);
+    }
+    turn();
+    ck_assert_uint_gt(resumed_trader(CONN_DEFLATE)->queue.bytes, 20 * 300);
+    struct conn *second = resumed_trader(CONN_DEFLATE);
+    ck_assert_uint_lt(second->queue.bytes, 20 * 60);
+    ck_assert_uint_gt(resumed_trader(0)->queue.bytes, 20 * 300); /* it can't read them */
+    worker.fanout->stage = OVERLOAD_NO_DEFLATE;
+    tick(5000);
+    (void)resumed_trader(CONN_DEFLATE);
+    ck_assert_uint_gt(resumed_trader(CONN_DEFLATE)->queue.bytes, 20 * 300);
+}
+END_TEST
+
+START_TEST(an_event_in_very_many_rooms_is_caught_up_as_any_other) {
+    enum { ROOMS = 40 };
+    struct span key = SPAN_LITERAL("trades");
+    size_t names_at = sizeof(struct record) + ROOMS * sizeof(struct record_room);
+    size_t length = names_at + key.length + 2;
+    struct record *record = ring_append_reserve(&writer, length);
+    memset((char *)record + 16, 0, record->length - 16);
+    record->kind = RECORD_EVENT;
+    record->offset = next_offset++;
+    record->room_count = ROOMS;
+    for (unsigned i = 0; i < ROOMS; i++) {
+        record->rooms[i] = (struct record_room){.hash = i + 1,
+                                                .name_at = (uint32_t)names_at,
+                                                .name_length = (uint16_t)key.length,
+                                                .kind = ROOM_PLAIN};
+    }
+    record->rooms[ROOMS - 1].hash = room_name_hash(&worker.view.segment.header->hash_key, key);
+    memcpy((char *)record + names_at, "trades10", 8);
+    record->envelope_at = (uint32_t)(names_at + key.length);
+    record->envelope_length = 2;
+    ring_append_commit(&writer);
+    ring_append_publish(&writer);
+    put("trades");
+    turn();
+    for (int i = 0; i < 2; i++) {
+        ck_assert_str_eq(take(resumed_trader(0)), "{\"recovered\":true,\"count\":2} 10 11 ");
+    }
+}
+END_TEST
+
 START_TEST(one_that_dies_while_it_waits_leaves_nothing_behind) {
     struct conn *conn = connect_user("ann");
     join(conn, "orders:ann");
@@ -760,6 +838,9 @@ int main(void) {
     tcase_add_test(tests, who_is_held_while_more_comes_than_is_remembered_is_told_no_position);
     tcase_add_test(tests, a_resume_of_more_than_a_queue_goes_out_as_it_is_read);
     tcase_add_test(tests, a_storm_of_resumes_is_cut_into_turns);
+    tcase_add_test(tests, who_has_missed_the_same_events_shares_their_frames);
+    tcase_add_test(tests, missed_events_are_deflated_from_the_second_client_on);
+    tcase_add_test(tests, an_event_in_very_many_rooms_is_caught_up_as_any_other);
     tcase_add_test(tests, one_that_dies_while_it_waits_leaves_nothing_behind);
     tcase_add_test(tests, a_rejected_message_moves_the_position_once_the_worker_has_read_so_far);
     suite_add_tcase(suite, tests);

@@ -1,0 +1,100 @@
+#include "gateway/delivery/catchup_frame.h"
+
+#include "gateway/delivery/catchup_queue.h"
+
+static int read_record(struct worker *worker, uint64_t position, const struct record **out);
+static bool fits(const struct record *record);
+static void forget(struct frame_arena *arena, struct catchup_frame *frame);
+static void deflate(struct fanout *fanout, struct catchup_frame *frame);
+
+int catchup_frame_at(struct worker *worker, uint64_t position, struct catchup_frame **out) {
+    struct catchup_frames *frames = &worker->fanout->catchups->frames;
+    struct frame_arena *arena = &worker->fanout->arena;
+    struct catchup_frame *frame = &frames->places[position / RECORD_ALIGN % CATCHUP_FRAME_PLACES];
+    const struct record *record;
+    struct frame_piece piece;
+    if (frame->plain.block != 0 && frame->position == position) {
+        *out = frame;
+        return 0;
+    }
+    int error = read_record(worker, position, &record);
+    if (error == 0) {
+        error = frame_make(arena, WSLAY_TEXT_FRAME, record_envelope(record), &piece);
+    }
+    if (error != 0) {
+        return error;
+    }
+    frame = fits(record) ? frame : &frames->once;
+    forget(arena, frame);
+    if (frame != &frames->once) {
+        memcpy(frame->head, record, record->envelope_at);
+        record = (const struct record *)(const void *)frame->head;
+    }
+    frame->position = position;
+    frame->record = record;
+    frame->plain = piece;
+    frame->shared = frame->deflate_tried = false;
+    frame_ref(arena, piece.block);
+    frames->used = true;
+    *out = frame;
+    return 0;
+}
+
+struct frame_piece catchup_frame_piece(struct worker *worker, struct catchup_frame *frame,
+                                       bool deflated) {
+    if (deflated && frame->shared && !frame->deflate_tried) {
+        deflate(worker->fanout, frame);
+    }
+    frame->shared = true;
+    return deflated && frame->deflated.block != 0 ? frame->deflated : frame->plain;
+}
+
+void catchup_frame_clear(struct worker *worker) {
+    struct catchup_frames *frames = &worker->fanout->catchups->frames;
+    if (frames->used) {
+        for (unsigned i = 0; i < CATCHUP_FRAME_PLACES; i++) {
+            forget(&worker->fanout->arena, &frames->places[i]);
+        }
+        forget(&worker->fanout->arena, &frames->once);
+        frames->used = false;
+    }
+}
+
+static int read_record(struct worker *worker, uint64_t position, const struct record **out) {
+    int result = ring_read_at(&worker->fanout->missed, position, out);
+    return result == RING_LAPPED ? -ESTALE : result;
+}
+
+/* Names before the envelope, as ingest writes them, and not too many. */
+static bool fits(const struct record *record) {
+    for (unsigned i = 0; i < record->room_count; i++) {
+        if (record->rooms[i].name_at + record->rooms[i].name_length > record->envelope_at) {
+            return false;
+        }
+    }
+    return record->envelope_at <= CATCHUP_FRAME_HEAD_BYTES;
+}
+
+static void forget(struct frame_arena *arena, struct catchup_frame *frame) {
+    if (frame->plain.block != 0) {
+        frame_unref(arena, frame->plain.block);
+    }
+    if (frame->deflated.block != 0) {
+        frame_unref(arena, frame->deflated.block);
+    }
+    frame->plain.block = frame->deflated.block = 0;
+}
+
+/* What is deflated lies in the plain frame, behind its header. */
+static void deflate(struct fanout *fanout, struct catchup_frame *frame) {
+    size_t length = frame->record->envelope_length;
+    const unsigned char *bytes = frame_bytes(&fanout->arena, frame->plain);
+    struct span payload = {(const char *)bytes + frame->plain.length - length, length};
+    frame->deflate_tried = true;
+    if (fanout->deflater != NULL && fanout->stage < OVERLOAD_NO_DEFLATE &&
+        frame_deflate_make(fanout->deflater, &fanout->arena, payload, &frame->deflated) == 0) {
+        frame_ref(&fanout->arena, frame->deflated.block);
+    } else {
+        frame->deflated.block = 0;
+    }
+}
