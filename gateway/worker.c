@@ -224,7 +224,11 @@ static int open_shared_memory(struct worker *worker) {
                        : position_view_new(&worker->view.segment, worker->options->position_epoch,
                                            &worker->position);
     loss_start(worker);
-    return error != 0 ? error : ring_read_init(&worker->reader, &worker->view.segment);
+    error = error != 0 ? error : ring_read_init(&worker->reader, &worker->view.segment);
+    if (error == 0) {
+        position_jumped(worker->position, worker->reader.cursor);
+    }
+    return error;
 }
 
 static int build_parts(struct worker *worker) {

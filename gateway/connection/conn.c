@@ -243,7 +243,7 @@ bool conn_position(struct worker *worker, const struct conn *conn, struct span *
     if (!known) {
         return false;
     }
-    if (loss_is_owed(worker)) {
+    if (loss_is_owed(worker) || worker->position->behind) {
         return false;
     }
     struct position_rooms rooms = {.view = worker->position};

@@ -40,6 +40,7 @@ static void receive_one(struct worker *worker, const struct record *record, long
 static void tell_skipped(struct worker *worker, uint64_t skipped, const char *why) {
     stats_add(worker->stats, STAT_RECORDS_SKIPPED, skipped);
     log_error("%s: %llu events passed over; clients are told", why, (unsigned long long)skipped);
+    position_jumped(worker->position, worker->reader.cursor);
     loss_add(worker, LOSS_LAPPED, skipped);
 }
 
@@ -72,6 +73,9 @@ bool event_receive(struct worker *worker) {
          i++) {
         more = worker->reader.cursor < end && !fanout_full(worker) &&
                receive_next(worker, &deliveries);
+    }
+    if (worker->position->behind) {
+        position_note(worker->position, worker->reader.cursor);
     }
     store_release(&worker->block->cursor, worker->reader.cursor);
     return more;

@@ -40,6 +40,10 @@ void position_note(struct position_view *view, uint64_t cursor) {
     if (view->noted.published != UINT64_MAX && cursor < view->noted.published) {
         return;
     }
+    /* after a jump to the ring's end: the producer's offsets count only what lies below `indexed` */
+    if (load_acquire(&view->segment->words->indexed) < cursor) {
+        return;
+    }
     for (uint32_t i = 0; view->noted.published != UINT64_MAX && i < view->noted.count; i++) {
         uint64_t noted = view->noted.next[i];
         if (noted != POSITION_UNKNOWN &&
@@ -47,12 +51,20 @@ void position_note(struct position_view *view, uint64_t cursor) {
             position_move(view, i, noted, cursor);
         }
     }
+    view->behind = view->behind && view->noted.published == UINT64_MAX;
     view->noted.count = positions_count(view->segment->positions);
     for (uint32_t i = 0; i < view->noted.count; i++) {
         view->noted.next[i] = load_acquire(&partition_at(view, i)->next);
     }
     /* read after the offsets: every record that they count lies below it */
     view->noted.published = load_acquire(&view->segment->words->published);
+}
+
+void position_jumped(struct position_view *view, uint64_t cursor) {
+    view->behind = true;
+    view->noted.published = UINT64_MAX;
+    position_note(view, cursor);
+    position_note(view, cursor); /* where nothing has come meanwhile the first one counts at once */
 }
 
 uint64_t position_next(const struct position_view *view, uint32_t partition) {

@@ -4,7 +4,8 @@
  * there has been sent. It moves with each record, and once a tick with what gave no record (a rejected message): the
  * producer's offsets are noted together with the end of the ring after them, and count when the worker has read up to
  * there. Its last POSITION_LOG moves are kept, so that who is held for a moment can be told the position of that moment.
- * One worker owns one. */
+ * A reader that takes its place in mid-stream, or was lapped, leaves the vector behind what it has passed over: until a
+ * note has caught up with that, nobody is told a position, and no claim is judged by it. One worker owns one. */
 #ifndef MOONX_GATEWAY_DELIVERY_POSITION_H
 #define MOONX_GATEWAY_DELIVERY_POSITION_H
 
@@ -30,6 +31,7 @@ struct position_view {
     const struct segment *segment;
     int64_t epoch;
     uint64_t next[POSITIONS_MAX_PARTITIONS]; /* offset wanted next; POSITION_UNKNOWN */
+    bool behind;                             /* of what the reader has passed over */
     struct {
         uint64_t published;
         uint32_t count;
@@ -63,8 +65,10 @@ static inline void position_pass(struct position_view *view, const struct record
         position_move(view, record->partition, (uint64_t)record->offset + 1, cursor);
     }
 }
-/* Once a tick; `cursor` is how far the worker has read. */
+/* Once a tick, and each turn while `behind`; `cursor` is how far the worker has read. */
 void position_note(struct position_view *view, uint64_t cursor);
+/* The reader stands at `cursor` now without having read what lies before. */
+void position_jumped(struct position_view *view, uint64_t cursor);
 
 /* The topics and their feeds as they are now; before the next two. */
 void position_refresh(struct position_view *view);

@@ -196,7 +196,8 @@ static enum claim_verdict judge_partition(const struct position_view *view, uint
     if (next == POSITION_UNKNOWN && start != POSITION_UNKNOWN) {
         next = start;
     }
-    if (start == POSITION_UNKNOWN || want > next || (fed && want < start && next < start)) {
+    if (view->behind || start == POSITION_UNKNOWN || want > next ||
+        (fed && want < start && next < start)) {
         return CLAIM_NOT_YET; /* the last: history is being read */
     }
     if (!fed || want == next) {

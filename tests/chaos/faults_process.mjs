@@ -6,7 +6,7 @@ import { pause } from './random.mjs';
 export const SILENCE_MS = 5_000; // a process that is silent for so long is killed by the supervisor
 export const HEALED_MS = 90_000; // longer than a supervisor stands still, and what it finds then
 const STOPPED_MS = 30_000;
-const RELOADED_MS = 3_000;
+const RELOADED_MS = 3_000, LAPPED_MS = 10_000;
 
 // A fault beside this one may have ended the supervisor, and with it the whole gateway: that heals all.
 export const replaced = (gateway, pid) => until(`a successor of ${pid}`, () => {
@@ -47,15 +47,18 @@ const strike = (role, name) => async scene => {
         await replaced(gateway, pid);
 };
 
-// Not long enough to be taken for hung, but for the ring to go round by what comes at once.
-async function delayWorker(scene) {
-    const { load, random } = scene, gateway = one(scene);
+// Until the ring has gone round, by what comes at once: clients of the other worker have it. Nobody takes it for hung, since
+// the supervisor stands still as well.
+async function lapWorker(scene) {
+    const { load, wanderers } = scene, gateway = one(scene);
     const pid = await childOf(scene, gateway, 'worker');
     if (!pid || !signalled(pid, 'SIGSTOP'))
         return;
-    await Promise.race([load.burst(2 * Number(gateway.settings.env.RING_BYTES)), pause(SILENCE_MS / 2)]);
-    await pause(random.between(SILENCE_MS / 5, SILENCE_MS / 3));
+    signalled(gateway.pid, 'SIGSTOP');
+    const last = await load.burst(2 * Number(gateway.settings.env.RING_BYTES));
+    await until('the ring to go round', () => wanderers.some(wanderer => wanderer.has(last)), LAPPED_MS).catch(() => {}); // all may be here
     signalled(pid, 'SIGCONT');
+    signalled(gateway.pid, 'SIGCONT');
 }
 
 // Without a supervisor its children end; a new one on the same port begins with history from Kafka.
@@ -98,5 +101,5 @@ async function reload(scene) {
 export const processFaults = {
     killWorker: strike('worker', 'SIGKILL'), segvWorker: strike('worker', 'SIGSEGV'), hangWorker: strike('worker', 'SIGSTOP'),
     killIngest: strike('ingest', 'SIGKILL'), segvIngest: strike('ingest', 'SIGSEGV'), hangIngest: strike('ingest', 'SIGSTOP'),
-    killSupervisor: endSupervisor('SIGKILL'), segvSupervisor: endSupervisor('SIGSEGV'), stopSupervisor, delayWorker, reload,
+    killSupervisor: endSupervisor('SIGKILL'), segvSupervisor: endSupervisor('SIGSEGV'), stopSupervisor, lapWorker, reload,
 };

@@ -73,11 +73,13 @@ export class Load {
         return sent;
     }
 
-    // So many bytes at once, until Kafka has them.
+    // So many bytes at once, until Kafka has them. What the recorder calls the last event; everybody hears it.
     async burst(bytes) {
         for (let sent = 0; sent < bytes; sent += this.padding.length)
             this.#sendSome();
         await this.flushed();
+        const { id, value } = await this.#send('trade.updates', this.wanderers[0].user);
+        return eventName(id, value);
     }
 
     // Until Kafka has everything that was sent so far.

@@ -33,7 +33,7 @@ const table = [
             'stopSupervisor', 'killBroker', 'restartBroker', 'addPartitions', 'move', 'reload', 'killRedis', 'stopRedis', 'fillRedis', 'lockRedis'],
     },
     {
-        name: 'the ring is too small', faults: ['delayWorker'], meanwhile: ['move'], rate: 800, padding: 2000, lapped: true, short: true,
+        name: 'the ring is too small', faults: ['lapWorker'], meanwhile: ['move'], rate: 300, padding: 2000, lapped: true, short: true,
         env: { RING_BYTES: String(1 << 20), WS_MAX_QUEUE_BYTES: '65536' }, closes: [1013], refusals: ['TOO_OLD'],
     },
     { name: 'queues are too small', faults: ['move'], rate: 800, padding: 2000, env: { WS_MAX_QUEUE_BYTES: '4096' }, closes: [] },

@@ -572,6 +572,53 @@ START_TEST(a_host_that_is_behind_waits_two_seconds_for_kafka) {
 }
 END_TEST
 
+/* So much that the ring goes round before the worker reads. */
+static void lap(const char *room) {
+    for (unsigned i = 0; i < 200; i++) {
+        put_padded(room, 8000);
+    }
+    turn();
+    ck_assert_uint_eq(stats_get(worker.stats, STAT_RECORDS_SKIPPED), 200);
+}
+
+START_TEST(a_resume_from_before_a_lap_is_too_old_although_the_worker_has_read_nothing_since) {
+    lap("orders:bob");
+    struct conn *conn = connect_user("bob");
+    join(conn, "orders:bob");
+    resume_at(conn, "{\"order.updates\":[9]}");
+    turn();
+    ck_assert_str_eq(take(conn), "{\"recovered\":false,\"reason\":\"TOO_OLD\"} ");
+}
+END_TEST
+
+START_TEST(who_joins_after_a_lap_is_told_a_position_behind_what_was_passed_over) {
+    struct conn *conn = connect_user("ann");
+    struct span position;
+    join(conn, "orders:ann");
+    lap("orders:bob");
+    ck_assert(conn_position(&worker, conn, &position));
+    ck_assert_ptr_nonnull(strstr(position.data, "\"order.updates\":[209]"));
+}
+END_TEST
+
+START_TEST(after_a_jump_no_position_is_told_until_it_holds_all_that_was_passed_over) {
+    struct conn *conn = connect_user("ann");
+    struct span position;
+    join(conn, "orders:ann");
+    put("orders:bob");
+    position_jumped(worker.position, worker.reader.cursor); /* to before that record */
+    ck_assert(!conn_position(&worker, conn, &position));
+    resume_at(conn, "{\"order.updates\":[9]}");
+    catchup_turn(&worker);
+    ck_assert_str_eq(take(conn), "");
+    turn();
+    tick(1050);
+    ck_assert_str_eq(take(conn), "{\"recovered\":true,\"count\":0} ");
+    ck_assert(conn_position(&worker, conn, &position));
+    ck_assert_ptr_nonnull(strstr(position.data, "\"order.updates\":[10]"));
+}
+END_TEST
+
 START_TEST(what_was_before_the_window_is_too_old) {
     put("orders:ann");
     turn();
@@ -832,6 +879,10 @@ int main(void) {
     tcase_add_test(tests, ephemeral_events_are_never_resumed);
     tcase_add_test(tests, a_host_that_is_behind_waits_two_seconds_for_kafka);
     tcase_add_test(tests, what_was_before_the_window_is_too_old);
+    tcase_add_test(
+        tests, a_resume_from_before_a_lap_is_too_old_although_the_worker_has_read_nothing_since);
+    tcase_add_test(tests, who_joins_after_a_lap_is_told_a_position_behind_what_was_passed_over);
+    tcase_add_test(tests, after_a_jump_no_position_is_told_until_it_holds_all_that_was_passed_over);
     tcase_add_test(tests, offsets_that_fall_within_what_was_missed_can_not_be_put_in_order);
     tcase_add_test(tests, a_connection_that_has_had_events_is_not_resumed_in_disorder);
     tcase_add_test(tests, who_came_with_a_token_is_held_a_moment_and_told_a_position);
