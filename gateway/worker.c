@@ -174,6 +174,7 @@ static bool may_sleep(struct worker *worker) {
 static void turn(struct worker *worker) {
     bool more = conn_revoke_follow(worker);
     more |= event_receive(worker);
+    more |= sample_turn(worker);
     uplink_receive(worker);
     more |= catchup_turn(worker);
     overload_look(worker);

@@ -181,7 +181,7 @@ static void fill_header(struct record *record, const struct route *route,
     record->flags = source->ephemeral ? RECORD_FLAG_EPHEMERAL : 0;
     record->offset = source->offset;
     record->partition = source->partition;
-    record->reserved0 = 0;
+    record->sample_ms = route->sample_ms;
     record->kafka_time_ms = source->kafka_time_ms;
     record->ingest_time_ns = clock_mono_ns();
     record->sender = source->sender;

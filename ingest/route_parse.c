@@ -2,6 +2,7 @@
 
 #include "common/room_name.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,8 @@ static int parse_option(struct row_parse *parse, struct span text);
 static int parse_require(struct row_parse *parse, struct span value);
 static int parse_conflate(struct row_parse *parse, struct span value);
 static int parse_lossless(struct row_parse *parse);
+static int parse_sample(struct row_parse *parse, struct span value);
+static int check_sample(struct row_parse *parse);
 static bool take_until(struct span *rest, char separator, struct span *part);
 static bool characters_allowed(struct span text, const char *extra);
 static int refuse(struct row_parse *parse, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -89,7 +92,7 @@ static int parse_fields(struct row_parse *parse) {
     for (unsigned i = 3; result == 0 && i < row->count; i++) {
         result = parse_option(parse, row->fields[i]);
     }
-    return result;
+    return result == 0 ? check_sample(parse) : result;
 }
 
 static int parse_topic(struct row_parse *parse, struct span text) {
@@ -219,7 +222,8 @@ static int parse_option(struct row_parse *parse, struct span text) {
     static const struct {
         const char *name;
         int (*parse)(struct row_parse *parse, struct span value);
-    } known[] = {{"require", parse_require}, {"conflate", parse_conflate}};
+    } known[] = {
+        {"require", parse_require}, {"conflate", parse_conflate}, {"sample", parse_sample}};
     struct span value = text, name = text;
 
     if (span_is(text, "lossless")) {
@@ -234,7 +238,7 @@ static int parse_option(struct row_parse *parse, struct span text) {
     }
     return refuse(parse,
                   "unknown option '" SPAN_FORMAT
-                  "' (require=FIELD,..., conflate=TEMPLATE or lossless)",
+                  "' (require=FIELD,..., conflate=TEMPLATE, sample=MS or lossless)",
                   SPAN_ARGS(text));
 }
 
@@ -283,6 +287,38 @@ static int parse_lossless(struct row_parse *parse) {
         return refuse(parse, "lossless stands twice");
     }
     parse->route->lossless = true;
+    return 0;
+}
+
+static int parse_sample(struct row_parse *parse, struct span value) {
+    unsigned long ms = 0;
+
+    if (parse->route->sample_ms != 0) {
+        return refuse(parse, "sample= stands twice");
+    }
+    for (size_t i = 0; i < value.length && ms <= ROUTE_SAMPLE_MAX_MS; i++) {
+        char c = value.data[i];
+        ms = c >= '0' && c <= '9' ? ms * 10 + (unsigned long)(c - '0') : ULONG_MAX;
+    }
+    if (ms < ROUTE_SAMPLE_MIN_MS || ms > ROUTE_SAMPLE_MAX_MS) {
+        return refuse(parse, "sample=" SPAN_FORMAT ": a number of milliseconds from %d to %d",
+                      SPAN_ARGS(value), ROUTE_SAMPLE_MIN_MS, ROUTE_SAMPLE_MAX_MS);
+    }
+    parse->route->sample_ms = (uint16_t)ms;
+    return 0;
+}
+
+/* When all options are known: they may stand in any order. */
+static int check_sample(struct row_parse *parse) {
+    const struct route *route = parse->route;
+
+    if (route->sample_ms != 0 && route->conflate == NULL) {
+        return refuse(parse,
+                      "sample= needs conflate=: of which key it is the newest value that counts");
+    }
+    if (route->sample_ms != 0 && route->lossless) {
+        return refuse(parse, "sample= and lossless contradict each other");
+    }
     return 0;
 }
 

@@ -20,6 +20,8 @@
  *                                 who is slow or resumes
  *           lossless              every value counts: nobody who is slow or resumes is spared one; with conflate=
  *                                 the last values are for who joins alone
+ *           sample=MS             with conflate=: a client gets of each key at most one value in so many
+ *                                 milliseconds, 10 to 60000, and always the newest at the end
  *
  * Without a file the built-in routes of the protocol apply, with the topics' names from the options. */
 #ifndef MOONX_INGEST_ROUTE_TABLE_H
@@ -36,6 +38,8 @@
 #define ROUTE_MAX_ALTERNATIVES 4
 #define ROUTE_MAX_REQUIRED     16
 #define ROUTE_MAX_NEEDS        8
+#define ROUTE_SAMPLE_MIN_MS    10
+#define ROUTE_SAMPLE_MAX_MS    60000 /* fits the record's 16 bits */
 
 enum route_kind {
     ROUTE_TYPED,   /* the route says type and rooms */
@@ -70,6 +74,7 @@ struct route {
     struct route_room *rooms;
     struct template *conflate; /* the key of which the last value is kept; NULL: none is */
     bool lossless;             /* every value counts all the same */
+    uint16_t sample_ms;        /* of a key at most one value in so long; 0: all of them */
 };
 
 struct route_table {

@@ -7,7 +7,7 @@
  *  16  offset i64      in its topic-partition
  *  24  partition u32   index into the positions table (shm/positions.h), or RECORD_NO_PARTITION
  *  28  room_count u16  at most RECORD_MAX_ROOMS
- *  30  reserved u16
+ *  30  sample_ms u16   of its key clients get at most one value in so long (gateway/delivery/sample.h); 0: each
  *  32  kafka_time_ms i64    wall time
  *  40  ingest_time_ns u64   CLOCK_MONOTONIC of this host, when ingest appended it
  *  48  sender u64      connection that published it and is left out; 0: none
@@ -58,7 +58,7 @@ struct record {
     int64_t offset;
     uint32_t partition;
     uint16_t room_count;
-    uint16_t reserved0;
+    uint16_t sample_ms;
     int64_t kafka_time_ms;
     uint64_t ingest_time_ns;
     uint64_t sender;

@@ -80,6 +80,7 @@ static int hop(struct room_walk *walk, uint64_t position, struct room_hit *hit) 
             .expiry_ms = record->expiry_ms,
             .kind = record->kind,
             .flags = record->flags,
+            .sample_ms = record->sample_ms,
             .snapshot_slot = record->snapshot_slot,
         };
     return ROOM_WALK_HIT;

@@ -37,6 +37,7 @@ struct room_hit {
     int64_t expiry_ms;
     uint16_t kind; /* enum record_kind */
     uint16_t flags;
+    uint16_t sample_ms;
     uint32_t snapshot_slot;
 };
 

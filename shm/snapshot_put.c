@@ -66,6 +66,7 @@ uint32_t snapshot_put_value(struct snapshot_put *put, struct span key, struct re
     uint64_t hash = hash_of(put, record, key);
     uint32_t slot = snapshot_places_find(&put->places, hash);
 
+    put->at = position;
     if (slot != SNAPSHOT_NO_SLOT && !gives_way_to(put, slot, record)) {
         return slot + 1;
     }
@@ -127,6 +128,8 @@ static void adopt(struct snapshot_put *put) {
         memmove(sound + count, sound + back, (shape->slots - back) * sizeof(*sound));
         count += go_back(put, sound + count, shape->slots - back);
     }
+    store_relaxed(&put->segment->snapshots->dropped_at,
+                  load_relaxed(&put->segment->words->published));
     sort_by_position(put, sound, count);
     for (uint32_t i = 0; i < count; i++) {
         snapshot_places_add(&put->places, sound[i]);
@@ -333,6 +336,7 @@ static void drop(struct snapshot_put *put, uint32_t slot) {
     struct snapshot_slot *entry = slot_at(put, slot);
 
     raise_whole_from(put, load_relaxed(&entry->position) + 1);
+    store_relaxed(&put->segment->snapshots->dropped_at, put->at);
     snapshot_places_remove(&put->places, slot);
     change_begin(entry);
     free_cells_of(put, slot);

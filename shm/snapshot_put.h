@@ -10,6 +10,7 @@ struct snapshot_put {
     struct snapshot_places places;
     uint32_t *free_slots, *free_cells;
     uint32_t free_slot_count, free_cell_count;
+    uint64_t at;      /* position of the record that is being put */
     uint64_t evicted; /* keys that gave way, since open */
     uint64_t refused; /* values that are too long, or their key is */
 };

@@ -9,14 +9,16 @@
 
 static enum snapshot_result try_read(const struct segment *segment, uint32_t slot, uint64_t cursor,
                                      void *buffer, struct snapshot_value *out);
+static bool newest_value(const struct segment *segment, uint32_t snapshot_slot, uint64_t position,
+                         uint64_t *newest);
 static bool copy_cells(const struct segment *segment, uint32_t first, size_t length, char *to);
 
 /* The pairs of ordered accesses:
  *  1. change:A lock odd, release fence, fields and cells, change:B lock even (release)
  *     with  snapshot_table_read:A lock (acquire), fields and cells, acquire fence, :B lock again.
  *  2. change:C the log entry, changes (release)  with  snapshot_table_changes:A changes (acquire).
- *  3. a slot, later ring_append_publish:B  with  ring_read_next:A: who has read a record sees the slot that was
- *     written before it. */
+ *  3. a slot and `dropped_at`, later ring_append_publish:B  with  ring_read_next:A: who has read a record sees the slot
+ *     that was written before it, and whose slots were given away before. */
 
 struct snapshot_shape snapshot_table_shape(uint64_t bytes) {
     uint64_t slots = (bytes > TABLE_MIN_BYTES ? bytes : TABLE_MIN_BYTES) / BYTES_A_SLOT;
@@ -81,17 +83,16 @@ static enum snapshot_result try_read(const struct segment *segment, uint32_t slo
 
 bool snapshot_table_superseded(const struct segment *segment, uint32_t snapshot_slot,
                                uint64_t position) {
-    if (snapshot_slot == 0 || snapshot_slot > segment->snapshot_shape.slots) {
-        return false;
-    }
-    const struct snapshot_slot *entry = snapshot_table_slot(segment, snapshot_slot - 1);
-    uint64_t lock = load_acquire(&entry->lock);
-    uint64_t newest = load_relaxed(&entry->position), since = load_relaxed(&entry->since);
-    bool in_use = load_relaxed(&entry->first) != 0;
+    uint64_t newest;
 
-    fence_acquire();
-    return lock % 2 == 0 && load_relaxed(&entry->lock) == lock && in_use && since <= position &&
-           newest > position;
+    return newest_value(segment, snapshot_slot, position, &newest) && newest > position;
+}
+
+bool snapshot_table_holds(const struct segment *segment, uint32_t snapshot_slot,
+                          uint64_t position) {
+    uint64_t newest;
+
+    return newest_value(segment, snapshot_slot, position, &newest);
 }
 
 bool snapshot_table_whole_since(const struct segment *segment, uint64_t position) {
@@ -122,9 +123,23 @@ void snapshot_table_changes(const struct segment *segment, uint64_t *seen, snaps
     *seen = lost ? changes - slots : changes;
 }
 
+/* False when the slot is not that of the record's key (any more), or is being written. */
+static bool newest_value(const struct segment *segment, uint32_t snapshot_slot, uint64_t position,
+                         uint64_t *newest) {
+    if (snapshot_slot == 0 || snapshot_slot > segment->snapshot_shape.slots) {
+        return false;
+    }
+    const struct snapshot_slot *entry = snapshot_table_slot(segment, snapshot_slot - 1);
+    uint64_t lock = load_acquire(&entry->lock);
+    uint64_t since = load_relaxed(&entry->since);
+    bool in_use = load_relaxed(&entry->first) != 0;
+
+    *newest = load_relaxed(&entry->position);
+    fence_acquire();
+    return lock % 2 == 0 && load_relaxed(&entry->lock) == lock && in_use && since <= position;
+}
+
 /* Every index and the length are bounded here; whether it was one value the caller finds out. */
-static enum snapshot_result try_read(const struct segment *segment, uint32_t slot, uint64_t cursor,
-                                     void *buffer, struct snapshot_value *out);
 static bool copy_cells(const struct segment *segment, uint32_t first, size_t length, char *to) {
     uint32_t at = first;
 

@@ -2,7 +2,7 @@
  * room. Part of the segment; writer ingest (shm/snapshot_put.h), readers workers.
  * A value is the record as it lies in the ring, so that rooms, id and envelope come along.
  *
- *     changes, whole_from u64
+ *     changes, whole_from, dropped_at u64
  *     changed[L] u32                  slot + 1 of the last L changes: change number n stands at n % L
  *     slots[N], 192 bytes each        lock, positions, key
  *     cells[C], 128 bytes each        u32 next cell + 1, then 120 bytes of a value
@@ -54,8 +54,11 @@ static_assert(sizeof(struct snapshot_cell) == 128, "two cache lines each");
 
 struct snapshot_table {
     shm_u64 changes;
-    shm_u64
-        whole_from; /* a value below this position may be missing, though it is its key's newest */
+    /* a value below this position may be missing, though it is its key's newest */
+    shm_u64 whole_from;
+    /* position of the last record before which a key lost its slot: of records from there on the slots are still their
+     * keys' own, of earlier ones they may be another's */
+    shm_u64 dropped_at;
 };
 
 /* What fits into so many bytes; 64 KiB at least, 16 GiB at most. */
@@ -108,6 +111,8 @@ bool snapshot_table_superseded(const struct segment *segment, uint32_t snapshot_
 /* True: of each key that has had a value at `position` or behind, the newest is in the table. Not so when keys have given
  * way for want of space, or a producer was killed while it wrote. */
 bool snapshot_table_whole_since(const struct segment *segment, uint64_t position);
+/* Whether the slot is still that of this record's key, in whose own value or a later one it ends. */
+bool snapshot_table_holds(const struct segment *segment, uint32_t snapshot_slot, uint64_t position);
 
 /* Walks the slots that changed since `*seen`, which it moves on: calls visit() for each, some twice; for all
  * slots when more has happened than the log holds. */

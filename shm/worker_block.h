@@ -11,8 +11,15 @@
 #include "shm/survey.h"
 
 #define WORKER_BLOCK_MAGIC   0x6d6f6f6e776f726bull
-#define WORKER_BLOCK_VERSION 4u
+#define WORKER_BLOCK_VERSION 5u
 #define WORKER_INTEREST_BITS 4096u /* room-hash buckets */
+
+/* Why an event of a conflated route was not delivered: a newer value of its key was there or came. */
+enum passed_over_reason {
+    PASSED_OVER_CONFLATED, /* for a client that was slow or resumed */
+    PASSED_OVER_SAMPLED, /* it came too soon after the one before: for all of the worker's clients */
+    PASSED_OVER_REASONS,
+};
 
 enum worker_state { WORKER_ABSENT, WORKER_STARTING, WORKER_SERVING, WORKER_DRAINING };
 
@@ -34,8 +41,7 @@ struct worker_block { // NOLINT(clang-analyzer-optin.performance.Padding)
     _Alignas(CACHE_LINE)
         shm_u64 interest[WORKER_INTEREST_BITS / 64]; /* it has a listener in that bucket */
     _Alignas(CACHE_LINE) struct stats stats;
-    /* by topic: events passed over for clients that were slow or resumed, since a newer value of their key was there */
-    shm_u64 conflated[POSITIONS_MAX_TOPICS];
+    shm_u64 passed_over[PASSED_OVER_REASONS][POSITIONS_MAX_TOPICS]; /* events, by topic */
     /* what this worker asks all of them, and what it answers one of them */
     _Alignas(CACHE_LINE) struct survey_question question;
     _Alignas(CACHE_LINE) struct survey_answer answer;

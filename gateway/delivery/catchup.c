@@ -58,6 +58,7 @@ bool catchup_fall_behind(struct worker *worker, struct conn *conn, uint64_t posi
     }
     catchup->had_events = true;
     catchup->slow = catchup->spares = true;
+    catchup->began_at = position;
     stats_add(worker->stats, STAT_FELL_BEHIND, 1);
     catchup_written(worker, conn); /* it may have room for a shorter one */
     return true;
@@ -68,6 +69,15 @@ void catchup_passed_by(struct worker *worker, struct conn *conn) {
     if (catchup->slow && catchup->passed_stamp != worker->fanout->stamp) {
         catchup->passed_stamp = worker->fanout->stamp;
         catchup->passed++;
+    }
+}
+
+void catchup_missed_late(struct worker *worker, struct conn *conn, uint64_t position) {
+    struct catchup *catchup = catchup_queue_of(worker, conn);
+    /* who was held has had the snapshots of its rooms since, or gets them; what lies behind its begin it reads itself */
+    if (catchup->slow && position < catchup->began_at &&
+        (catchup->late_at == 0 || position < catchup->late_at)) {
+        catchup->late_at = position;
     }
 }
 

@@ -30,8 +30,11 @@ bool catchup_hold(struct worker *worker, struct conn *conn, uint64_t grace_ms);
 
 /* A live connection can't take the record at `position`: it will read on from there. False: memory is out. */
 bool catchup_fall_behind(struct worker *worker, struct conn *conn, uint64_t position) MUST_CHECK;
-/* The event that the fan-out has in hand, a value of a conflated route, passes it by: it may be told of that. */
+/* The event that the fan-out has in hand, a value of a conflated route, passes it by: it may be told of that. Not of a
+ * sampled one, of which nobody is promised all. */
 void catchup_passed_by(struct worker *worker, struct conn *conn);
+/* It has been passed by of a value that was late, of the record at `position` (fanout.h). */
+void catchup_missed_late(struct worker *worker, struct conn *conn, uint64_t position);
 /* It is about to be in one more room: what it misses up to here is of the rooms it has been in. */
 void catchup_before_join(struct worker *worker, struct conn *conn);
 /* True: it waits for a resume, after which it will get the snapshots of its rooms that it does not give. */

@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "gateway/connection/conn_table.h"
 #include "gateway/delivery/fanout.h"
+#include "gateway/delivery/passed_over.h"
 #include "gateway/delivery/snapshot_mirror.h"
 #include "shm/positions.h"
 #include "shm/room_walk.h"
@@ -21,7 +22,7 @@ struct found {
     uint64_t key; /* position, and LATER */
     int64_t offset;
     uint32_t partition;
-    bool value; /* of a conflated route */
+    bool value; /* of a conflated route that is not sampled */
 };
 
 struct collection {
@@ -87,23 +88,15 @@ int catchup_collect(struct worker *worker, const struct conn *conn,
     return list_of(&collection, count, out);
 }
 
-static void count_conflated(struct worker *worker, uint32_t partition, uint64_t events) {
-    uint32_t topic = partition < POSITIONS_MAX_PARTITIONS
-                         ? worker->view.segment.positions->partitions[partition].topic
-                         : POSITIONS_MAX_TOPICS;
-    if (topic < POSITIONS_MAX_TOPICS) {
-        shm_u64 *count = &worker->block->conflated[topic];
-        store_relaxed(count, load_relaxed(count) + events);
-    }
-}
-
 bool catchup_spares(struct worker *worker, const struct catchup_value *value) {
     const struct segment *segment = &worker->view.segment;
     if (!(value->flags & RECORD_FLAG_CONFLATED) ||
         !snapshot_table_superseded(segment, value->snapshot_slot, value->position)) {
         return false;
     }
-    count_conflated(worker, value->partition, 1);
+    if (!value->sampled) {
+        passed_over_count(worker, value->partition, PASSED_OVER_CONFLATED, 1);
+    }
     return true;
 }
 
@@ -225,13 +218,14 @@ static void take_key(struct collection *collection, uint32_t slot) {
         .expiry_ms = head->expiry_ms,
         .kind = head->kind,
         .flags = head->flags,
+        .sample_ms = head->sample_ms,
         .snapshot_slot = slot + 1,
     };
     if (!(hit.flags & RECORD_FLAG_CONFLATED)) {
         return; /* its route is lossless: it is in the other chain, as all of them */
     }
     collection->from_mirror = true;
-    collection->mirrored = hit.partition;
+    collection->mirrored = hit.sample_ms == 0 ? hit.partition : collection->mirrored;
     if (hit.position >= collection->stretch->from) {
         take(collection, &hit);
     }
@@ -243,17 +237,18 @@ static void take(struct collection *collection, const struct room_hit *hit) {
         return;
     }
     uint32_t whole_most = collection->stretch->whole_most;
-    struct catchup_value value = {hit->position, hit->partition, hit->snapshot_slot, hit->flags};
-    if (whole_most == 0 && catchup_spares(collection->worker, &value)) {
-        collection->conflated++; /* of a record in several of its rooms once for each */
+    struct catchup_value value = {hit->position, hit->partition, hit->snapshot_slot, hit->flags,
+                                  hit->sample_ms != 0};
+    if ((whole_most == 0 || value.sampled) && catchup_spares(collection->worker, &value)) {
+        collection->conflated += !value.sampled; /* of a record in several rooms once for each */
         return;
     }
     if (collection->count == (whole_most != 0 ? whole_most : CATCHUP_MAX_MISSED)) {
         collection->error = -E2BIG;
         return;
     }
-    found[collection->count++] =
-        (struct found){key, hit->offset, hit->partition, (hit->flags & RECORD_FLAG_CONFLATED) != 0};
+    found[collection->count++] = (struct found){
+        key, hit->offset, hit->partition, (hit->flags & RECORD_FLAG_CONFLATED) && !value.sampled};
 }
 
 static bool wanted(const struct collection *collection, const struct room_hit *hit, uint64_t *key) {
@@ -298,7 +293,8 @@ static void count_unseen(struct collection *collection, uint32_t count) {
         told += found[i].value;
     }
     if (collection->from_mirror && passed > told) {
-        count_conflated(collection->worker, collection->mirrored, passed - told);
+        passed_over_count(collection->worker, collection->mirrored, PASSED_OVER_CONFLATED,
+                          passed - told);
         collection->conflated += passed - told;
     }
 }

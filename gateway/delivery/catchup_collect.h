@@ -42,8 +42,10 @@ struct catchup_value {
     uint32_t partition;
     uint32_t snapshot_slot;
     uint16_t flags;
+    bool sampled;
 };
-/* True: who catches up is spared it, since a newer value of its key is there or comes. Counted for its topic. */
+/* True: who catches up is spared it, since a newer value of its key is there or comes. Counted for its topic, unless that is
+ * sampled: nobody is promised all of it. */
 bool catchup_spares(struct worker *worker, const struct catchup_value *value);
 
 #endif

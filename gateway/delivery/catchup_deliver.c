@@ -19,10 +19,10 @@ int catchup_deliver(struct worker *worker, struct conn *conn, uint64_t position,
     if (record->sender == conn->id || !hears(worker, conn, record)) {
         return CATCHUP_PASSED;
     }
-    struct catchup_value value = {position, record->partition, record->snapshot_slot,
-                                  record->flags};
+    struct catchup_value value = {position, record->partition, record->snapshot_slot, record->flags,
+                                  record->sample_ms != 0};
     if (sparing && catchup_spares(worker, &value)) {
-        return CATCHUP_SPARED;
+        return value.sampled ? CATCHUP_PASSED : CATCHUP_SPARED;
     }
     struct frame_piece piece =
         catchup_frame_piece(worker, frame, (conn->flags & CONN_DEFLATE) != 0);

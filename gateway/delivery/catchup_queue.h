@@ -32,6 +32,8 @@ struct catchup {
     uint64_t held_at;      /* the worker's cursor then */
     uint64_t cursor;       /* all before it is queued or listed */
     uint64_t *list;        /* positions missed; NULL: none */
+    uint64_t began_at;     /* slow: the first record that it lacks */
+    uint64_t late_at; /* slow: the oldest before that which was due since (sample.h); 0: none was */
     uint32_t at, count;
     uint64_t until_ms; /* HELD, WAITING: the end of it; 0: none */
     struct position_claim *claim;

@@ -101,7 +101,11 @@ void catchup_read_give_up(struct worker *worker, struct catchup *catchup, int er
 static void become_live(struct worker *worker, struct catchup *catchup) {
     struct conn *conn = catchup_queue_conn(worker, catchup);
     uint64_t conflated = catchup->conflated;
+    struct snapshot_choice late = {.from = catchup->late_at, .to = catchup->began_at};
     conn_set_state(worker, conn, CONN_LIVE); /* forgets it */
+    if (late.from != 0) {
+        snapshot_send_rooms(worker, conn, &late);
+    }
     if (conflated > 0) {
         notice_conflated(worker, conn, conflated);
     }

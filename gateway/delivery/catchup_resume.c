@@ -140,6 +140,6 @@ static void go_on(struct worker *worker, struct conn *conn) {
 static void pay_snapshots(struct worker *worker, struct conn *conn, const uint64_t *wants) {
     if (conn->state == CONN_CATCHING && catchup_queue_of(worker, conn)->owes_snapshots) {
         catchup_queue_of(worker, conn)->owes_snapshots = false;
-        snapshot_send_rooms(worker, conn, wants);
+        snapshot_send_rooms(worker, conn, &(struct snapshot_choice){.named = wants});
     }
 }

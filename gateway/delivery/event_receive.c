@@ -19,7 +19,8 @@ static void receive_one(struct worker *worker, const struct record *record, long
         (record->expiry_ms != 0 && record->expiry_ms <= clock_wall_ms())) {
         return;
     }
-    long count = fanout_record(worker, record);
+    long count =
+        record->snapshot_slot != 0 ? sample_record(worker, record) : fanout_record(worker, record);
     if (count < 0) {
         static struct log_rate rate = {.per_second = 1};
         uint64_t suppressed;
@@ -69,6 +70,7 @@ bool event_receive(struct worker *worker) {
     /* Not up to `published`: what a worker has read, the indexes know, and so can be caught up. */
     uint64_t end = room_walk_indexed(&worker->view.segment);
     loss_look(worker);
+    sample_follow(worker, end);
     for (unsigned i = 0; i < RECEIVE_MAX_RECORDS && deliveries < RECEIVE_MAX_DELIVERIES && more;
          i++) {
         more = worker->reader.cursor < end && !fanout_full(worker) &&

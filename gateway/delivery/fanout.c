@@ -20,6 +20,7 @@ int fanout_new(struct worker *worker, struct fanout **out) {
     if (error == 0) {
         error = snapshot_mirror_new(&fanout->snapshots);
     }
+    error = error != 0 ? error : samples_new(&fanout->samples);
     if (error == 0 && worker->options->ws_deflate) {
         error = frame_deflate_new(&fanout->deflater);
     }
@@ -29,6 +30,7 @@ int fanout_new(struct worker *worker, struct fanout **out) {
         catchups_free(fanout->catchups);
         frame_deflate_free(fanout->deflater);
         snapshot_mirror_free(fanout->snapshots);
+        samples_free(fanout->samples);
         frame_arena_done(&fanout->arena);
         free(fanout);
         return error;
@@ -51,6 +53,7 @@ void fanout_free(struct fanout *fanout) {
         fanout->backend_calls->destroy(fanout->backend);
     }
     snapshot_mirror_free(fanout->snapshots);
+    samples_free(fanout->samples);
     room_table_done(&fanout->rooms);
     user_table_done(&fanout->users);
     outq_pool_done(&fanout->queues);
@@ -69,7 +72,9 @@ struct delivery {
     struct frame_piece piece;    /* block 0: not made yet */
     struct frame_piece deflated; /* its twin, block 0: not made, or not worth it */
     bool deflate_tried;
-    bool first; /* written before the rest */
+    bool first;        /* written before the rest */
+    bool late;         /* out of its order */
+    uint64_t position; /* of the record */
     bool failed;
     long count;
 };
@@ -98,11 +103,16 @@ static const struct frame_piece *piece_for(struct delivery *delivery, const stru
     return (conn->flags & CONN_DEFLATE) ? deflated_twin(delivery) : &delivery->piece;
 }
 
-/* It reads from the ring what lies behind its cursor. */
+/* It reads from the ring what lies behind its cursor; of what is late it is told. */
 static void passed_by(const struct delivery *delivery, struct conn *conn) {
     const struct record *record = delivery->record;
-    if (record != NULL && (record->flags & RECORD_FLAG_CONFLATED) && conn->state == CONN_CATCHING &&
-        record->sender != conn->id) {
+    if (record == NULL || conn->state != CONN_CATCHING) {
+        return;
+    }
+    if (delivery->late) {
+        catchup_missed_late(delivery->worker, conn, delivery->position);
+    } else if ((record->flags & RECORD_FLAG_CONFLATED) && record->sample_ms == 0 &&
+               record->sender != conn->id) {
         catchup_passed_by(delivery->worker, conn);
     }
 }
@@ -110,9 +120,8 @@ static void passed_by(const struct delivery *delivery, struct conn *conn) {
 /* The ring is its queue from now on. A notice is not in the ring, so that who can't take it is closed. */
 static void fall_behind(const struct delivery *delivery, struct conn *conn) {
     struct worker *worker = delivery->worker;
-    const struct record *record = delivery->record;
-    if (record == NULL ||
-        !catchup_fall_behind(worker, conn, worker->reader.cursor - record->length)) {
+    uint64_t from = delivery->late ? worker->reader.cursor : delivery->position;
+    if (delivery->record == NULL || !catchup_fall_behind(worker, conn, from)) {
         conn_too_slow(worker, conn);
         return;
     }
@@ -260,24 +269,35 @@ static long deliver_all(struct delivery *delivery, const struct audience *audien
     return delivery->failed && delivery->count == 0 ? -ENOMEM : delivery->count;
 }
 
-long fanout_record(struct worker *worker, const struct record *record) {
+static long deliver_record(struct delivery *delivery) {
     struct audience audiences[RECORD_MAX_ROOMS];
+    const struct record *record = delivery->record;
     uint32_t listeners = 0;
     for (unsigned i = 0; i < record->room_count; i++) {
-        audiences[i] = audience_of(worker->fanout, record, i);
+        audiences[i] = audience_of(delivery->worker->fanout, record, i);
         listeners += audience_size(&audiences[i]);
     }
     if (listeners == 0) {
         return 0;
     }
-    next_stamp(worker);
+    next_stamp(delivery->worker);
+    delivery->first = listeners <= FANOUT_FEW_LISTENERS;
+    return deliver_all(delivery, audiences, record->room_count);
+}
+
+long fanout_record(struct worker *worker, const struct record *record) {
+    struct delivery delivery = {.worker = worker,
+                                .record = record,
+                                .payload = record_envelope(record),
+                                .position = worker->reader.cursor - record->length};
+    return deliver_record(&delivery);
+}
+
+long fanout_late(struct worker *worker, const struct record *record, struct span text,
+                 uint64_t position) {
     struct delivery delivery = {
-        .worker = worker,
-        .record = record,
-        .payload = record_envelope(record),
-        .first = listeners <= FANOUT_FEW_LISTENERS,
-    };
-    return deliver_all(&delivery, audiences, record->room_count);
+        .worker = worker, .record = record, .payload = text, .late = true, .position = position};
+    return deliver_record(&delivery);
 }
 
 static void deliver_visit(struct worker *worker, struct conn *conn, void *context) {

@@ -13,6 +13,7 @@
 #include "gateway/delivery/outq.h"
 #include "gateway/delivery/overload.h"
 #include "gateway/delivery/room.h"
+#include "gateway/delivery/sample.h"
 #include "gateway/delivery/snapshot.h"
 #include "gateway/delivery/user.h"
 #include "gateway/worker.h"
@@ -33,6 +34,7 @@ struct fanout {
     struct outq_pool queues;
     struct flush_schedule schedule;
     struct snapshots *snapshots;
+    struct samples *samples;
     struct frame_deflate *deflater; /* NULL: WS_DEFLATE is off */
     struct catchups *catchups;
     enum overload_stage stage;
@@ -48,6 +50,10 @@ void fanout_free(struct fanout *fanout);
 
 /* Queues the record to its listeners; how many there were. -ENOMEM: to none. */
 long fanout_record(struct worker *worker, const struct record *record) MUST_CHECK;
+/* A record read before, at `position`, with another text: it is no part of the order (sample.h). Who is catching up is
+ * to get it afterwards. */
+long fanout_late(struct worker *worker, const struct record *record, struct span text,
+                 uint64_t position) MUST_CHECK;
 /* Queues one text frame to every authenticated connection (`skipped` after a lap). */
 bool fanout_everyone(struct worker *worker, struct span payload) MUST_CHECK;
 /* True when queues and frames hold as much as a worker may keep: it stops reading the ring then. */

@@ -9,11 +9,11 @@
 #include "shm/snapshot_table.h"
 
 static void send_room(struct worker *worker, struct conn *conn, struct span room,
-                      const uint64_t *named);
+                      const struct snapshot_choice *choice);
 static bool make_space(struct worker *worker, struct conn *conn);
 static bool queue_run(struct worker *worker, struct conn *conn, struct frame_piece run);
 static long queue_all(struct worker *worker, struct conn *conn, struct snapshot_room *room,
-                      const uint64_t *named);
+                      const struct snapshot_choice *choice);
 
 static bool is_open(const struct conn *conn) {
     return conn->state == CONN_LIVE || conn->state == CONN_CATCHING;
@@ -22,7 +22,8 @@ static bool is_open(const struct conn *conn) {
 void snapshot_send(struct worker *worker, struct conn *conn, struct span room) {
     if (conn->state == CONN_LIVE ||
         (conn->state == CONN_CATCHING && !catchup_defers(worker, conn))) {
-        send_room(worker, conn, room, NULL);
+        static const struct snapshot_choice all = {0};
+        send_room(worker, conn, room, &all);
     }
 }
 
@@ -30,21 +31,22 @@ void snapshot_send(struct worker *worker, struct conn *conn, struct span room) {
 struct rooms_visit {
     struct worker *worker;
     struct conn *conn;
-    const uint64_t *named;
+    const struct snapshot_choice *choice;
 };
 
 static void visit_room(void *context, struct span room) {
     const struct rooms_visit *visit = context;
-    send_room(visit->worker, visit->conn, room, visit->named);
+    send_room(visit->worker, visit->conn, room, visit->choice);
 }
 
-void snapshot_send_rooms(struct worker *worker, struct conn *conn, const uint64_t *named) {
-    struct rooms_visit visit = {worker, conn, named};
+void snapshot_send_rooms(struct worker *worker, struct conn *conn,
+                         const struct snapshot_choice *choice) {
+    struct rooms_visit visit = {worker, conn, choice};
     conn_each_room(worker, conn, visit_room, &visit);
 }
 
 static void send_room(struct worker *worker, struct conn *conn, struct span room,
-                      const uint64_t *named) {
+                      const struct snapshot_choice *choice) {
     struct snapshots *all = worker->fanout->snapshots;
     struct span name;
     unsigned kind = (unsigned)room_name_kind(room, &name);
@@ -58,7 +60,7 @@ static void send_room(struct worker *worker, struct conn *conn, struct span room
     uint64_t hash = room_name_hash(&worker->view.segment.header->hash_key, name);
     struct snapshot_room *found = snapshot_room_find(all, hash, kind, name);
     if (found != NULL && make_space(worker, conn)) {
-        long count = queue_all(worker, conn, found, named);
+        long count = queue_all(worker, conn, found, choice);
         stats_add(worker->stats, STAT_SNAPSHOT_VALUES, (uint64_t)count);
         stats_add(worker->stats, STAT_MESSAGES_OUT, (uint64_t)count);
     }
@@ -75,21 +77,29 @@ static bool make_space(struct worker *worker, struct conn *conn) {
     return is_open(conn);
 }
 
-static bool is_named(const struct snapshot_mirror *mirror, const uint64_t *named) {
-    return named != NULL && mirror->head->partition < POSITIONS_MAX_PARTITIONS &&
-           named[mirror->head->partition] != POSITION_UNKNOWN;
+static bool is_chosen(const struct snapshot_mirror *mirror, const struct snapshot_choice *choice) {
+    const struct record *head = mirror->head;
+    bool sampled = head->sample_ms != 0;
+    if (choice->to != 0) {
+        return sampled && mirror->position >= choice->from && mirror->position < choice->to;
+    }
+    if (choice->named == NULL || head->partition >= POSITIONS_MAX_PARTITIONS) {
+        return true;
+    }
+    uint64_t want = choice->named[head->partition];
+    return want == POSITION_UNKNOWN || (sampled && (uint64_t)head->offset < want);
 }
 
 /* How many values. */
 static long queue_all(struct worker *worker, struct conn *conn, struct snapshot_room *room,
-                      const uint64_t *named) {
+                      const struct snapshot_choice *choice) {
     const struct snapshot_mirror *mirrors = worker->fanout->snapshots->mirrors;
     struct frame_piece run = {0};
     long count = 0;
     snapshot_mirror_put_in_order(worker->fanout->snapshots, room);
     for (uint32_t i = 0; i < room->count; i++) {
         struct frame_piece piece = mirrors[room->slots[i]].piece;
-        if (is_named(&mirrors[room->slots[i]], named)) {
+        if (!is_chosen(&mirrors[room->slots[i]], choice)) {
             continue;
         }
         count++;

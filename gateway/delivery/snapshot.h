@@ -21,8 +21,15 @@ struct conn;
  * room that has none. Who is about to resume gets them after the answer to that (catchup.h). Closes the connection when it can't be
  * told (1011: memory is out; 1013: its queue is full). */
 void snapshot_send(struct worker *worker, struct conn *conn, struct span room);
-/* The same for all its rooms; without the values of partitions for which named[] is not POSITION_UNKNOWN: those of a
- * resume, which has given their newest ones. NULL: all. */
-void snapshot_send_rooms(struct worker *worker, struct conn *conn, const uint64_t *named);
+/* Which values. */
+struct snapshot_choice {
+    /* After a resume, which gives the newest ones itself: for which this is POSITION_UNKNOWN, by partition, and those
+     * below it that sampling may have kept from the client. NULL: all. */
+    const uint64_t *named;
+    uint64_t from, to; /* to not 0: those of sampled routes alone, from here to there in the ring */
+};
+/* The same for all its rooms, of these values. */
+void snapshot_send_rooms(struct worker *worker, struct conn *conn,
+                         const struct snapshot_choice *choice);
 
 #endif

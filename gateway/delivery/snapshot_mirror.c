@@ -5,8 +5,7 @@
 
 #include <stdlib.h>
 
-#define MARK        ",\"snapshot\":true}"
-#define MARK_LENGTH (sizeof(MARK) - 1)
+#define MARK_LENGTH (sizeof(SNAPSHOT_MARK) - 1)
 /* Frames are moved together when those made since the last time are twice what is needed, and at least this. */
 #define MOVE_BYTES (1u << 20)
 /* The most records of the ring that one join looks at for values which the table has already replaced: some 0.5 ms. A
@@ -266,7 +265,7 @@ static bool make_frame(struct snapshots *all, struct snapshot_mirror *mirror,
     if (envelope.length == 0) {
         return false;
     }
-    memcpy(text + envelope.length - 1, MARK, MARK_LENGTH); /* over its last brace */
+    memcpy(text + envelope.length - 1, SNAPSHOT_MARK, MARK_LENGTH); /* over its last brace */
     if (frame_make_snapshot(arena, (struct span){text, envelope.length - 1 + MARK_LENGTH},
                             &piece) != 0) {
         return false;

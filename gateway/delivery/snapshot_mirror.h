@@ -9,6 +9,9 @@
 #include "gateway/delivery/snapshot_room.h"
 #include "gateway/worker.h"
 
+/* What the envelope of a current value ends in, instead of its last brace. */
+#define SNAPSHOT_MARK ",\"snapshot\":true}"
+
 /* One key, by its slot in the table. */
 struct snapshot_mirror {
     uint64_t position; /* 0 with no piece: not mirrored */

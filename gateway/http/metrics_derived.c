@@ -10,7 +10,7 @@
 typedef void samples(FILE *out, const char *name, const struct host_view *view, uint64_t now_ns);
 static samples build_info, start_time, ready, draining, kafka_up, kafka_caught_up, ingest_paced,
     kafka_lag, kafka_position, child_up, child_restarts, child_hung_kills, ring_capacity, ring_lag,
-    flush_uring, events_conflated;
+    flush_uring, events_passed_over;
 
 const struct metrics_family metrics_derived[] = {
     {"moonx_build_info", "gauge", "Always 1; the version is its label", build_info},
@@ -32,10 +32,11 @@ const struct metrics_family metrics_derived[] = {
     {"moonx_ring_lag_bytes", "gauge", "Published bytes that the worker has not read", ring_lag},
     {"moonx_worker_flush_uring", "gauge", "1 when writes go through io_uring, 0 with sendmsg",
      flush_uring},
-    {"moonx_events_conflated_total", "counter",
-     "Events passed over for clients that were slow or resumed, since a newer value of their key "
-     "was there",
-     events_conflated},
+    {"moonx_events_passed_over_total", "counter",
+     "Events of conflated routes not delivered since a newer value of their key was there: to a "
+     "client "
+     "that was slow or resumed (conflated), or too soon after the one before (sampled)",
+     events_passed_over},
     {0},
 };
 
@@ -183,7 +184,7 @@ static void flush_uring(FILE *out, const char *name, const struct host_view *vie
 }
 
 static void write_topics(FILE *out, const char *name, const struct positions *positions,
-                         uint32_t worker, const shm_u64 *counts) {
+                         uint32_t worker, const char *reason, const shm_u64 *counts) {
     uint32_t topics = load_acquire(&positions->topic_count);
     for (uint32_t i = 0; i < topics && i < POSITIONS_MAX_TOPICS; i++) {
         uint64_t count = load_relaxed(&counts[i]);
@@ -193,16 +194,21 @@ static void write_topics(FILE *out, const char *name, const struct positions *po
         fprintf(out, "%s{worker=\"%" PRIu32 "\",topic=\"", name, worker);
         metrics_write_label(
             out, (struct span){positions->topics[i].name, positions->topics[i].name_length});
-        fprintf(out, "\"} %" PRIu64 "\n", count);
+        fprintf(out, "\",reason=\"%s\"} %" PRIu64 "\n", reason, count);
     }
 }
 
-static void events_conflated(FILE *out, const char *name, const struct host_view *view,
-                             uint64_t now_ns) {
+static void events_passed_over(FILE *out, const char *name, const struct host_view *view,
+                               uint64_t now_ns) {
+    static const char *const reasons[PASSED_OVER_REASONS] = {
+        [PASSED_OVER_CONFLATED] = "conflated", [PASSED_OVER_SAMPLED] = "sampled"};
     (void)now_ns;
-    for (uint32_t i = 0; i < view->worker_count; i++) {
-        if (view->workers[i]) {
-            write_topics(out, name, view->segment.positions, i, view->workers[i]->conflated);
+    for (uint32_t i = 0; i < view->worker_count * PASSED_OVER_REASONS; i++) {
+        const struct worker_block *block = view->workers[i / PASSED_OVER_REASONS];
+        unsigned reason = i % PASSED_OVER_REASONS;
+        if (block != NULL) {
+            write_topics(out, name, view->segment.positions, i / PASSED_OVER_REASONS,
+                         reasons[reason], block->passed_over[reason]);
         }
     }
 }

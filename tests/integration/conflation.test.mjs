@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { Producer, startKafka } from '../kafka/kafka.mjs';
 import { Recorder } from '../checker/recorder.mjs';
-import { assertSame, connectClient, mintToken, signedIn, startGateway, until } from './harness.mjs';
+import { assertSame, connectClient, mintToken, positionOf, signedIn, startGateway, until } from './harness.mjs';
 
 const KEYS = 20, PARTITIONS = 2;
 // A round is more than the gateway queues for a client, and all rounds more than two sockets hold between them.
@@ -109,9 +109,9 @@ describe('a client that stops reading', () => {
         assert.equal(skippedBy(slow), spared);
         assert.equal(slow.all('skipped').filter(({ data }) => data.reason !== 'CONFLATED').length, 0);
         const figures = await gateway.metrics();
-        const counted = Object.entries(figures).filter(([name]) => /^events_conflated_total\{worker="\d",topic="price.updates"\}$/.test(name));
+        const counted = Object.entries(figures).filter(([name]) => /^events_passed_over_total\{worker="\d",topic="price.updates",reason="conflated"\}$/.test(name));
         assert.equal(counted.reduce((sum, [, count]) => sum + count, 0), spared, JSON.stringify(counted));
-        assert.equal(await gateway.metric('events_conflated_total'), spared, 'of no other topic');
+        assert.equal(await gateway.metric('events_passed_over_total'), spared, 'of no other topic, for no other reason');
         // and live again: every value
         await rounds(reader, ROUNDS, ROUNDS + 2);
         await slow.next(({ data, snapshot }) => data?.price === String(ROUNDS + 1) && data.token === token(KEYS - 1) && !snapshot);
@@ -139,18 +139,6 @@ describe('a client that stops reading', () => {
         await over();
     });
 });
-
-// What the client's own library would do: the last position told, moved on by each event's id.
-function positionOf(client) {
-    const told = client.received.filter(message => message.data?.position);
-    const position = JSON.parse(JSON.stringify(told.at(-1).data.position));
-    for (const { id, snapshot } of client.received.slice(client.received.indexOf(told.at(-1)) + 1).filter(isEvent)) {
-        const [topic, partition, offset] = id.split(':');
-        if (!snapshot)
-            position.topics[topic][partition] = Number(offset);
-    }
-    return position;
-}
 
 describe('a client that comes back', () => {
     async function comesBack(position) {

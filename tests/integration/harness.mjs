@@ -436,6 +436,18 @@ export async function signedIn(gateway, who = {}, options = {}) {
     return client;
 }
 
+// What the client's own library would do: the last position told, moved on by each event's id.
+export function positionOf(client) {
+    const told = client.received.filter(message => message.data?.position);
+    const position = JSON.parse(JSON.stringify(told.at(-1).data.position));
+    for (const { id, snapshot } of client.received.slice(client.received.indexOf(told.at(-1)) + 1).filter(({ id }) => /^[a-z.-]+:\d+:\d+$/.test(id))) {
+        const [topic, partition, offset] = id.split(':');
+        if (!snapshot)
+            position.topics[topic][partition] = Number(offset);
+    }
+    return position;
+}
+
 // The project's own client, line by line.
 export function moonxClient(args, { env = {} } = {}) {
     const child = spawn('setpriv', ['--pdeathsig', 'KILL', program('moonx-client'), ...args],

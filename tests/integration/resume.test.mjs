@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Producer, startKafka } from '../kafka/kafka.mjs';
 import { Recorder } from '../checker/recorder.mjs';
-import { assertSame, connectClient, descendantsOf, mintToken, signalTo, signedIn, startGateway, until } from './harness.mjs';
+import { assertSame, connectClient, descendantsOf, mintToken, positionOf, signalTo, signedIn, startGateway, until } from './harness.mjs';
 
 const TOPICS = { 'order.updates': 3, 'trade.updates': 2, 'notification.updates': 1, 'price.updates': 2 };
 let kafka, producer, gateway;
@@ -26,17 +26,6 @@ const isEvent = message => /^[a-z.-]+:\d+:\d+$/.test(message.id);
 const eventsOf = client => client.received.filter(isEvent);
 const order = (user, n) => ({ orderId: `o${n}`, userId: user, status: 'open' });
 const copyOf = position => JSON.parse(JSON.stringify(position));
-
-// What the client's own library would do: the last position told, moved on by each event's id.
-function positionOf(client) {
-    const told = client.received.filter(message => message.data?.position);
-    const position = copyOf(told.at(-1).data.position);
-    for (const { id } of client.received.slice(client.received.indexOf(told.at(-1)) + 1).filter(isEvent)) {
-        const [topic, partition, offset] = id.split(':');
-        position.topics[topic][partition] = Number(offset);
-    }
-    return position;
-}
 
 // The order of answers is part of the promise, so nothing is skipped here.
 async function resumed(own, { user = 'alice', position, channels, extra, recorder } = {}) {

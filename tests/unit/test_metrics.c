@@ -192,7 +192,8 @@ START_TEST(derived_figures_are_told) {
         "moonx_ring_lag_bytes{worker=\"0\"} 900",
         "moonx_worker_flush_uring{worker=\"0\"} 1",
         "moonx_worker_flush_uring{worker=\"1\"} 0",
-        "moonx_events_conflated_total{worker=\"1\",topic=\"price.updates\"} 12",
+        "moonx_events_passed_over_total{worker=\"1\",topic=\"price.updates\",reason=\"conflated\"} "
+        "12",
     };
     struct page page;
     fill_positions();
@@ -203,7 +204,7 @@ START_TEST(derived_figures_are_told) {
     store_relaxed(&fixture.view.workers[0]->cursor, 100);
     store_relaxed(&fixture.view.workers[0]->flush_uring, 1);
     store_relaxed(&fixture.view.workers[1]->state, WORKER_ABSENT);
-    store_relaxed(&fixture.view.workers[1]->conflated[0], 12);
+    store_relaxed(&fixture.view.workers[1]->passed_over[PASSED_OVER_CONFLATED][0], 12);
     page_get(&page);
     for (size_t i = 0; i < ARRAY_LENGTH(lines); i++) {
         ck_assert_msg(page_has(&page, lines[i]), "%s", lines[i]);
@@ -212,7 +213,7 @@ START_TEST(derived_figures_are_told) {
     ck_assert(
         !page_mentions(&page, "moonx_kafka_position{topic=\"price.updates\",partition=\"4\"}"));
     ck_assert(!page_mentions(&page, "moonx_ring_lag_bytes{worker=\"1\"}"));
-    ck_assert(!page_mentions(&page, "moonx_events_conflated_total{worker=\"0\""));
+    ck_assert(!page_mentions(&page, "moonx_events_passed_over_total{worker=\"0\""));
     check_page(&page);
     page_done(&page);
 }
