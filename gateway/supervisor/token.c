@@ -28,6 +28,9 @@ static const struct {
     flag_setter *set;
 } setters[] = {{'u', set_user}, {'e', set_email}, {'r', set_role}, {'t', set_ttl}};
 
+static const char no_secret[] =
+    "token: there is no shared secret to sign with; set JWT_SECRET_FILE or JWT_SECRET, or use "
+    "--dev";
 static const char usage[] =
     "moonx-gateway [OPTION]... token --user ID [--email E] [--role R]... [--ttl SECONDS]\n";
 
@@ -47,6 +50,9 @@ int token_command(int argc, char *const *argv, const struct options *options, bo
     if (request.help) {
         fputs(usage, stdout);
         return 0;
+    }
+    if (!dev && options->jwt_secret[0] == '\0' && options->jwt_secret_file[0] == '\0') {
+        return refuse(no_secret);
     }
     if (auth_new(options, dev, &auth, error, sizeof(error)) < 0) {
         return refuse(error);

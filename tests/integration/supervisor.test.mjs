@@ -461,6 +461,14 @@ describe('short commands', () => {
         }
     });
 
+    test('token without a shared secret says what to set, also where there is a public key', () => {
+        for (const keys of [{}, { JWT_PUBLIC_KEY_FILE: '/etc/hostname' }, { AUTH_SERVICE_URL: 'http://127.0.0.1:1' }]) {
+            const { status, lines } = run(['token', '--user', 'alice'], keys);
+            assert.equal(status, 2);
+            assert.deepEqual(lines, ['moonx-gateway: token: there is no shared secret to sign with; set JWT_SECRET_FILE or JWT_SECRET, or use --dev']);
+        }
+    });
+
     test('token mints what the gateway verifies', () => {
         const { stdout, status } = run(['token', '--user', 'alice', '--email', 'a@example.org', '--role', 'admin', '--role=ops', '--ttl', '60'], env);
         assert.equal(status, 0);
