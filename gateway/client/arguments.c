@@ -147,6 +147,9 @@ static void take_token_file(struct arguments *out, char **values) {
 }
 
 static void take_ca(struct arguments *out, char **values) {
+    if (access(values[0], R_OK) != 0) {
+        usage_error("--ca", values[0], strerror(errno));
+    }
     out->trust.ca_file = values[0];
 }
 

@@ -23,6 +23,7 @@
 #define STEADY_MS      10000 /* up for so long, the next pause begins short again */
 #define PAUSE_FIRST_MS 200
 #define PAUSE_MOST_MS  5000
+#define PLACE_BYTES    272 /* a host of 255 bytes in brackets, and a port */
 
 enum state { OFF, WAITING, CONNECTING, GREETING, UP };
 
@@ -51,6 +52,7 @@ static void on_bytes(struct bufferevent *socket, void *context);
 static void greet(struct redis *redis);
 static int probe(struct redis *redis, redis_done *done);
 static void settle(struct redis *redis, const redisReply *reply);
+static const char *place_of(const struct redis *redis, char text[PLACE_BYTES]);
 static void fail(struct redis *redis, const char *fault);
 static void set_state(struct redis *redis, enum state state);
 
@@ -295,6 +297,7 @@ static void on_greeting(void *context, const redisReply *reply) {
 
 static void on_first_probe(void *context, const redisReply *reply) {
     struct redis *redis = context;
+    char place[PLACE_BYTES];
 
     on_greeting(context, reply);
     if (reply == NULL || redis->state != GREETING) {
@@ -303,7 +306,7 @@ static void on_first_probe(void *context, const redisReply *reply) {
     set_state(redis, UP);
     if (redis->fault[0] != '\0') {
         redis->fault[0] = '\0';
-        log_info("Redis at %s answers again", redis->address.host);
+        log_info("Redis at %s answers again", place_of(redis, place));
     }
 }
 
@@ -360,14 +363,28 @@ static void settle(struct redis *redis, const redisReply *reply) {
     }
 }
 
+static const char *place_of(const struct redis *redis, char text[PLACE_BYTES]) {
+    const struct redis_address *address = &redis->address;
+    bool brackets = strchr(address->host, ':') != NULL; /* an IPv6 address */
+
+    if (address->host[0] == '/') {
+        (void)snprintf(text, PLACE_BYTES, "%s", address->host);
+    } else {
+        (void)snprintf(text, PLACE_BYTES, "%s%s%s:%u", brackets ? "[" : "", address->host,
+                       brackets ? "]" : "", (unsigned)address->port);
+    }
+    return text;
+}
+
 /* Each fault is logged once, however often it is met again. */
 static void fail(struct redis *redis, const char *fault) {
+    char place[PLACE_BYTES];
     uint32_t pause_ms = backoff_next_ms(&redis->pause, (uint32_t)random() << 1);
 
     if (strncmp(redis->fault, fault, sizeof(redis->fault) - 1) != 0) {
         (void)snprintf(redis->fault, sizeof(redis->fault), "%s", fault);
         log_warn("Redis at %s is not to be had: %s; this host goes on alone and tries again",
-                 redis->address.host, fault);
+                 place_of(redis, place), fault);
     }
     stats_add(redis->stats, STAT_REDIS_FAILURES, 1);
     set_state(redis, WAITING);

@@ -95,6 +95,8 @@ test('a wrong flag suggests the nearest, a wrong token or address ends it', asyn
     assert.equal(wrong.code, 2);
     assert.match(wrong.errors, /unknown option --subscibe, did you mean --subscribe\?/);
     assert.match((await run(['--publish', 'chat:lobby', 'hello', 'hi'])).errors, /the payload must be a JSON object/);
+    const missing = await run(['--ca', '/nowhere']);
+    assert.deepEqual([missing.code, missing.errors.trim()], [2, 'moonx-client: --ca /nowhere: No such file or directory']);
     const refused = await run(['--reconnect'], { env: { MOONX_TOKEN: 'rubbish' } });
     assert.equal(refused.code, 1);
     assert.match(refused.errors, /authentication failed: INVALID_TOKEN/);

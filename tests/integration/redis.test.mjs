@@ -89,8 +89,8 @@ describe('a gateway with Redis', () => {
         await serves(gateway, 'Redis read-only');
         await redis.command('REPLICAOF', 'NO', 'ONE');
         await redisIs(gateway, true);
-        await gateway.printed(/Redis at 127\.0\.0\.1 is not to be had: READONLY/);
-        await gateway.printed(/Redis at 127\.0\.0\.1 is not to be had: OOM/);
+        await gateway.printed(/Redis at 127\.0\.0\.1:\d+ is not to be had: READONLY/);
+        await gateway.printed(/Redis at 127\.0\.0\.1:\d+ is not to be had: OOM/);
     });
 });
 
