@@ -8,7 +8,7 @@
 #include <poll.h>
 #include <stdlib.h>
 
-#define PATIENCE_MS 15000
+#define PATIENCE_MS 50000
 
 static struct kafka_produce produce;
 static struct stats stats;

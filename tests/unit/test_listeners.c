@@ -61,7 +61,7 @@ static int ready_listener(void) {
     for (unsigned i = 0; i < LISTENERS_COUNT; i++) {
         wait[i] = (struct pollfd){.fd = listeners.fd[i], .events = POLLIN};
     }
-    ck_assert_int_eq(poll(wait, LISTENERS_COUNT, 5000), 1);
+    ck_assert_int_eq(poll(wait, LISTENERS_COUNT, 30000), 1);
     for (unsigned i = 0; i < LISTENERS_COUNT; i++) {
         if (wait[i].revents) {
             return listeners.fd[i];
