@@ -142,15 +142,14 @@ static int start_events(struct worker *worker) {
     loop.term = evsignal_new(worker->base, SIGTERM, on_term, worker);
     loop.quit = evsignal_new(worker->base, SIGQUIT, on_quit, worker);
     loop.reload = evsignal_new(worker->base, SIGHUP, on_reload, worker);
-    bool started = loop.tick != NULL && loop.wake != NULL && loop.term != NULL &&
-                   loop.quit != NULL && event_add(loop.tick, &tick) == 0 &&
-                   event_add(loop.wake, NULL) == 0 && event_add(loop.term, NULL) == 0 &&
-                   event_add(loop.quit, NULL) == 0 && loop.reload != NULL &&
-                   event_add(loop.reload, NULL) == 0;
-    if (started) {
-        hold_reload(false); /* one that came meanwhile is taken now */
+    struct event *const events[] = {loop.tick, loop.wake, loop.term, loop.quit, loop.reload};
+    for (unsigned i = 0; i < ARRAY_LENGTH(events); i++) {
+        if (events[i] == NULL || event_add(events[i], events[i] == loop.tick ? &tick : NULL) != 0) {
+            return -ENOMEM;
+        }
     }
-    return started ? 0 : -ENOMEM;
+    hold_reload(false); /* one that came meanwhile is taken now */
+    return 0;
 }
 
 static void stop_events(void) {
@@ -232,8 +231,8 @@ static int open_shared_memory(struct worker *worker) {
     return error;
 }
 
-static int build_parts(struct worker *worker) {
-    const char *note = NULL;
+/* The loop, and what serves connections on it. */
+static int build_delivery(struct worker *worker) {
     int error = (worker->base = event_base_new()) != NULL ? 0 : -ENOMEM;
     error = error != 0 ? error : conn_table_new(worker, &worker->conns);
     error = error != 0 ? error : fanout_new(worker, &worker->fanout);
@@ -241,8 +240,12 @@ static int build_parts(struct worker *worker) {
     if (error == 0 && worker->options->ws_deflate) {
         error = ws_inflate_new((size_t)worker->options->ws_max_message_bytes, &worker->inflate);
     }
-    error = error != 0 ? error : conn_poll_init(worker);
-    error = error != 0 ? error : uplink_start(worker);
+    return error != 0 ? error : conn_poll_init(worker);
+}
+
+/* What connections ask, here and elsewhere. */
+static int build_services(struct worker *worker) {
+    int error = uplink_start(worker);
     error = error != 0 ? error : auth_start(worker->auth, worker->base, worker->stats);
     if (error == 0 && worker->external != NULL) {
         error = external_start(worker->external, worker->base, worker->stats);
@@ -251,11 +254,12 @@ static int build_parts(struct worker *worker) {
         error = redis_start(worker->redis, worker->base, worker->stats);
         error = error != 0 ? error : middleware_share(worker->middleware, worker->redis);
     }
-    error = error != 0 ? error : presence_new(worker, &worker->presence);
-    if (error != 0) {
-        return error;
-    }
-    error = conn_flush_init(worker, worker->options->flush_backend, &note);
+    return error != 0 ? error : presence_new(worker, &worker->presence);
+}
+
+static int build_flush(struct worker *worker) {
+    const char *note = NULL;
+    int error = conn_flush_init(worker, worker->options->flush_backend, &note);
     if (error != 0) {
         log_error("FLUSH_BACKEND: %s is not to be had here: %s", worker->options->flush_backend,
                   strerror(-error));
@@ -344,7 +348,9 @@ int worker_main(const struct heritage *heritage, int argc, char *const *argv,
     }
     int error = become_unprivileged(&worker, dev);
     error = error != 0 ? error : open_shared_memory(&worker);
-    error = error != 0 ? error : build_parts(&worker);
+    error = error != 0 ? error : build_delivery(&worker);
+    error = error != 0 ? error : build_services(&worker);
+    error = error != 0 ? error : build_flush(&worker);
     error = error != 0 ? error : start_events(&worker);
     error = error != 0 ? error : conn_accept_start(&worker);
     if (error != 0) {
