@@ -1,6 +1,5 @@
 /* Every error code and close code that clients may see, in one table each: name, numeric code, and the
- * sentence for documentation. PROTOCOL 5 fixes the names. A code that can't arise yet still stands here,
- * since clients may know it. */
+ * sentence for documentation. The names are fixed: clients know them. */
 #ifndef MOONX_COMMON_CODE_TABLE_H
 #define MOONX_COMMON_CODE_TABLE_H
 

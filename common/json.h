@@ -1,5 +1,5 @@
-/* Strict reading of JSON text from outside, before anything believes it (RFC 8259; FACTS about cJSON:
- * it lets bad UTF-8, "\u0000", duplicate keys, control bytes, BOM, 01 and trailing garbage pass).
+/* Strict reading of JSON text from outside, before anything believes it (RFC 8259; cJSON lets
+ * bad UTF-8, "\u0000", duplicate keys, control bytes, BOM, 01 and trailing garbage pass).
  * json_check() is one pass without allocation; the getters walk text that has passed it and give back
  * the members' own bytes, so numbers keep their exact text. Pure functions, used by every process. */
 #ifndef MOONX_COMMON_JSON_H

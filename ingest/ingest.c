@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define TICK_MS         100 /* also the backstop of librdkafka's once-only wake-up (FACTS 3) */
+#define TICK_MS         100 /* also the backstop: librdkafka wakes once for all that a queue holds */
 #define PACED_MS        5   /* nobody tells that a worker's cursor has moved */
 #define FINAL_COMMIT_MS 500
 #define FINAL_FLUSH_MS  300 /* for what workers have handed in: they are gone before ingest stops */

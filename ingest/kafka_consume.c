@@ -61,7 +61,7 @@ enum kafka_consume_result kafka_consume_batch(struct kafka_consume *consume) {
     while (within_bounds(messages, bytes, started_ns)) {
         rd_kafka_message_t *message = rd_kafka_consumer_poll(consume->handle, 0);
         if (message == NULL) {
-            /* A poll that served a callback gives nothing although messages wait (FACTS 3). */
+            /* A poll that served a callback gives nothing although messages wait. */
             if (rd_kafka_queue_length(consume->queue) == 0) {
                 result = KAFKA_CONSUME_EMPTY;
                 break;

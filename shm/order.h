@@ -2,7 +2,7 @@
  * Each use site carries a label and names its partner; ring_append.c has the numbered list of the pairs.
  *
  * Two builds. The product copies record bytes with memcpy between bare fences; a racing copy is thrown away
- * by the intent check (FACTS "Memory order"). With -DORDER_CHECKED, for ThreadSanitizer and the torture in
+ * by the intent check (ring_read.h). With -DORDER_CHECKED, for ThreadSanitizer and the torture in
  * threads, every word of a record is its own atomic: stored with release, loaded with acquire. That is what
  * the fences mean (a release fence before relaxed stores, an acquire fence after relaxed loads), said in
  * accesses that ThreadSanitizer understands; the fences themselves are then empty. */

@@ -1,7 +1,7 @@
 /* Reading the ring: any number of readers, who never write to it and whom the producer never waits for.
  * A reader copies a record out, then checks that the producer has not begun to overwrite it meanwhile:
- * the copy is valid if and only if position + capacity >= intent (DESIGN "ring"; the proof is in Aeron's
- * broadcast buffer). A length is bounded before it is believed. */
+ * the copy is valid if and only if position + capacity >= intent (as in Aeron's broadcast
+ * buffer; tests/torture/ring.pml is checked for it). A length is bounded before it is believed. */
 #ifndef MOONX_SHM_RING_READ_H
 #define MOONX_SHM_RING_READ_H
 

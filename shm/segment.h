@@ -58,7 +58,7 @@ struct ring_head {
     shm_u64 sequence;
 };
 
-/* DESIGN "ring": `intent` is stored before bytes are written and never decreases, `published` after, and
+/* `intent` is stored before bytes are written and never decreases, `published` after, and
  * `indexed` after everything that is derived from the records (positions, room and time index). Each on
  * its own cache line: readers poll `published` while the writer stores `intent`.
  *

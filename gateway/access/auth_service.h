@@ -1,4 +1,4 @@
-/* The auth service as a verifier (PROTOCOL 3): POST {"token"} and `{"user":{"id","email","roles","isActive"}}` or
+/* The auth service as a verifier (AUTH_SERVICE_URL): POST {"token"} and `{"user":{"id","email","roles","isActive"}}` or
  * 401 come back. Asked for tokens that no configured key has verified. A worker's own: its connections to the
  * service, a circuit breaker, and what the service has said lately. Part of `struct auth`. */
 #ifndef MOONX_GATEWAY_ACCESS_AUTH_SERVICE_H

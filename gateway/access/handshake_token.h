@@ -1,4 +1,4 @@
-/* The token that a client brings along with its handshake (PROTOCOL 3), so that it need not send `authenticate`.
+/* The token that a client brings along with its handshake, so that it need not send `authenticate`.
  * Pure; the spans lie in the request. */
 #ifndef MOONX_GATEWAY_ACCESS_HANDSHAKE_TOKEN_H
 #define MOONX_GATEWAY_ACCESS_HANDSHAKE_TOKEN_H

@@ -13,7 +13,7 @@ struct policy {
     struct room_claim_names claims;
 };
 
-/* PROTOCOL 7. deploy/rooms.example says the same, with comments; a test compares them. */
+/* deploy/rooms.example says the same, with comments; a test compares them. */
 static const struct policy_row built_in_rows[] = {
     {.prefix = "prices", .join = {POLICY_USER, ""}},
     {.prefix = "prices:", .placeholder = POLICY_ANYTHING, .join = {POLICY_USER, ""}},

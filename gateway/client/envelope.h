@@ -1,4 +1,4 @@
-/* A server's message taken apart (PROTOCOL 2): the members as their own bytes inside the text. Pure functions, used by
+/* A server's message taken apart, {"id","type","timestamp","ref"?,"data"}: the members as their own bytes inside the text. Pure functions, used by
  * moonx-client for each message that comes. */
 #ifndef MOONX_GATEWAY_CLIENT_ENVELOPE_H
 #define MOONX_GATEWAY_CLIENT_ENVELOPE_H

@@ -1,6 +1,6 @@
 /* Sending and the end of a connection: what is queued goes out first, then Close (RFC 6455 section 7), then the
  * write side is shut, then what the peer still sends is thrown away until it ends too; so the last bytes are
- * not lost to a reset. wslay's own closing would overtake queued data (FACTS 2). */
+ * not lost to a reset. wslay's own closing would overtake queued data. */
 #include "gateway/connection/conn_poll.h"
 #include "gateway/connection/conn_table.h"
 #include "gateway/connection/conn_timers.h"

@@ -1,5 +1,5 @@
 /* Which client sockets are ready: an epoll set of the worker's own, nested as one event in libevent's base. It
- * saves the 168 bytes a connection that a libevent event costs (DESIGN "Memory"). Level-triggered; the data of
+ * saves the 168 bytes a connection that a libevent event costs. Level-triggered; the data of
  * an entry is the connection's index. */
 #ifndef MOONX_GATEWAY_CONNECTION_CONN_POLL_H
 #define MOONX_GATEWAY_CONNECTION_CONN_POLL_H

@@ -181,7 +181,7 @@ const struct wslay_event_callbacks ws_events_callbacks = {
 };
 
 /* wslay has stopped reading by itself: the code stands in the Close frame that it wants to send; an error inside
- * a frame leaves that empty, which means a protocol error (FACTS 2). */
+ * a frame leaves that empty, which means a protocol error. */
 static unsigned code_of_failure(struct ws_input *input) {
     input->out_length = 0;
     wslay_event_send(input->context);

@@ -1,5 +1,6 @@
 /* What wslay tells about an inbound stream, and what the gateway makes of it: text to message_receive(), ping to
- * pong, Close to the closing sequence; plus the checks that wslay lacks (FACTS 2). */
+ * pong, Close to the closing sequence; plus the checks that wslay lacks: how many fragments
+ * a message may have, UTF-8 of inflated text and of the reason in a Close. */
 #ifndef MOONX_GATEWAY_CONNECTION_WS_EVENTS_H
 #define MOONX_GATEWAY_CONNECTION_WS_EVENTS_H
 

@@ -1,4 +1,4 @@
-/* wslay contexts, lent while a frame or a fragmented message is in flight: one costs 13 KB (FACTS 2), so an
+/* wslay contexts, lent while a frame or a fragmented message is in flight: one costs 13 KB, so an
  * idle connection has none. A context goes back when the bytes fed to it are exactly the bytes of the frames
  * it has given out and no fragmented message is open. After an error it is thrown away. One worker owns the
  * pool. */

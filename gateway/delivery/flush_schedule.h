@@ -8,7 +8,7 @@
 #include "common/base.h"
 #include "gateway/delivery/slab.h"
 
-#define FLUSH_SLICE 64u /* 32-64 sends a submit are enough (FACTS 9); some 0.2 ms */
+#define FLUSH_SLICE 64u /* more sends a submit gain nothing; some 0.2 ms */
 
 struct conn;
 

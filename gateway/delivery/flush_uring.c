@@ -1,4 +1,4 @@
-/* Back end that submits a whole slice in one system call (FACTS 9).
+/* Back end that submits a whole slice in one system call.
  *
  * With MSG_DONTWAIT and without links, POLL_FIRST or ASYNC every send completes within submit-and-wait, so
  * nothing is in flight when send() returns: a frame's bytes and a descriptor belong to no request any more.

@@ -1,4 +1,4 @@
-/* How far a worker has come, by topic-partition, and how it is told to clients: `{"epoch","topics"}` of PROTOCOL 6.
+/* How far a worker has come, by topic-partition, and how it is told to clients: `{"epoch","topics"}`, moonx-protocol(7).
  *
  * The vector is the worker's own (what it has queued), never the producer's: a position means that everything up to
  * there has been sent. It moves with each record, and once a tick with what gave no record (a rejected message): the

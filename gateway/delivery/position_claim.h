@@ -16,7 +16,7 @@ enum claim_verdict {
 
 struct position_claim;
 
-/* -EINVAL: not the shape of a position (PROTOCOL 6), a topic that stands twice, an offset that is no whole number of
+/* -EINVAL: not the shape of a position, a topic that stands twice, an offset that is no whole number of
  * -1 or more, more partitions or topics than there can be; -ENOMEM. */
 int position_claim_new(const cJSON *position, const char *epoch,
                        struct position_claim **out) MUST_CHECK;

@@ -1,5 +1,5 @@
 /* The head of an HTTP request, read strictly: llhttp parses, the gate refuses whatever could be read in two
- * ways (FACTS 1). Used by workers, one gate for each connection whose head is not yet complete. Fed byte by
+ * ways. Used by workers, one gate for each connection whose head is not yet complete. Fed byte by
  * byte or in any pieces with the same result; allocates one buffer while the head comes in. After HEAD_DONE
  * the bytes behind the head belong to whoever comes next.
  *

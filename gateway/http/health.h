@@ -1,4 +1,4 @@
-/* GET /health and GET /ready (PROTOCOL 1), made from shared memory by whichever worker is asked. */
+/* GET /health and GET /ready, made from shared memory by whichever worker is asked. */
 #ifndef MOONX_GATEWAY_HTTP_HEALTH_H
 #define MOONX_GATEWAY_HTTP_HEALTH_H
 

@@ -1,4 +1,4 @@
-/* A message from a client: `{"id"?,"type","timestamp"?,"data"?}` of PROTOCOL 2. message_receive() checks the
+/* A message from a client: `{"id"?,"type","timestamp"?,"data"?}`, moonx-protocol(7). message_receive() checks the
  * text (json_check first, cJSON after), finds the row of its type and calls the handler of
  * gateway/message/handle_TYPE.c. One row and one file a message. */
 #ifndef MOONX_GATEWAY_MESSAGE_MESSAGE_H

@@ -181,7 +181,7 @@ static int bind_to(int fd, const struct address *address) {
 }
 
 /* A second process of the same user binds a SO_REUSEPORT port without an error and would silently take a
- * share of the connections; a bind without that option notices (FACTS 11). */
+ * share of the connections; a bind without that option notices. */
 static int probe(const struct address *address) {
     int fd = -1;
     int result = new_socket(address, &fd);

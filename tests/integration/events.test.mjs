@@ -1,5 +1,5 @@
 // Events on their way from a real producer through real Kafka to foreign clients: every message of
-// PROTOCOL 5 with its text unchanged, who gets it and who does not, and what becomes of bad values.
+// moonx-protocol(7) with its text unchanged, who gets it and who does not, and what becomes of bad values.
 // All of it with both ways of writing to sockets.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/* The names that clients know: PROTOCOL 5 fixes them, this list is written by hand on purpose. */
+/* The names that clients know, written by hand on purpose: they must not change with the table. */
 #include "common/code_table.h"
 
 #include <check.h>

@@ -12,7 +12,7 @@ static bool data_is(const char *text) {
     return event.data.type == JSON_OBJECT && span_is(event.data.text, text);
 }
 
-/* PROTOCOL 5, as a back end sends them. */
+/* As a back end sends them. */
 static const struct {
     const char *topic, *type, *data;
 } samples[] = {

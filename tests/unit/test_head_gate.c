@@ -1,4 +1,4 @@
-/* The table of what the gate lets through and what it refuses (FACTS 1), each row fed whole, byte by byte
+/* The table of what the gate lets through and what it refuses, each row fed whole, byte by byte
  * and in two pieces cut at every place. */
 #include "gateway/http/head_gate.h"
 

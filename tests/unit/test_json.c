@@ -1,4 +1,4 @@
-/* Strict JSON: what RFC 8259 allows passes, every trap of FACTS about cJSON is refused. */
+/* Strict JSON: what RFC 8259 allows passes, all that cJSON lets pass beyond that is refused. */
 #include "common/json.h"
 
 #include <check.h>

@@ -1,4 +1,4 @@
-/* Who may join which room: PROTOCOL 7's default table, row by row; then tables from files. Runs in the
+/* Who may join which room: the built-in table, row by row; then tables from files. Runs in the
  * project's root, where deploy/ is. */
 #include "gateway/access/policy.h"
 #include "gateway/access/room_claims.h"
