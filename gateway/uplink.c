@@ -123,7 +123,8 @@ bool uplink_answered(const struct worker *worker) {
 }
 
 static struct uplink_once like_no_other(struct uplink *uplink) {
-    uint64_t words[2] = {uplink->random, uplink->messages++};
+    /* What differs comes first: marks are looked up by their first bytes (shm/once.c). */
+    uint64_t words[2] = {uplink->messages++, uplink->random};
     struct uplink_once once;
 
     static_assert(sizeof(once.bytes) == sizeof(words), "two words");

@@ -209,7 +209,7 @@ static int begin(struct ingest *ingest, char *error, size_t error_size) {
     ingest->consume.letters = &ingest->letters;
     ingest->consume.once = &ingest->once;
     result = uplink_read_init(&ingest->uplink, &ingest->produce, &ingest->view, &ingest->heritage,
-                              ingest->options);
+                              ingest->options, &ingest->once, &ingest->topics);
     if (result < 0) {
         return say(error, error_size, "the uplink can't be started", result);
     }

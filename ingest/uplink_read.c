@@ -19,19 +19,22 @@ static void tell_bad(struct uplink_read *read, uint32_t worker);
 
 int uplink_read_init(struct uplink_read *read, struct kafka_produce *produce,
                      struct host_view *view, const struct heritage *heritage,
-                     const struct options *options) {
+                     const struct options *options, const struct once *once,
+                     struct kafka_topics *topics) {
     *read = (struct uplink_read){.produce = produce,
                                  .view = view,
                                  .heritage = heritage,
                                  .topics = {[UPLINK_EVENTS] = options->kafka_topic_events,
                                             [UPLINK_CONTROL] = options->kafka_topic_control},
                                  .stats = &view->segment.ingest->stats};
+    once_answer_init(&read->firsts, once, topics, options->kafka_topic_events);
     for (uint32_t i = 0; i < view->worker_count; i++) {
         if (view->uplinks[i] == NULL) {
             continue;
         }
         read->takes[i] = malloc(sizeof(*read->takes[i]));
-        if (read->takes[i] == NULL) {
+        read->marks[i] = calloc(UPLINK_ENTRIES, sizeof(*read->marks[i]));
+        if (read->takes[i] == NULL || read->marks[i] == NULL) {
             return -ENOMEM; /* ingest ends with this: nothing to free */
         }
         uplink_take_init(read->takes[i], view->uplinks[i]);
@@ -57,8 +60,14 @@ bool uplink_read_turn(struct uplink_read *read) {
 
 void uplink_read_report(struct uplink_read *read, uintptr_t tag, int error, int32_t partition,
                         int64_t offset) {
-    answer(read, (uint32_t)((tag - 1) / UPLINK_ENTRIES), (unsigned)((tag - 1) % UPLINK_ENTRIES),
-           error, partition, offset);
+    uint32_t worker = (uint32_t)((tag - 1) / UPLINK_ENTRIES);
+    unsigned place = (unsigned)((tag - 1) % UPLINK_ENTRIES);
+
+    if (error == 0) { /* a control message's mark is its own: it is the first */
+        offset = once_answer_offset(&read->firsts, &read->marks[worker][place], partition, offset,
+                                    clock_wall_ms());
+    }
+    answer(read, worker, place, error, partition, offset);
 }
 
 /* Wakes the workers whose answers have been written. */
@@ -121,6 +130,7 @@ static int hand_over(struct uplink_read *read, uint32_t worker, const struct upl
     result = kafka_produce_send(read->produce, read->topics[taken->target], taken->key,
                                 taken->value, headers, TAG(worker, taken->place));
     if (result == 0) {
+        read->marks[worker][taken->place] = taken->once;
         stats_add(read->stats, STAT_UPLINK_TAKEN, 1);
     }
     return result;

@@ -7,6 +7,7 @@
 #define MOONX_INGEST_UPLINK_READ_H
 
 #include "ingest/kafka_produce.h"
+#include "ingest/once_answer.h"
 #include "shm/host_view.h"
 #include "shm/uplink_take.h"
 
@@ -21,12 +22,15 @@ struct uplink_read {
     uint64_t answered; /* a bit for each worker who is to be told */
     bool blocked;      /* the producer is full: only its reports end that */
     struct uplink_take *takes[HERITAGE_MAX_WORKERS];
+    struct uplink_once *marks[HERITAGE_MAX_WORKERS]; /* of what is under way, by place */
+    struct once_answer firsts;                       /* which message an answer names */
 };
 
-/* -ENOMEM. What a killed predecessor has taken and not answered is taken again. */
+/* All is borrowed. -ENOMEM. What a killed predecessor has taken and not answered is taken again. */
 int uplink_read_init(struct uplink_read *read, struct kafka_produce *produce,
                      struct host_view *view, const struct heritage *heritage,
-                     const struct options *options) MUST_CHECK;
+                     const struct options *options, const struct once *once,
+                     struct kafka_topics *topics) MUST_CHECK;
 
 /* One turn of every queue. True: there is more. */
 bool uplink_read_turn(struct uplink_read *read);

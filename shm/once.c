@@ -14,6 +14,7 @@ struct once_index {
     uint64_t previous[ONCE_ENTRIES];
 };
 
+static bool is_instead_of(const struct once_entry *earlier, int64_t offset, int64_t time_ms);
 static int find_window(struct once *once, uint32_t partition);
 static int index_window(struct once *once, unsigned window);
 static const struct once_entry *find(const struct once_window *window,
@@ -51,13 +52,30 @@ int once_count(struct once *once, uint32_t partition, const struct uplink_once *
     const struct once_entry *earlier = find(window, once->indexes[found], mark);
     if (earlier != NULL && earlier->offset == offset)
         return 1; /* itself, taken again */
-    if (earlier != NULL && earlier->offset < offset &&
-        time_ms - earlier->time_ms <= ONCE_WINDOW_MS &&
-        earlier->time_ms - time_ms <= ONCE_WINDOW_MS)
+    if (earlier != NULL && is_instead_of(earlier, offset, time_ms))
         return 0;
     keep(window, once->indexes[found],
          &(struct once_entry){.mark = *mark, .offset = offset, .time_ms = time_ms});
     return 1;
+}
+
+int64_t once_first(const struct once *once, uint32_t partition, const struct uplink_once *mark,
+                   int64_t offset, int64_t time_ms) {
+    for (unsigned i = 0; i < ONCE_WINDOWS; i++) {
+        if (load_relaxed(&once->block->partitions[i]) == partition + 1 &&
+            once->indexes[i] != NULL) {
+            const struct once_entry *earlier =
+                find(&once->block->windows[i], once->indexes[i], mark);
+            return earlier != NULL && is_instead_of(earlier, offset, time_ms) ? earlier->offset
+                                                                              : -1;
+        }
+    }
+    return -1;
+}
+
+static bool is_instead_of(const struct once_entry *earlier, int64_t offset, int64_t time_ms) {
+    return earlier->offset < offset && time_ms - earlier->time_ms <= ONCE_WINDOW_MS &&
+           earlier->time_ms - time_ms <= ONCE_WINDOW_MS;
 }
 
 static int find_window(struct once *once, uint32_t partition) {

@@ -20,7 +20,7 @@
 #define ONCE_MAGIC     0x6d6f6f6e6f6e6365ull
 #define ONCE_VERSION   1u
 #define ONCE_ENTRIES   32768u
-#define ONCE_WINDOWS   64u
+#define ONCE_WINDOWS   256u
 #define ONCE_WINDOW_MS 300000
 
 struct once_entry {
@@ -55,5 +55,9 @@ void once_close(struct once *once);
 /* 1: it counts (and is kept); 0: it came before; -ENOSPC, -ENOMEM: nobody can tell, the caller lets it count. */
 int once_count(struct once *once, uint32_t partition, const struct uplink_once *mark,
                int64_t offset, int64_t time_ms) MUST_CHECK;
+/* The offset of the message that counted instead of the one with this mark at `offset`; -1: none is known. Changes
+ * nothing. */
+int64_t once_first(const struct once *once, uint32_t partition, const struct uplink_once *mark,
+                   int64_t offset, int64_t time_ms);
 
 #endif

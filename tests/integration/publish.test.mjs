@@ -55,10 +55,19 @@ describe('publish', () => {
 
     test('a message that is sent again with its id counts once; without one it counts each time', async () => {
         const message = { room: ROOM, event: 'once', payload: { n: 1 } };
+        const named = [];
         for (let i = 0; i < 3; i++) {
             alice.send('publish', message, { id: 'same' });
-            assert.equal((await alice.next(reply => reply.ref === 'same')).type, 'published');
+            named.push(await alice.next(reply => reply.ref === 'same'));
         }
+        const elsewhere = await signedIn(two, { user: 'alice' });
+        elsewhere.send('publish', message, { id: 'same' });
+        named.push(await elsewhere.next(reply => reply.ref === 'same'));
+        await elsewhere.close();
+        // In one go: neither has been consumed when both are reported.
+        for (let i = 0; i < 2; i++)
+            alice.send('publish', { ...message, event: 'twice' }, { id: 'both' });
+        const both = [await alice.next(reply => reply.ref === 'both'), await alice.next(reply => reply.ref === 'both')];
         for (let i = 0; i < 2; i++) {
             alice.send('publish', { ...message, event: 'each' });
             await alice.next('published');
@@ -67,10 +76,14 @@ describe('publish', () => {
         for (const client of [alice, bob, carol]) {
             await client.next('end');
             assert.equal(client.all('once').length, 1);
+            assert.equal(client.all('twice').length, 1);
             assert.equal(client.all('each').length, 2);
+            const [{ id }] = client.all('once');
+            assert.deepEqual(named.map(({ type, data }) => [type, data.id]), named.map(() => ['published', id]), 'each answer names the event that came');
+            assert.deepEqual(both.map(({ data }) => data.id), both.map(() => client.all('twice')[0].id));
         }
-        assert.equal(await metric(one, 'kafka_duplicates_total'), 2);
-        assert.equal(await metric(two, 'kafka_duplicates_total'), 2);
+        assert.equal(await metric(one, 'kafka_duplicates_total'), 4);
+        assert.equal(await metric(two, 'kafka_duplicates_total'), 4);
     });
 
     test('the same id says nothing about another user, or about other words', async () => {

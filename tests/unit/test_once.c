@@ -34,6 +34,27 @@ START_TEST(the_second_of_a_mark_does_not_count_and_other_marks_and_partitions_do
 }
 END_TEST
 
+static int64_t first(uint32_t partition, uint64_t mark, int64_t offset, int64_t time_ms) {
+    struct uplink_once bytes = {{0}};
+
+    memcpy(bytes.bytes, &mark, sizeof(mark));
+    return once_first(&once, partition, &bytes, offset, time_ms);
+}
+
+START_TEST(what_counted_instead_is_told_and_telling_changes_nothing) {
+    ck_assert_int_eq(first(0, 1, 10, 1000), -1);
+    ck_assert_int_eq(count(0, 1, 10, 1000), 1);
+    ck_assert_int_eq(first(0, 1, 10, 1000), -1); /* itself */
+    ck_assert_int_eq(first(0, 1, 11, 1000), 10);
+    ck_assert_int_eq(first(0, 1, 9, 1000), -1);
+    ck_assert_int_eq(first(0, 1, 11, 1001 + ONCE_WINDOW_MS), -1);
+    ck_assert_int_eq(first(1, 1, 11, 1000), -1);
+    ck_assert_int_eq(first(0, 2, 11, 1000), -1);
+    ck_assert_int_eq(count(0, 1, 11, 1000), 0);
+    ck_assert_int_eq(first(0, 1, 12, 1000), 10);
+}
+END_TEST
+
 START_TEST(it_counts_again_past_the_window_of_message_time_and_not_before) {
     ck_assert_int_eq(count(0, 1, 10, 1000), 1);
     ck_assert_int_eq(count(0, 1, 11, 1000 + ONCE_WINDOW_MS), 0);
@@ -85,6 +106,7 @@ int main(void) {
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, the_second_of_a_mark_does_not_count_and_other_marks_and_partitions_do);
+    tcase_add_test(tests, what_counted_instead_is_told_and_telling_changes_nothing);
     tcase_add_test(tests, it_counts_again_past_the_window_of_message_time_and_not_before);
     tcase_add_test(tests, it_counts_again_when_so_many_others_have_come_that_it_is_forgotten);
     tcase_add_test(tests, a_successor_knows_what_counted_and_counts_again_what_it_takes_again);
