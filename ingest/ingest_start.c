@@ -147,6 +147,10 @@ static int open_producer(struct ingest *ingest, char *error, size_t error_size) 
         result = kafka_produce_open(&ingest->produce, conf, ingest->publish.stats, on_report,
                                     ingest, error, error_size);
     }
+    if (result == 0) {
+        kafka_produce_expect(&ingest->produce, ingest->options->kafka_topic_events);
+        kafka_produce_expect(&ingest->produce, ingest->options->kafka_topic_control);
+    }
     return result;
 }
 

@@ -11,6 +11,8 @@
 #define RETRY_MS   1000 /* between two tries to make a producer */
 #define ABANDON_MS 1000 /* for the reports of a broken one */
 
+static void look_up(struct kafka_produce *produce);
+static void forget_topics(struct kafka_produce *produce);
 static int make(struct kafka_produce *produce, char *error, size_t error_size);
 static void on_report(rd_kafka_t *handle, const rd_kafka_message_t *message, void *opaque);
 static int error_of(const rd_kafka_message_t *message);
@@ -37,6 +39,35 @@ int kafka_produce_open(struct kafka_produce *produce, rd_kafka_conf_t *conf, str
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_log_cb(conf, on_log);
     return make(produce, error, error_size);
+}
+
+void kafka_produce_expect(struct kafka_produce *produce, const char *topic) {
+    unsigned i = 0;
+
+    while (i < KAFKA_PRODUCE_TOPICS && produce->topics[i].name != NULL) {
+        i++;
+    }
+    assert(i < KAFKA_PRODUCE_TOPICS);
+    produce->topics[i].name = topic;
+    look_up(produce);
+}
+
+static void look_up(struct kafka_produce *produce) {
+    for (unsigned i = 0; i < KAFKA_PRODUCE_TOPICS && produce->topics[i].name != NULL; i++) {
+        if (produce->topics[i].known == NULL && produce->handle != NULL) {
+            produce->topics[i].known =
+                rd_kafka_topic_new(produce->handle, produce->topics[i].name, NULL);
+        }
+    }
+}
+
+static void forget_topics(struct kafka_produce *produce) {
+    for (unsigned i = 0; i < KAFKA_PRODUCE_TOPICS; i++) {
+        if (produce->topics[i].known != NULL) {
+            rd_kafka_topic_destroy(produce->topics[i].known);
+            produce->topics[i].known = NULL;
+        }
+    }
 }
 
 int kafka_produce_send(struct kafka_produce *produce, const char *topic, struct span key,
@@ -109,6 +140,7 @@ static int make(struct kafka_produce *produce, char *error, size_t error_size) {
     rd_kafka_queue_io_event_enable(queue, produce->wake_fd, &one, sizeof(one));
     rd_kafka_queue_destroy(queue);
     produce->fatal = false;
+    look_up(produce);
     return 0;
 }
 
@@ -187,6 +219,7 @@ static void abandon(struct kafka_produce *produce) {
     while (rd_kafka_outq_len(produce->handle) > 0 && clock_mono_ms() < until_ms) {
         (void)rd_kafka_poll(produce->handle, 10);
     }
+    forget_topics(produce);
     if (pthread_create(&thread, NULL, destroy, produce->handle) == 0) {
         pthread_detach(thread);
     }

@@ -20,10 +20,17 @@
 typedef void kafka_produce_report(void *context, uintptr_t tag, int error, int32_t partition,
                                   int64_t offset);
 
+#define KAFKA_PRODUCE_TOPICS 3u
+
 struct kafka_produce {
     rd_kafka_conf_t *conf; /* for the next handle */
-    rd_kafka_t *handle;    /* NULL: none could be made, tried again */
-    int wake_fd;           /* eventfd: reports wait */
+    struct {
+        const char *name; /* NULL: none */
+        rd_kafka_topic_t *
+            known; /* as long as there is one the handle asks about it; NULL: it could not be made */
+    } topics[KAFKA_PRODUCE_TOPICS];
+    rd_kafka_t *handle; /* NULL: none could be made, tried again */
+    int wake_fd;        /* eventfd: reports wait */
     bool fatal;
     uint64_t retry_ms;
     struct stats *stats;
@@ -36,6 +43,9 @@ struct kafka_produce {
 int kafka_produce_open(struct kafka_produce *produce, rd_kafka_conf_t *conf, struct stats *stats,
                        kafka_produce_report *report, void *context, char *error,
                        size_t error_size) MUST_CHECK;
+/* Finds out now who leads the topic's partitions, and again for each new producer: else the first message to it waits for
+ * that, most of a second. At most KAFKA_PRODUCE_TOPICS; the name is borrowed. */
+void kafka_produce_expect(struct kafka_produce *produce, const char *topic);
 
 /* Copies all; takes the headers over in any case (NULL: none). -EAGAIN: the queue is full; -EMSGSIZE; -ENOTCONN: no
  * producer at the moment; -EIO. Only after 0 comes a report, from kafka_produce_poll(). */
