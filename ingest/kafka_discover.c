@@ -53,6 +53,7 @@ static void on_topic(struct kafka_assign *assign, struct kafka_topic *topic,
                      const struct rd_kafka_metadata_topic *heard,
                      rd_kafka_topic_partition_list_t *add) {
     int32_t known = topic->count;
+    bool awaited = known == 0 && topic->missed > 0;
 
     topic->missed = 0;
     if (kafka_topics_grow(topic, heard->partition_cnt) < 0) {
@@ -68,6 +69,9 @@ static void on_topic(struct kafka_assign *assign, struct kafka_topic *topic,
         }
     }
     topic->denied = false;
+    if (awaited) {
+        log_info("topic %s is there now", topic->route->topic);
+    }
     if (known > 0 && topic->count > known) {
         log_info("topic %s has %d partitions now, it had %d", topic->route->topic, topic->count,
                  known);
@@ -115,13 +119,23 @@ static void begin(struct kafka_assign *assign, struct kafka_topic *topic, int32_
     }
 }
 
+/* Once: a name may be mistyped, or the topic be made later. */
+static void tell_absent(struct kafka_topic *topic) {
+    if (topic->missed++ == 0) {
+        log_warn("topic %s does not exist: waiting for it%s", topic->route->topic,
+                 topic->route->kind == ROUTE_SELF ? "; until then nobody can publish" : "");
+    }
+}
+
 static void on_missing(struct kafka_assign *assign, struct kafka_topic *topic) {
     rd_kafka_topic_partition_list_t *list;
 
-    if (topic->count == 0 || ++topic->missed < MISSED_IS_GONE) {
-        if (topic->count > 0) {
-            kafka_watch_hurry(assign->watch);
-        }
+    if (topic->count == 0) {
+        tell_absent(topic);
+        return;
+    }
+    if (++topic->missed < MISSED_IS_GONE) {
+        kafka_watch_hurry(assign->watch);
         return;
     }
     if (topic->missed > MISSED_IS_GONE) {

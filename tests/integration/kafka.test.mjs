@@ -45,10 +45,16 @@ test('the broker appears: ready and healthy by itself', async () => {
 });
 
 test('a topic that is created later is consumed from its first event', async () => {
+    await gateway.printed(/topic trade\.updates does not exist/);
+    await gateway.printed(/topic gateway\.events does not exist: waiting for it; until then nobody can publish/);
     await kafka.createTopic('trade.updates', 1);
     const first = await producer.send('trade.updates', { tradeId: 't-0' });
     assert.equal(first.offset, 0);
     await client.next(isEvent(first.id), RECOVERY_MS);
+    await gateway.printed(/topic trade\.updates is there now/);
+    assert.equal((await client.request('publish', { room: 'chat:x', event: 'said', payload: {} }, RECOVERY_MS)).data.code, 'PUBLISH_FAILED');
+    await kafka.createTopic('gateway.events', 1);
+    await until('published', async () => (await client.request('publish', { room: 'chat:x', event: 'said', payload: {} }, RECOVERY_MS)).type === 'published', RECOVERY_MS);
 });
 
 test('partitions added while running: their events arrive from offset 0', async () => {
