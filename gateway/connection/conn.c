@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "gateway/access/middleware.h"
 #include "gateway/connection/conn_table.h"
+#include "gateway/connection/conn_tcp.h"
 #include "gateway/connection/conn_timers.h"
 #include "gateway/delivery/catchup.h"
 #include "gateway/delivery/catchup_resume.h"
@@ -12,10 +13,7 @@
 #include "gateway/delivery/position_claim.h"
 #include "gateway/presence/presence.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
-#include <sys/socket.h>
 
 #define MAX_FAILURES 3
 
@@ -209,16 +207,8 @@ void conn_hold(struct worker *worker, struct conn *conn) {
     (void)catchup_hold(worker, conn, 0); /* without memory: live, and conn_resume() closes it */
 }
 
-/* To the client and back, as the kernel has measured it; 0: it has not. */
-static uint64_t round_trip_ms(const struct conn *conn) {
-    struct tcp_info info = {.tcpi_rtt = 0};
-    socklen_t size = sizeof info;
-    return getsockopt(conn->fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_rtt / 1000
-                                                                          : 0;
-}
-
 void conn_hold_a_moment(struct worker *worker, struct conn *conn) {
-    uint64_t grace_ms = CATCHUP_GRACE_MS + 2 * round_trip_ms(conn);
+    uint64_t grace_ms = CATCHUP_GRACE_MS + 2 * conn_tcp_look(conn->fd).round_trip_ms;
     (void)catchup_hold(worker, conn,
                        grace_ms < CATCHUP_GRACE_MOST_MS ? grace_ms : CATCHUP_GRACE_MOST_MS);
 }

@@ -60,6 +60,7 @@ enum conn_flag {
     CONN_PROXIED = 1u << 8,       /* conn_proxy.h keeps what its proxy said */
     CONN_SECURE = 1u << 9,        /* has a TLS session (conn_tls.h) */
     CONN_ADMIN = 1u << 10,        /* came in at ADMIN_LISTEN */
+    CONN_PONG_LATE = 1u << 11,    /* the pong's deadline was put off: `pong_acknowledged` counts */
 };
 
 struct conn {
@@ -79,7 +80,11 @@ struct conn {
     uint32_t ping_tick;     /* next ping, or the pong's deadline */
     uint32_t expires_s;     /* token expiry, wall seconds */
     uint32_t roles;         /* role_set index, 0: none */
-    uint32_t dead_next;
+    union {
+        uint32_t dead_next; /* DEAD */
+        uint32_t
+            pong_acknowledged; /* CONN_PONG_LATE: bytes that had arrived then, the low 32 bits */
+    };
     /* What it counts for in the limits, 0: nothing (shm/limit_table.h). An index has 21 bits. */
     uint32_t limit_address : 24;
     uint32_t limit_refusals : 8; /* messages refused, less those accepted since */

@@ -6,6 +6,7 @@
 #include "gateway/connection/conn_judge.h"
 #include "gateway/connection/conn_proxy.h"
 #include "gateway/connection/conn_table.h"
+#include "gateway/connection/conn_tcp.h"
 #include "gateway/message/notice.h"
 #include "gateway/message/reply.h"
 
@@ -73,7 +74,7 @@ void conn_timers_set_expiry(struct worker *worker, struct conn *conn, int64_t ex
 
 void conn_timers_alive(struct worker *worker, struct conn *conn) {
     if (conn->flags & CONN_AWAITING_PONG) {
-        conn->flags &= (uint16_t)~CONN_AWAITING_PONG;
+        conn->flags &= (uint16_t) ~(CONN_AWAITING_PONG | CONN_PONG_LATE);
         conn->ping_tick = tick_in(worker, (uint64_t)worker->options->ws_ping_interval);
     }
 }
@@ -124,9 +125,36 @@ static void send_ping(struct worker *worker, struct conn *conn) {
     }
 }
 
+/* The kernel still has bytes for it that it has not read so far: they stand before the ping, or before its answer. As
+ * long as some arrive within WS_SLOW_TIMEOUT it is slow, not gone; once all have been sent it has WS_PONG_TIMEOUT again.
+ * False: it has had the ping in time, or nothing arrives there at all. */
+static bool put_off(struct worker *worker, struct conn *conn) {
+    const struct conn_tcp tcp = conn_tcp_look(conn->fd);
+    bool late = (conn->flags & CONN_PONG_LATE) != 0;
+    if (tcp.silent_ms >= (uint64_t)worker->options->ws_pong_timeout || (tcp.unsent == 0 && !late)) {
+        return false;
+    }
+    if (tcp.unsent == 0) {
+        conn->flags &= (uint16_t)~CONN_PONG_LATE;
+        conn->ping_tick = tick_in(worker, (uint64_t)worker->options->ws_pong_timeout);
+        return true;
+    }
+    if (late && conn->pong_acknowledged == (uint32_t)tcp.acknowledged) {
+        conn_too_slow(worker, conn);
+        return true;
+    }
+    conn->flags |= CONN_PONG_LATE;
+    conn->pong_acknowledged = (uint32_t)tcp.acknowledged;
+    conn->ping_tick = tick_in(worker, (uint64_t)worker->options->ws_slow_timeout);
+    return true;
+}
+
 static void pong_missing(struct worker *worker, struct conn *conn) {
     if (conn->flags & CONN_BLOCKED) {
         conn_too_slow(worker, conn); /* no byte has gone out for WS_SLOW_TIMEOUT */
+        return;
+    }
+    if (put_off(worker, conn)) {
         return;
     }
     stats_add(worker->stats, STAT_PONG_TIMEOUTS, 1);

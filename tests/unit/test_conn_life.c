@@ -4,6 +4,10 @@
 #include "gateway/connection/conn_timers.h"
 #include "tests/unit/conn_fixture.h"
 
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+
 static void turns(int count) {
     while (count-- > 0) {
         turn();
@@ -195,6 +199,65 @@ START_TEST(a_peer_that_is_silent_is_pinged_and_then_closed) {
     pass_ms(12000);
     ck_assert_uint_eq(stats_get(worker.stats, STAT_PONG_TIMEOUTS), 1);
     ck_assert_uint_eq(sockets(), 0);
+}
+END_TEST
+
+/* Over TCP, with all that is sent in the kernel: the client's own window is small. */
+static struct conn *open_over_tcp(void) {
+    struct conn *conn = open_websocket(true);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM, 0), small = 4096, large = 1 << 20;
+    close(peer);
+    peer = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, size), 0);
+    ck_assert_int_eq(listen(listener, 1), 0);
+    ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+    ck_assert_int_eq(setsockopt(peer, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+    ck_assert_int_eq(connect(peer, (struct sockaddr *)&address, size), 0);
+    int accepted = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+    ck_assert_int_eq(setsockopt(accepted, SOL_SOCKET, SO_SNDBUF, &large, sizeof large), 0);
+    ck_assert_int_eq(dup3(accepted, conn->fd, O_CLOEXEC), conn->fd);
+    close(accepted);
+    close(listener);
+    ck_assert_int_eq(conn_poll_add(&worker, conn), 0);
+    static char text[100000];
+    memset(text, 'x', sizeof text);
+    conn_send_text(&worker, conn, (struct span){text, sizeof text});
+    turns(3);
+    ck_assert(!(conn->flags & CONN_BLOCKED));
+    return conn;
+}
+
+START_TEST(a_client_whose_ping_waits_behind_what_it_reads_slowly_is_alive) {
+    struct conn *conn = open_over_tcp();
+    for (int second = 0; second < 120; second++) {
+        recv(peer, heard, 500, MSG_DONTWAIT);
+        if (second % 20 == 0) {
+            recv(peer, heard, 4000, MSG_DONTWAIT); /* enough for its window to open */
+        }
+        pass_ms(1000);
+        ck_assert_msg(conn->state == CONN_LIVE, "closed after %d s", second);
+    }
+    ck_assert_uint_eq(stats_get(worker.stats, STAT_PINGS), 1);
+    while (recv(peer, heard, sizeof heard, MSG_DONTWAIT) > 0) {
+        turns(1);
+    }
+    pass_ms(31000); /* all has been sent, and still there is no pong */
+    pass_ms(6000);
+    ck_assert_uint_eq(stats_get(worker.stats, STAT_PONG_TIMEOUTS), 1);
+}
+END_TEST
+
+START_TEST(a_client_that_reads_nothing_of_what_stands_before_its_ping_is_too_slow) {
+    struct conn *conn = open_over_tcp();
+    pass_ms(31000 + 5000);
+    ck_assert_uint_eq(stats_get(worker.stats, STAT_PINGS), 1);
+    ck_assert_int_eq(conn->state, CONN_LIVE);
+    pass_ms(31000);
+    ck_assert_int_eq(conn->state, CONN_CLOSING);
+    ck_assert_uint_eq(stats_get(worker.stats, STAT_SLOW_CLOSED), 1);
+    ck_assert_uint_eq(stats_get(worker.stats, STAT_PONG_TIMEOUTS), 0);
 }
 END_TEST
 
@@ -465,6 +528,8 @@ int main(void) {
     tcase_add_test(tests, a_blocked_answer_ends_with_its_deadline);
     tcase_add_test(tests, a_connection_that_does_not_authenticate_is_closed_with_1008);
     tcase_add_test(tests, a_peer_that_is_silent_is_pinged_and_then_closed);
+    tcase_add_test(tests, a_client_whose_ping_waits_behind_what_it_reads_slowly_is_alive);
+    tcase_add_test(tests, a_client_that_reads_nothing_of_what_stands_before_its_ping_is_too_slow);
     tcase_add_test(tests, any_byte_is_a_sign_of_life);
     tcase_add_test(tests, a_client_that_reads_slowly_is_alive);
     tcase_add_test(tests, a_client_that_reads_nothing_at_all_is_left);
