@@ -9,9 +9,11 @@
 #define PORT_HTTPS 443
 
 static const char *find_fault(const struct evhttp_uri *uri);
+static void say(const char *option, const char *text, const char *fault, char *error,
+                size_t error_size);
 static int take_host(struct http_url *url, const char *host, int port);
 
-int http_url_check(const char *text, const char **why) {
+int http_url_check(const char *option, const char *text, char *error, size_t error_size) {
     struct evhttp_uri *uri = evhttp_uri_parse(text);
     const char *fault = find_fault(uri);
 
@@ -19,10 +21,20 @@ int http_url_check(const char *text, const char **why) {
         evhttp_uri_free(uri);
     }
     if (fault != NULL) {
-        *why = fault;
+        say(option, text, fault, error, error_size);
         return -EINVAL;
     }
     return 0;
+}
+
+/* A password stands before an @, a key often behind a question mark. */
+static void say(const char *option, const char *text, const char *fault, char *error,
+                size_t error_size) {
+    const char *at = strrchr(text, '@'), *shown = at != NULL ? at : text;
+    size_t length = strcspn(shown, "?#");
+
+    (void)snprintf(error, error_size, "%s: \"%s%.*s%s\" %s", option, at != NULL ? "..." : "",
+                   (int)length, shown, shown[length] != '\0' ? "..." : "", fault);
 }
 
 static bool is_https(const char *scheme) {

@@ -51,14 +51,13 @@ static int post(struct auth_service *service, struct span token, struct question
 
 int auth_service_new(const struct options *options, struct auth_service **out, char *error,
                      size_t error_size) {
-    const char *url = options->auth_service_url, *why = "";
+    const char *url = options->auth_service_url;
     struct auth_service *service;
 
     if (url == NULL || url[0] == '\0') {
         return 0;
     }
-    if (http_url_check(url, &why) != 0) {
-        (void)snprintf(error, error_size, "AUTH_SERVICE_URL: \"%s\" %s", url, why);
+    if (http_url_check("AUTH_SERVICE_URL", url, error, error_size) != 0) {
         return -EINVAL;
     }
     if (options->auth_service_verify_endpoint[0] != '/') {

@@ -34,11 +34,9 @@ static void set_timer(struct jwks_url *source, uint64_t in_ms);
 
 int jwks_url_new(struct jwt_issuer *issuer, struct auth_cache *cache, uint64_t refresh_ms,
                  struct jwks_url **out, char *error, size_t error_size) {
-    const char *why = "";
     struct jwks_url *source;
 
-    if (http_url_check(issuer->place, &why) != 0) {
-        (void)snprintf(error, error_size, "JWT_JWKS_URL: \"%s\" %s", issuer->place, why);
+    if (http_url_check("JWT_JWKS_URL", issuer->place, error, error_size) != 0) {
         return -EINVAL;
     }
     source = calloc(1, sizeof(*source));

@@ -24,15 +24,14 @@ static bool may_stand_in_header(struct span key);
 
 int external_new(const struct options *options, struct external **out, char *error,
                  size_t error_size) {
-    const char *url = options->external_service_url, *why = "";
+    const char *url = options->external_service_url;
     struct external *external;
     int result;
 
     if (!is_set(url)) {
         return 0;
     }
-    if (http_url_check(url, &why) != 0) {
-        (void)snprintf(error, error_size, "EXTERNAL_SERVICE_URL: \"%s\" %s", url, why);
+    if (http_url_check("EXTERNAL_SERVICE_URL", url, error, error_size) != 0) {
         return -EINVAL;
     }
     external = calloc(1, sizeof(*external));

@@ -76,8 +76,9 @@ static const struct {
     {"auth.internal", "/verify", "AUTH_SERVICE_URL: \"auth.internal\" is not http://"},
     {"http://", "/verify", "AUTH_SERVICE_URL"},
     {"http://a:99999", "/verify", "AUTH_SERVICE_URL"},
-    {"http://user:pw@a", "/verify", "more than a host"},
-    {"http://a?x=1", "/verify", "more than a host"},
+    {"http://user:pw@a", "/verify", "AUTH_SERVICE_URL: \"...@a\" has more than a host"},
+    {"user:pw@a", "/verify", "AUTH_SERVICE_URL: \"...@a\" is not http://"},
+    {"http://a?key=1", "/verify", "AUTH_SERVICE_URL: \"http://a...\" has more than a host"},
     {"http://a#b", "/verify", "more than a host"},
     {"http://a", "verify", "AUTH_SERVICE_VERIFY_ENDPOINT: \"verify\""},
 };
