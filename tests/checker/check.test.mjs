@@ -51,6 +51,16 @@ const after = (history, index, ...more) => [...history.slice(0, index + 1), ...m
 const at = (history, topic, offset) => history.findIndex(({ kind, id, snapshot }) => kind === 'event' && !snapshot && id === `${topic}:0:${offset}`);
 const swap = (history, a, b) => history.map((entry, i) => i === a ? history[b] : i === b ? history[a] : entry);
 
+test('without producers what connections alone can tell is still checked', () => {
+    const partial = [{ kind: 'partial' }, ...good.filter(({ kind }) => kind !== 'sent').slice(0, -1)];
+    assert.deepEqual(check(partial), []);
+    assert.deepEqual(rules([...partial, event(orders, 0, 5)]), ['twice']);
+    assert.deepEqual(rules([...partial, event(orders, 0, 4)]), ['twice']);
+    assert.deepEqual(rules([...partial, event(orders, 1, 7), event(orders, 1, 6)]), ['order']);
+    assert.deepEqual(rules([...partial, position({ [orders]: [2] })]), ['position']);
+    assert.deepEqual(rules([{ kind: 'partial' }, of('open'), event(orders, 0, 1)]), ['before-authentication']);
+});
+
 test('good histories pass', () => {
     assert.deepEqual(check(good), []);
     assert.deepEqual(check(resumes), []);

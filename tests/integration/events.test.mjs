@@ -336,14 +336,14 @@ for (const flush of ['io_uring', 'sendmsg'])
             const worker = ownerOfConnection(gateway.port, client.ws._socket.localPort, workers);
             const before = await gateway.metric('ring_records_total');
             const filler = 'x'.repeat(900);
-            process.kill(worker, 'SIGSTOP'); // for less than the supervisor calls hung, so a producer that is there already
+            [gateway.pid, worker].forEach(pid => process.kill(pid, 'SIGSTOP')); // the supervisor too: it would call the worker hung
             let results;
             try {
                 results = await Promise.all(Array.from({ length: 300 }, (_, n) =>
                     producer.send('trade.updates', { tradeId: `${n}`, filler }, { partition: 0 })));
                 await until('all are in the ring', async () => (await metricsOfLiveWorker(gateway, 'ring_records_total')) - before >= results.length);
             } finally {
-                process.kill(worker, 'SIGCONT');
+                [worker, gateway.pid].forEach(pid => process.kill(pid, 'SIGCONT'));
             }
             await client.next(isEvent(results.at(-1).id));
             assert.equal(client.all('trade_update').length, results.length);

@@ -17,6 +17,7 @@ import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import WebSocket from 'ws';
+import { Recorder } from '../checker/recorder.mjs';
 import { freePort } from '../kafka/kafka.mjs';
 import { PATIENCE_MS, until, within } from './waiting.mjs';
 
@@ -117,6 +118,9 @@ class Gateway {
     #exit;
     #listeners = new Set();
     #ca;
+
+    // What clients without a recorder of their own see of it: stop() has the history checker look at that.
+    history = new Recorder({ partial: true });
 
     constructor(port, args, env, { ca, stderr }) {
         this.port = port;
@@ -269,6 +273,7 @@ class Gateway {
                 resolve();
             }).once('error', reject);
         }), { code: 'ECONNREFUSED' });
+        this.history.verify();
     }
 }
 
@@ -324,10 +329,11 @@ class Client {
     // Everything that came, parsed, each with its own text as `raw`, in order.
     received = [];
 
-    // recorder: what it does and sees is written down for the history checker (tests/checker/recorder.mjs).
+    // recorder: what it does and sees is written down for the history checker (tests/checker/recorder.mjs); by default
+    // for the gateway's own, null: for nobody.
     constructor(gateway, { protocols = [], recorder, ...options } = {}) {
         this.gateway = gateway;
-        this.recorder = recorder;
+        this.recorder = recorder === undefined ? gateway.history : recorder;
         this.ws = new WebSocket(gateway.url, protocols, options);
         this.ws.on('message', (bytes, isBinary) => {
             assert.equal(isBinary, false, 'the gateway sends text only');
@@ -379,7 +385,18 @@ class Client {
     }
 
     sendText(text) {
+        this.#noteSending(text);
         this.ws.send(text);
+    }
+
+    // What is no message the recorder need not know.
+    #noteSending(text) {
+        try {
+            const { type, data } = JSON.parse(text);
+            this.recorder?.sending(this, type, data);
+        } catch (error) {
+            assert.ok(error instanceof SyntaxError || error instanceof TypeError, error);
+        }
     }
 
     send(type, data, more = {}) {

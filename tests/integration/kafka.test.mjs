@@ -97,14 +97,17 @@ test('/debug/kafka names every partition with its position', async () => {
         assert.ok(text.includes(topic), text);
 });
 
+let life = 1; // of the topic: its ids come again in the next one, and the history tells them apart by this
+
 // Only offsets that go back show a new topic of the same name, so the new one has fewer events here.
 async function recreate(between) {
     await kafka.deleteTopic('trade.updates');
     await between();
     const restarts = await gateway.metric('kafka_topic_restarts_total');
     await kafka.createTopic('trade.updates', 1);
+    life++;
     const tag = `again after ${restarts}`;
-    const { id, offset } = await producer.send('trade.updates', { tradeId: tag });
+    const { id, offset } = await producer.send('trade.updates', { tradeId: tag, life });
     assert.equal(offset, 0);
     const event = await client.next(message => message.id === id && message.data.tradeId === tag, RECOVERY_MS);
     assert.equal(event.type, 'trade_update');
@@ -113,7 +116,7 @@ async function recreate(between) {
 
 const trades = async count => {
     for (let n = 0; n < count; n++)
-        await arrives('trade.updates', { tradeId: `t-${n}` });
+        await arrives('trade.updates', { tradeId: `t-${n}`, life });
 };
 
 test('a topic deleted and created again before anybody noticed: its events arrive, the restart is counted', async () => {
