@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -50,6 +51,19 @@ async function firstEvent(port) {
     }
 }
 
+// What its own checks say of each host: `UP L7OK`.
+async function haproxyStatus() {
+    const socket = connect(join(folder, 'stats'));
+    const text = await within('the statistics', PATIENCE_MS, new Promise(resolve => {
+        let got = '';
+        socket.setEncoding('utf8').on('error', () => resolve('')).on('data', piece => (got += piece)).on('end', () => resolve(got));
+        socket.write('show stat\n');
+    }));
+    const [head, ...rows] = text.replace(/^# /, '').trim().split('\n').map(line => line.split(','));
+    const [name, status, check] = ['svname', 'status', 'check_status'].map(column => head.indexOf(column));
+    return rows.filter(row => /^host-/.test(row[name])).map(row => `${row[status]} ${row[check]}`);
+}
+
 const answers = (port, path) => new Promise((resolve, reject) => {
     get({ host: '127.0.0.1', port, path, rejectUnauthorized: false }, response => {
         response.resume();
@@ -91,15 +105,19 @@ test('HAProxy: events come through, and a draining host gets nobody new', async 
         '/etc/haproxy/gateway.pem': join(folder, 'pem'),
         '127.0.0.1:3008': `127.0.0.1:${one.port}`,
         '127.0.0.1:3009': `127.0.0.1:${two.port}`,
-        'maxconn 100000': 'maxconn 100',
+        'maxconn 100000': `maxconn 100\n    stats socket ${join(folder, 'stats')}`,
     });
     const haproxy = shell(`exec haproxy -db -f ${file}`);
     try {
-        await until('HAProxy', () => answers(port, '/ready').then(status => status === 200, () => false));
+        const checks = async () => (await haproxyStatus()).join();
+        await until('both hosts to be found well', async () => await checks() === 'UP L7OK,UP L7OK');
+        assert.equal(await answers(port, '/ready'), 200);
         await firstEvent(port);
         one.signal('SIGTERM');
         for (let i = 0; i < 5; i++)
             await firstEvent(port);
+        await until('one to be found away', async () => /^DOWN .*,UP L7OK$/.test(await checks()));
+        await firstEvent(port);
     } finally {
         haproxy.child.kill('SIGTERM');
         await haproxy.exited;
