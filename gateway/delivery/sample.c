@@ -99,7 +99,7 @@ long sample_record(struct worker *worker, const struct record *record) {
         return 0;
     }
     long count = fanout_record(worker, record);
-    key->sent_ms = count > 0 ? now_ms : key->sent_ms;
+    key->sent_ms = now_ms; /* to nobody, too: who catches up just now reads it in the ring */
     return count;
 }
 
@@ -188,7 +188,7 @@ static long send_waiting(struct worker *worker, uint32_t slot) {
         return 0;
     }
     key->waits_at = 0;
-    key->sent_ms = count > 0 ? now_ms : key->sent_ms;
+    key->sent_ms = now_ms;
     return count;
 }
 

@@ -10,7 +10,7 @@
  * that reason who resumes is given the values below its position that may have been passed over (snapshot.h), and who was
  * catching up when one was due gets it when it is live again (catchup.h).
  *
- * A key is known by its slot in the snapshot table. Slots that have changed hands (a key gave way, ingest was killed)
+ * The interval is the key's, whoever listens. A key is known by its slot in the snapshot table. Slots that have changed hands (a key gave way, ingest was killed)
  * are noticed before the next record is read: what waits there goes out at once, so that no older value ever follows a
  * newer one that came by another slot.
  *

@@ -33,9 +33,8 @@ const struct metrics_family metrics_derived[] = {
     {"moonx_worker_flush_uring", "gauge", "1 when writes go through io_uring, 0 with sendmsg",
      flush_uring},
     {"moonx_events_passed_over_total", "counter",
-     "Events of conflated routes not delivered since a newer value of their key was there: to a "
-     "client "
-     "that was slow or resumed (conflated), or too soon after the one before (sampled)",
+     "Events not delivered since a newer value of their key was there: to one client that was slow "
+     "or resumed (conflated), or to all of a worker, too soon after the one before (sampled)",
      events_passed_over},
     {0},
 };
