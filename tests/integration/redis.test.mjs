@@ -161,6 +161,8 @@ describe('limits over two gateways', () => {
         await until('it to refuse', async () => await say(here, 1) === 0);
         await until('Redis to know', () => use('messages', 'dora'));
         await redis.command('DEL', 'moonx:ws:ratelimit:messages:dora');
+        await say(here, 1);
+        await until('Redis to be told again', () => use('messages', 'dora')); // the answer to that resets the limit
         await until('twenty in a row, of which a minute allows forty', async () => await say(here, 1) === 1 && await say(here, 19) === 19);
         await here.close();
     });
