@@ -45,4 +45,20 @@ static inline bool span_is(struct span a, const char *text) {
     return span_equal(a, span_of(text));
 }
 
+static inline bool span_is_blank(char byte, const char *blanks) {
+    return byte != '\0' && strchr(blanks, byte) != NULL;
+}
+
+/* Without such bytes at its ends. */
+static inline struct span span_trim(struct span text, const char *blanks) {
+    while (text.length > 0 && span_is_blank(text.data[0], blanks)) {
+        text.data++;
+        text.length--;
+    }
+    while (text.length > 0 && span_is_blank(text.data[text.length - 1], blanks)) {
+        text.length--;
+    }
+    return text;
+}
+
 #endif

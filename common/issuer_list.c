@@ -1,6 +1,5 @@
 #include "common/issuer_list.h"
 
-static struct span trim(struct span text);
 static bool read_one(struct span text, struct issuer_place *out);
 static bool named_before(const struct issuer_place *places, unsigned count);
 
@@ -41,20 +40,9 @@ static bool read_one(struct span text, struct issuer_place *out) {
     if (equals == NULL) {
         return false;
     }
-    out->issuer = trim((struct span){text.data, before});
-    out->place = trim((struct span){equals + 1, text.length - before - 1});
+    out->issuer = span_trim((struct span){text.data, before}, " ");
+    out->place = span_trim((struct span){equals + 1, text.length - before - 1}, " ");
     return out->issuer.length > 0 && out->place.length > 0;
-}
-
-static struct span trim(struct span text) {
-    while (text.length > 0 && text.data[0] == ' ') {
-        text.data++;
-        text.length--;
-    }
-    while (text.length > 0 && text.data[text.length - 1] == ' ') {
-        text.length--;
-    }
-    return text;
 }
 
 static bool named_before(const struct issuer_place *places, unsigned count) {

@@ -84,16 +84,6 @@ bool address_equal(const struct address *a, const struct address *b) {
     return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
-static struct span trim(struct span text) {
-    while (text.length > 0 && text.data[0] == ' ') {
-        text = (struct span){text.data + 1, text.length - 1};
-    }
-    while (text.length > 0 && text.data[text.length - 1] == ' ') {
-        text.length--;
-    }
-    return text;
-}
-
 static unsigned count_elements(const char *text) {
     unsigned count = 1;
 
@@ -107,7 +97,7 @@ static int parse_list(const char *option, const char *text, struct address_list 
                       size_t error_size) {
     for (const char *at = text;; at++) {
         size_t length = strcspn(at, ",");
-        struct span element = trim((struct span){at, length});
+        struct span element = span_trim((struct span){at, length}, " ");
         if (parse_network(element, &list->networks[list->count]) != 0) {
             snprintf(error, error_size,
                      "%s: \"" SPAN_FORMAT "\" is no address and no network; allowed is a list such "
@@ -125,7 +115,7 @@ static int parse_list(const char *option, const char *text, struct address_list 
 
 int address_list_new(const char *option, const char *text, struct address_list **out, char *error,
                      size_t error_size) {
-    bool empty = trim(span_of(text)).length == 0;
+    bool empty = span_trim(span_of(text), " ").length == 0;
     unsigned count = empty ? 0 : count_elements(text);
     struct address_list *list;
     int result = 0;

@@ -29,7 +29,6 @@ static int load_file(struct reading *reading, const char *option, const char *pa
                      struct secret **out);
 static int read_algorithms(struct reading *reading);
 static int read_list(struct reading *reading, const char *list, unsigned available);
-static struct span trim(const char *text, size_t length);
 static void default_algorithms(struct auth_jwt *jwt);
 static void warn_of_short_secret(const struct reading *reading, char *warning, size_t size);
 static int refuse(const struct reading *reading, int code, const char *format, ...)
@@ -247,7 +246,7 @@ static int read_list(struct reading *reading, const char *list, unsigned availab
 
     for (const char *at = list;; at++) {
         size_t length = strcspn(at, ",");
-        int found = jwt_algorithm_find(trim(at, length));
+        int found = jwt_algorithm_find(span_trim((struct span){at, length}, " "));
         if (found < 0) {
             return refuse(reading, -EINVAL,
                           "JWT_ALGORITHMS: \"%s\" is not a list of HS256, HS384, HS512, RS256, "
@@ -272,17 +271,6 @@ static int read_list(struct reading *reading, const char *list, unsigned availab
 }
 
 /* Without the blanks around it. */
-static struct span trim(const char *text, size_t length) {
-    while (length > 0 && text[0] == ' ') {
-        text++;
-        length--;
-    }
-    while (length > 0 && text[length - 1] == ' ') {
-        length--;
-    }
-    return (struct span){text, length};
-}
-
 static void default_algorithms(struct auth_jwt *jwt) {
     if (jwt->hmac != NULL) {
         jwt->minted = JWT_HS256;

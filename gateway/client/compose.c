@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define BLANKS " \t\r\n"
 #define TYPE_BYTES                                                                                 \
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-" /* of a bare type */
 
@@ -21,22 +22,10 @@ static int refuse(char *error, size_t error_size, const char *what) {
     return -EINVAL;
 }
 
-static struct span trim(struct span text) {
-    static const char blanks[] = " \t\r\n";
-    while (text.length > 0 && memchr(blanks, text.data[0], sizeof(blanks) - 1) != NULL) {
-        text = (struct span){text.data + 1, text.length - 1};
-    }
-    while (text.length > 0 &&
-           memchr(blanks, text.data[text.length - 1], sizeof(blanks) - 1) != NULL) {
-        text.length--;
-    }
-    return text;
-}
-
 int compose_line(struct span line, struct composed *out, char *error, size_t error_size) {
     struct json_value whole;
     size_t at = 0;
-    line = trim(line);
+    line = span_trim(line, BLANKS);
     if (line.length == 0) {
         return -ENODATA;
     }
@@ -82,7 +71,7 @@ static int compose_type(struct span line, struct composed *out, char *error, siz
     while (type < line.length && memchr(TYPE_BYTES, line.data[type], sizeof(TYPE_BYTES) - 1)) {
         type++;
     }
-    struct span rest = trim((struct span){line.data + type, line.length - type});
+    struct span rest = span_trim((struct span){line.data + type, line.length - type}, BLANKS);
     bool whole_word = type == line.length || line.data[type] == ' ' || line.data[type] == '\t';
     if (type == 0 || type >= sizeof(composed.type) || !whole_word) {
         return refuse(error, error_size,

@@ -1,7 +1,6 @@
 #include "gateway/client/ws_handshake.h"
 #include "common/json.h"
 
-#include <ctype.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
@@ -100,14 +99,8 @@ static struct span find_header(struct span head, const char *name) {
         const char *stop = next == NULL ? end : next;
         if ((size_t)(stop - line) > name_length && line[name_length] == ':' &&
             strncasecmp(line, name, name_length) == 0) {
-            const char *value = line + name_length + 1;
-            while (value < stop && isspace((unsigned char)*value)) {
-                value++;
-            }
-            while (stop > value && isspace((unsigned char)stop[-1])) {
-                stop--;
-            }
-            return (struct span){value, (size_t)(stop - value)};
+            line += name_length + 1;
+            return span_trim((struct span){line, (size_t)(stop - line)}, " \t\r");
         }
         line = next;
     }

@@ -2,10 +2,11 @@
 
 #include <strings.h>
 
+#define BLANKS " \t"
+
 #define LARGEST_WINDOW_BITS 15
 
 static bool next_part(struct span *list, char separator, struct span *part);
-static struct span trimmed(struct span text);
 static bool takes_offer(struct span offer);
 static bool is_name(struct span text, const char *name);
 static int window_bits(struct span value);
@@ -66,7 +67,7 @@ static bool takes_parameter(struct span parameter, unsigned *seen) {
         if (bare || repeated) {
             return !repeated && known->may_be_bare;
         }
-        return known->may_have_bits && window_bits(trimmed(value)) >= known->least_bits;
+        return known->may_have_bits && window_bits(span_trim(value, BLANKS)) >= known->least_bits;
     }
     return false;
 }
@@ -96,19 +97,8 @@ static bool next_part(struct span *list, char separator, struct span *part) {
     }
     const char *end = memchr(list->data, separator, list->length);
     size_t length = end != NULL ? (size_t)(end - list->data) : list->length;
-    *part = trimmed((struct span){list->data, length});
+    *part = span_trim((struct span){list->data, length}, BLANKS);
     size_t taken = end != NULL ? length + 1 : length;
     *list = (struct span){list->data + taken, list->length - taken};
     return true;
-}
-
-static struct span trimmed(struct span text) {
-    while (text.length > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) {
-        text = (struct span){text.data + 1, text.length - 1};
-    }
-    while (text.length > 0 &&
-           (text.data[text.length - 1] == ' ' || text.data[text.length - 1] == '\t')) {
-        text.length--;
-    }
-    return text;
 }

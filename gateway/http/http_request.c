@@ -24,26 +24,11 @@ int http_request_header(const struct http_request *request, const char *name, st
     return 1;
 }
 
-static bool is_blank(char c) {
-    return c == ' ' || c == '\t';
-}
-
-static struct span trim(struct span text) {
-    while (text.length > 0 && is_blank(text.data[0])) {
-        text.data++;
-        text.length--;
-    }
-    while (text.length > 0 && is_blank(text.data[text.length - 1])) {
-        text.length--;
-    }
-    return text;
-}
-
 bool http_request_next_token(struct span *list, struct span *token) {
     while (list->length > 0) {
         const char *comma = memchr(list->data, ',', list->length);
         size_t length = comma ? (size_t)(comma - list->data) : list->length;
-        struct span element = trim((struct span){list->data, length});
+        struct span element = span_trim((struct span){list->data, length}, " \t");
         size_t step = comma ? length + 1 : length;
         list->data += step;
         list->length -= step;
