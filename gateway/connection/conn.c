@@ -213,6 +213,10 @@ void conn_hold_a_moment(struct worker *worker, struct conn *conn) {
                        grace_ms < CATCHUP_GRACE_MOST_MS ? grace_ms : CATCHUP_GRACE_MOST_MS);
 }
 
+void conn_answered(struct worker *worker, struct conn *conn) {
+    catchup_resume_answered(worker, conn);
+}
+
 void conn_resume(struct worker *worker, struct conn *conn, struct position_claim *claim,
                  const char *ref) {
     if (conn_authenticated(conn)) {

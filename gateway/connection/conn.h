@@ -70,6 +70,8 @@ bool conn_position(struct worker *worker, const struct conn *conn, struct span *
 void conn_hold(struct worker *worker, struct conn *conn);
 /* The same for a client that may ask for a resume in its next message: no events for 0.2 s and two round trips. */
 void conn_hold_a_moment(struct worker *worker, struct conn *conn);
+/* `authenticate` and what it named have been answered: snapshots of the rooms joined by it come now. */
+void conn_answered(struct worker *worker, struct conn *conn);
 /* Answers with `resumed`, then come the events missed since the position (taken over), then live ones. */
 void conn_resume(struct worker *worker, struct conn *conn, struct position_claim *claim,
                  const char *ref);

@@ -94,6 +94,7 @@ void conn_answer_upgrade(struct worker *worker, struct conn *conn,
         !authenticate_accept(worker, conn, identity, AUTHENTICATE_THEN_LIVE, NULL)) {
         reply_auth_required(worker, conn);
     }
+    conn_answered(worker, conn);
     bool open = conn_is_open(conn);
     if (open && rest.length > 0) {
         ws_events_feed(worker, conn, (const unsigned char *)rest.data, rest.length);

@@ -43,7 +43,7 @@ bool catchup_hold(struct worker *worker, struct conn *conn, uint64_t grace_ms) {
     }
     struct catchup *catchup = start(worker, conn, CATCHUP_HELD, worker->reader.cursor);
     if (catchup != NULL && grace_ms > 0) {
-        catchup->told = true;
+        catchup->told = catchup->answering = true;
         catchup->held_at = catchup->cursor;
         catchup->until_ms = clock_mono_ms() + grace_ms;
         catchup_queue_move(worker->fanout->catchups, catchup, CATCHUP_IDLE);
@@ -97,7 +97,7 @@ void catchup_before_join(struct worker *worker, struct conn *conn) {
 bool catchup_defers(const struct worker *worker, const struct conn *conn) {
     struct catchup *catchup = catchup_queue_of(worker, conn);
     bool waits = catchup->phase == CATCHUP_WAITING ||
-                 (catchup->phase == CATCHUP_HELD && catchup->until_ms == 0);
+                 (catchup->phase == CATCHUP_HELD && (catchup->until_ms == 0 || catchup->answering));
     catchup->owes_snapshots |= waits;
     return waits;
 }

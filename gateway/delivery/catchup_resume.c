@@ -30,7 +30,7 @@ void catchup_resume(struct worker *worker, struct conn *conn, struct position_cl
         return;
     }
     struct catchup *catchup = catchup_queue_of(worker, conn);
-    catchup->told = false;
+    catchup->told = catchup->answering = false;
     if (catchup->had_events || catchup->claim != NULL) {
         reply_resumed(worker, conn, "UNKNOWN_POSITION", 0, kept);
         stats_add(worker->stats, STAT_RESUMES_UNKNOWN, 1);
@@ -47,6 +47,13 @@ void catchup_resume(struct worker *worker, struct conn *conn, struct position_cl
     catchup->phase = CATCHUP_WAITING;
     catchup->until_ms = clock_mono_ms() + WAIT_MS;
     catchup_queue_move(worker->fanout->catchups, catchup, CATCHUP_READY);
+}
+
+void catchup_resume_answered(struct worker *worker, struct conn *conn) {
+    if (conn->state == CONN_CATCHING && catchup_queue_of(worker, conn)->answering) {
+        catchup_queue_of(worker, conn)->answering = false;
+        pay_snapshots(worker, conn, NULL);
+    }
 }
 
 void catchup_resume_hold_on(struct worker *worker, struct catchup *catchup) {

@@ -109,5 +109,6 @@ static void settle(struct note *note, struct conn *conn, const struct identity *
             subscribe_each(note->worker, conn, note->channels, note->ref, subscribe_channel);
         }
         resume_start(note->worker, conn, &note->resume, note->ref);
+        conn_answered(note->worker, conn);
     }
 }

@@ -28,6 +28,7 @@ void handle_authenticate(struct worker *worker, struct conn *conn, const struct 
         if (authenticate_accept(worker, conn, &identity, resume_then(&resume), message->ref)) {
             join_channels(worker, conn, message);
             resume_start(worker, conn, &resume, message->ref);
+            conn_answered(worker, conn);
         }
         resume_done(&resume);
     }

@@ -222,6 +222,11 @@ void conn_hold_a_moment(struct worker *worker, struct conn *conn) {
     conn_hold(worker, conn);
 }
 
+void conn_answered(struct worker *worker, struct conn *conn) {
+    (void)worker;
+    (void)conn;
+}
+
 void conn_resume(struct worker *worker, struct conn *conn, struct position_claim *claim,
                  const char *ref) {
     conn->resumes++;

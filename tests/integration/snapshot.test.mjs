@@ -50,6 +50,14 @@ test('history fills the table: the first joiner after the start gets the newest 
     await client.close();
 });
 
+test('with channels named in authenticate all answers come before the first value', async () => {
+    const client = await signedIn(gateway, { channels: ['prices:1:T0001', 'trades'] });
+    await client.settled();
+    const types = client.received.map(({ type, snapshot }) => snapshot ? 'snapshot' : type);
+    assert.deepEqual(types.slice(0, 6), ['auth_required', 'auth_success', 'auto_subscribed', 'subscribed', 'subscribed', 'snapshot']);
+    await client.close();
+});
+
 test('a newer value comes live, not marked, and the next joiner has it in place of the old one', async () => {
     const first = await signedIn(gateway);
     await Promise.all(Array.from({ length: KEYS }, (_, n) => send(n, 'second')));
