@@ -291,7 +291,7 @@ export const chapters = {
         text: [
             'Open a WebSocket to `/ws`. Every message in either direction is one text frame of JSON:',
             { id: 'm-1', type: 'ping', timestamp: 1795273200000, data: {} },
-            'From clients only `type` is mandatory. An answer carries `ref`, the id of the message that it answers. Fields may be added to a message, never renamed or removed.',
+            'From clients only `type` is mandatory. An answer carries `ref`, the id of the message that it answers: a string or a number of at most 128 bytes. Fields may be added to a message, never renamed or removed.',
             [
                 'The server says {server-auth_required}; the client sends {client-authenticate} with its token. A token may come with the handshake instead: `Authorization: Bearer`, or where the operator allows it a cookie `token` or `?token=`.',
                 'The server answers {server-auth_success}, then {server-auto_subscribed} with the rooms that were joined by themselves, then {server-subscribed} for each channel asked for.',
