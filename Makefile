@@ -204,7 +204,7 @@ chaos: all $(HELPERS)
 	TEST_SECONDS=$$(($(or $(CHAOS_SECONDS),0) + 540)) tests/run-integration tests/chaos/chaos.test.mjs
 
 .PHONY: storm
-storm: ## 10,000 connections through 20 reloads, 20,000 that come back at once: about two minutes
+storm: ## 10,000 connections through 20 reloads, 10,000 that resume, 20,000 that come back at once: three minutes
 storm: all $(HELPERS)
 	tests/storm/run $(STORM_ARGS)
 

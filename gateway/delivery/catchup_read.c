@@ -66,7 +66,7 @@ int catchup_read_list(struct worker *worker, struct catchup *catchup,
         free(got->positions);
         return -E2BIG;
     }
-    if (left > 0) {
+    if (catchup->list != NULL) {
         uint64_t *both = malloc((left + got->count) * sizeof *both);
         if (both == NULL) {
             free(got->positions);
