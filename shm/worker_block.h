@@ -11,13 +11,16 @@
 #include "shm/survey.h"
 
 #define WORKER_BLOCK_MAGIC   0x6d6f6f6e776f726bull
-#define WORKER_BLOCK_VERSION 5u
+#define WORKER_BLOCK_VERSION 6u
 #define WORKER_INTEREST_BITS 4096u /* room-hash buckets */
 
-/* Why an event of a conflated route was not delivered: a newer value of its key was there or came. */
+/* Why an event was not delivered. The first two are of conflated routes: a newer value of its key was there or came. */
 enum passed_over_reason {
     PASSED_OVER_CONFLATED, /* for a client that was slow or resumed */
     PASSED_OVER_SAMPLED, /* it came too soon after the one before: for all of the worker's clients */
+    PASSED_OVER_LAPPED, /* the ring went round before the worker had read it: for all of its clients */
+    PASSED_OVER_OUTDATED,  /* past its expiry (typing): for a client */
+    PASSED_OVER_NO_MEMORY, /* for all of the worker's clients */
     PASSED_OVER_REASONS,
 };
 

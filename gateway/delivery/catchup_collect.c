@@ -236,6 +236,11 @@ static void take(struct collection *collection, const struct room_hit *hit) {
     if (!wanted(collection, hit, &key)) {
         return;
     }
+    if (hit->expiry_ms != 0 && hit->expiry_ms <= collection->now_ms) {
+        /* once more, if the worker itself was too late for it */
+        passed_over_count(collection->worker, hit->partition, PASSED_OVER_OUTDATED, 1);
+        return;
+    }
     uint32_t whole_most = collection->stretch->whole_most;
     struct catchup_value value = {hit->position, hit->partition, hit->snapshot_slot, hit->flags,
                                   hit->sample_ms != 0};
@@ -254,8 +259,7 @@ static void take(struct collection *collection, const struct room_hit *hit) {
 static bool wanted(const struct collection *collection, const struct room_hit *hit, uint64_t *key) {
     const struct catchup_stretch *stretch = collection->stretch;
     bool resume = stretch->wants != NULL;
-    if (hit->position >= stretch->to ||
-        (hit->expiry_ms != 0 && hit->expiry_ms <= collection->now_ms)) {
+    if (hit->position >= stretch->to) {
         return false;
     }
     uint64_t want = resume && hit->partition < POSITIONS_MAX_PARTITIONS

@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "gateway/delivery/fanout.h"
 #include "gateway/delivery/loss.h"
+#include "gateway/delivery/passed_over.h"
 #include "gateway/delivery/position.h"
 #include "shm/room_walk.h"
 
@@ -15,8 +16,12 @@
 static void receive_one(struct worker *worker, const struct record *record, long *deliveries) {
     stats_add(worker->stats, STAT_RECORDS_READ, 1);
     position_pass(worker->position, record, worker->reader.cursor);
-    if (record->kind != RECORD_EVENT ||
-        (record->expiry_ms != 0 && record->expiry_ms <= clock_wall_ms())) {
+    if (record->kind != RECORD_EVENT) {
+        return;
+    }
+    if (record->expiry_ms != 0 && record->expiry_ms <= clock_wall_ms()) {
+        passed_over_count(worker, record->partition, PASSED_OVER_OUTDATED,
+                          fanout_listeners(worker, record));
         return;
     }
     long count =
@@ -30,6 +35,7 @@ static void receive_one(struct worker *worker, const struct record *record, long
                 (unsigned long long)suppressed);
         }
         stats_add(worker->stats, STAT_RECORDS_SKIPPED, 1);
+        passed_over_count(worker, record->partition, PASSED_OVER_NO_MEMORY, 1);
         loss_add(worker, LOSS_NO_MEMORY, 1);
     } else if (count > 0) {
         stats_add(worker->stats, STAT_RECORDS_MATCHED, 1);
@@ -41,6 +47,7 @@ static void receive_one(struct worker *worker, const struct record *record, long
 static void tell_skipped(struct worker *worker, uint64_t skipped, const char *why) {
     stats_add(worker->stats, STAT_RECORDS_SKIPPED, skipped);
     log_error("%s: %llu events passed over; clients are told", why, (unsigned long long)skipped);
+    passed_over_lapped(worker, skipped);
     position_jumped(worker->position, worker->reader.cursor);
     loss_add(worker, LOSS_LAPPED, skipped);
 }
@@ -79,6 +86,7 @@ bool event_receive(struct worker *worker) {
     if (worker->position->behind) {
         position_note(worker->position, worker->reader.cursor);
     }
+    passed_over_turn(worker);
     store_release(&worker->block->cursor, worker->reader.cursor);
     return more;
 }

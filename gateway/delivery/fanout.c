@@ -269,6 +269,15 @@ static long deliver_all(struct delivery *delivery, const struct audience *audien
     return delivery->failed && delivery->count == 0 ? -ENOMEM : delivery->count;
 }
 
+uint32_t fanout_listeners(const struct worker *worker, const struct record *record) {
+    uint32_t listeners = 0;
+    for (unsigned i = 0; i < record->room_count; i++) {
+        struct audience audience = audience_of(worker->fanout, record, i);
+        listeners += audience_size(&audience);
+    }
+    return listeners;
+}
+
 static long deliver_record(struct delivery *delivery) {
     struct audience audiences[RECORD_MAX_ROOMS];
     const struct record *record = delivery->record;

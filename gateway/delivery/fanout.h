@@ -48,6 +48,8 @@ struct fanout {
 int fanout_new(struct worker *worker, struct fanout **out) MUST_CHECK;
 void fanout_free(struct fanout *fanout);
 
+/* How many connections listen to it, those in several of its rooms more than once. */
+uint32_t fanout_listeners(const struct worker *worker, const struct record *record);
 /* Queues the record to its listeners; how many there were. -ENOMEM: to none. */
 long fanout_record(struct worker *worker, const struct record *record) MUST_CHECK;
 /* A record read before, at `position`, with another text: it is no part of the order (sample.h). Who is catching up is

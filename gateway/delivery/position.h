@@ -32,6 +32,8 @@ struct position_view {
     int64_t epoch;
     uint64_t next[POSITIONS_MAX_PARTITIONS]; /* offset wanted next; POSITION_UNKNOWN */
     bool behind;                             /* of what the reader has passed over */
+    uint64_t lapped; /* records that it was lapped by, not counted by topic yet (passed_over.h) */
+    uint64_t before_lap[POSITIONS_MAX_PARTITIONS]; /* `next` then */
     struct {
         uint64_t published;
         uint32_t count;

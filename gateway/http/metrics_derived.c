@@ -33,8 +33,11 @@ const struct metrics_family metrics_derived[] = {
     {"moonx_worker_flush_uring", "gauge", "1 when writes go through io_uring, 0 with sendmsg",
      flush_uring},
     {"moonx_events_passed_over_total", "counter",
-     "Events not delivered since a newer value of their key was there: to one client that was slow "
-     "or resumed (conflated), or to all of a worker, too soon after the one before (sampled)",
+     "Events not delivered, by topic and reason: a newer value of their key was there, for a "
+     "client that was slow or resumed (conflated), or they came too soon after the one before "
+     "(sampled); past their expiry, for a client (outdated); the ring went round before the worker "
+     "had read them (lapped); no memory (no_memory). Sampled, lapped and no_memory count once for "
+     "all clients of the worker",
      events_passed_over},
     {0},
 };
@@ -199,8 +202,11 @@ static void write_topics(FILE *out, const char *name, const struct positions *po
 
 static void events_passed_over(FILE *out, const char *name, const struct host_view *view,
                                uint64_t now_ns) {
-    static const char *const reasons[PASSED_OVER_REASONS] = {
-        [PASSED_OVER_CONFLATED] = "conflated", [PASSED_OVER_SAMPLED] = "sampled"};
+    static const char *const reasons[PASSED_OVER_REASONS] = {[PASSED_OVER_CONFLATED] = "conflated",
+                                                             [PASSED_OVER_SAMPLED] = "sampled",
+                                                             [PASSED_OVER_LAPPED] = "lapped",
+                                                             [PASSED_OVER_OUTDATED] = "outdated",
+                                                             [PASSED_OVER_NO_MEMORY] = "no_memory"};
     (void)now_ns;
     for (uint32_t i = 0; i < view->worker_count * PASSED_OVER_REASONS; i++) {
         const struct worker_block *block = view->workers[i / PASSED_OVER_REASONS];

@@ -309,6 +309,53 @@ START_TEST(its_own_and_expired_events_are_left_out) {
 }
 END_TEST
 
+START_TEST(what_is_past_its_expiry_is_counted_for_each_who_listens) {
+    struct conn *live = connect_user("ann"), *other = connect_user("bob"), *slow;
+    join(live, "chat:1");
+    join(other, "chat:1");
+    reserve("chat:1", 0)->expiry_ms = 999999;
+    ring_append_commit(&writer);
+    put("chat:1");
+    turn();
+    ck_assert_str_eq(take(live), "11 ");
+    ck_assert_uint_eq(load_relaxed(&worker.block->passed_over[PASSED_OVER_OUTDATED][0]), 2);
+    slow = connect_user("eve");
+    join(slow, "chat:2");
+    fall_behind(slow, "chat:2");
+    reserve("chat:2", 0)->expiry_ms = 1000001;
+    ring_append_commit(&writer);
+    ring_append_publish(&writer);
+    turn();
+    clock_set_fake(1000000000ull, 1000002);
+    take(slow);
+    turn();
+    ck_assert_uint_eq(load_relaxed(&worker.block->passed_over[PASSED_OVER_OUTDATED][0]), 3);
+}
+END_TEST
+
+START_TEST(a_lapped_worker_tells_how_many_and_counts_them_by_topic) {
+    char expected[64];
+    tear_down();
+    set_up_ring(65536);
+    struct conn *conn = connect_user("ann");
+    join(conn, "trades");
+    put("trades");
+    turn();
+    ck_assert_str_eq(take(conn), "10 ");
+    for (int i = 0; i < 400; i++) {
+        put_padded("trades", 500);
+    }
+    turn();
+    snprintf(expected, sizeof expected, "{\"count\":%d,\"reason\":\"LAPPED\"} ", 400);
+    ck_assert_str_eq(take(conn), expected);
+    ck_assert_uint_eq(load_relaxed(&worker.block->passed_over[PASSED_OVER_LAPPED][0]), 400);
+    put("trades");
+    turn();
+    ck_assert_str_eq(take(conn), "411 ");
+    ck_assert_uint_eq(load_relaxed(&worker.block->passed_over[PASSED_OVER_LAPPED][0]), 400);
+}
+END_TEST
+
 START_TEST(who_is_lapped_while_it_reads_nothing_is_told_to_try_again) {
     tear_down();
     set_up_ring(65536);
@@ -698,6 +745,8 @@ int main(void) {
     tcase_add_test(tests, a_room_left_meanwhile_is_silent_though_its_events_were_listed);
     tcase_add_test(tests, an_event_in_two_of_its_rooms_is_caught_up_once);
     tcase_add_test(tests, its_own_and_expired_events_are_left_out);
+    tcase_add_test(tests, what_is_past_its_expiry_is_counted_for_each_who_listens);
+    tcase_add_test(tests, a_lapped_worker_tells_how_many_and_counts_them_by_topic);
     tcase_add_test(tests, who_is_lapped_while_it_reads_nothing_is_told_to_try_again);
     tcase_add_test(tests, a_resume_gives_what_was_missed_then_what_comes);
     tcase_add_test(tests, a_topic_that_is_not_named_is_live_from_when_it_was_asked);
