@@ -59,6 +59,7 @@ static void init(void) {
         append(&writer, trades, 10 + i);
         append(&writer, other, i);
     }
+    ring_append_done(&writer);
     REQUIRE(position_view_new(&segment, 1, &view) == 0);
     position_refresh(view);
 }
