@@ -66,7 +66,7 @@ bool catchup_fall_behind(struct worker *worker, struct conn *conn, uint64_t posi
 
 void catchup_passed_by(struct worker *worker, struct conn *conn) {
     struct catchup *catchup = catchup_queue_of(worker, conn);
-    if (catchup->slow && catchup->passed_stamp != worker->fanout->stamp) {
+    if ((catchup->slow || !catchup->spares) && catchup->passed_stamp != worker->fanout->stamp) {
         catchup->passed_stamp = worker->fanout->stamp;
         catchup->passed++;
     }

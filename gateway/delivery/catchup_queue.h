@@ -25,9 +25,9 @@ struct catchup {
     bool spares;         /* slow, or resumes: of conflated routes it gets the newest values */
     bool owes_snapshots; /* they come after the resume */
     uint32_t
-        passed; /* slow: values of conflated routes that passed it by since it was last listed */
+        passed; /* slow, held: values of conflated routes that passed it by since it was listed */
     uint32_t passed_stamp; /* of the last of them: an event in two of its rooms counts once */
-    uint64_t conflated;    /* passed over of what it was too slow for, not told yet */
+    uint64_t conflated;    /* passed over while it was slow, or held too long; not told yet */
     bool told;             /* may be told the position of `held_at`: held for a moment */
     bool
         answering; /* held for a moment, and `authenticate` is being answered: snapshots come behind that */

@@ -49,13 +49,15 @@ struct catchup_stretch catchup_read_stretch(const struct worker *worker,
 
 int catchup_read_list(struct worker *worker, struct catchup *catchup,
                       const struct catchup_stretch *stretch, struct catchup_list *got) {
+    bool told = catchup->slow; /* who resumes expects the newest values only */
     int error = catchup_collect(worker, catchup_queue_conn(worker, catchup), stretch, got);
     if (error == -E2BIG && stretch->whole_most != 0) {
         struct catchup_stretch newest = *stretch;
         newest.whole_most = 0;
+        told = true;
         error = catchup_collect(worker, catchup_queue_conn(worker, catchup), &newest, got);
     }
-    catchup->conflated += catchup->slow ? got->conflated : 0;
+    catchup->conflated += told ? got->conflated : 0;
     catchup->passed = error == 0 ? 0 : catchup->passed;
     uint32_t left = catchup->count - catchup->at;
     if (error != 0 || got->count == 0) {

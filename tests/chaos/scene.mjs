@@ -36,7 +36,10 @@ const equipment = {
         const file = join(folder, `clock-${number}`);
         writeFileSync(file, '+0s\n');
         return {
-            env: { LD_PRELOAD: fakeTime(), FAKETIME_TIMESTAMP_FILE: file, FAKETIME_CACHE_DURATION: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1' },
+            env: {
+                LD_PRELOAD: fakeTime(), FAKETIME_TIMESTAMP_FILE: file, FAKETIME_CACHE_DURATION: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1',
+                FAKETIME_DISABLE_SHM: '1', // its lock would stay with a process that is killed
+            },
             marks: { clock: { file, offset_s: 0 } },
         };
     },
@@ -146,13 +149,14 @@ export class Scene {
         await load.stop();
         await until('all clients are in, their publishes answered', () =>
             wanderers.every(({ current, unanswered }) => current && unanswered === 0), HEALED_MS);
+        await until('all clients are live', async () => (await Promise.all(wanderers.map(wanderer => wanderer.isLive()))).every(Boolean), HEALED_MS);
         const last = await load.last(this.partitions);
         if (!this.#scenario.failures)
             assert.deepEqual(load.failures, [], 'Kafka has taken everything');
         const missing = () => wanderers.flatMap(wanderer => last.filter(({ name, user }) => (user ?? wanderer.user) === wanderer.user
             && !wanderer.has(name)).map(({ name }) => `${wanderer.user}: ${name}`));
-        await until('everybody has the last events', () => missing().length === 0, HEALED_MS).catch(error => {
-            throw new Error(`${error.message}; missing: ${missing().slice(0, 10)}`);
+        await until('everybody has the last events', () => missing().length === 0, HEALED_MS).catch(async error => {
+            throw new Error(`${error.message}; state in ${await this.#state(missing())}`);
         });
         for (const wanderer of wanderers) {
             await wanderer.current.settled(); // if something was passed over, it has been told by now
@@ -160,6 +164,19 @@ export class Scene {
         }
         await Promise.all(wanderers.map(wanderer => wanderer.stop()));
         this.said = await recordSent(this.kafka, recorder, load);
+    }
+
+    // What there is to know of a run that does not end, in a file.
+    async #state(missing) {
+        const pages = ['/metrics', '/health', '/debug/kafka', '/debug/subscriptions', ...this.wanderers.map(({ user }) => `/connections?user=${user}`)];
+        const closes = this.wanderers.flatMap(wanderer => wanderer.closes.map(close => JSON.stringify(close)));
+        const text = [`missing:\n${missing.join('\n')}`, `closes:\n${closes.join('\n')}`];
+        for (const gateway of this.gateways)
+            for (const page of pages)
+                text.push(await gateway.get(page).then(answer => answer.text(), String).then(said => `${gateway.http}${page}\n${said}`));
+        const file = join(mkdtempSync(join(tmpdir(), 'moonx-state-')), 'state');
+        writeFileSync(file, text.join('\n\n'));
+        return file;
     }
 
     async judge() {

@@ -128,6 +128,12 @@ export class Wanderer {
         this.current?.send('ping', {});
     }
 
+    // Whoever still catches up is told no position; of prices it would get the newest only.
+    async isLive() {
+        const answer = await this.current?.settled().catch(() => null);
+        return Boolean(answer?.data.position);
+    }
+
     get unanswered() {
         return this.#unanswered.size;
     }

@@ -444,6 +444,21 @@ START_TEST(a_host_that_is_behind_waits_two_seconds_for_kafka) {
 }
 END_TEST
 
+START_TEST(who_was_held_through_very_many_values_gets_the_newest_and_is_told_of_the_others) {
+    struct conn *conn = connect_user("ann");
+    join(conn, "prices");
+    conn_hold_a_moment(&worker, conn);
+    for (unsigned i = 0; i < 600; i++) {
+        put_value("prices", "ETH", 0);
+        turn();
+    }
+    tick(3000);
+    tick(3050);
+    ck_assert_int_eq(conn->state, CONN_LIVE);
+    ck_assert_str_eq(take(conn), "609 {\"count\":599,\"reason\":\"CONFLATED\"} ");
+}
+END_TEST
+
 /* So much that the ring goes round before the worker reads. */
 static void lap(const char *room) {
     for (unsigned i = 0; i < 200; i++) {
@@ -753,6 +768,8 @@ int main(void) {
     tcase_add_test(tests, ephemeral_events_are_never_resumed);
     tcase_add_test(tests, a_host_that_is_behind_waits_two_seconds_for_kafka);
     tcase_add_test(tests, what_was_before_the_window_is_too_old);
+    tcase_add_test(tests,
+                   who_was_held_through_very_many_values_gets_the_newest_and_is_told_of_the_others);
     tcase_add_test(
         tests, a_resume_from_before_a_lap_is_too_old_although_the_worker_has_read_nothing_since);
     tcase_add_test(tests, who_joins_after_a_lap_is_told_a_position_behind_what_was_passed_over);
