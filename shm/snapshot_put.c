@@ -114,6 +114,7 @@ static void adopt(struct snapshot_put *put) {
         if (able && is_sound(put->segment, slot, used)) {
             sound[count++] = slot;
         } else if (able && can_go_back(put->segment, slot)) {
+            change_begin(slot_at(put, slot)); /* before another one is given its cells */
             sound[--back] = slot;
         } else {
             free_slot(put, slot);
