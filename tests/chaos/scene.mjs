@@ -36,10 +36,7 @@ const equipment = {
         const file = join(folder, `clock-${number}`);
         writeFileSync(file, '+0s\n');
         return {
-            env: {
-                LD_PRELOAD: fakeTime(), FAKETIME_TIMESTAMP_FILE: file, FAKETIME_CACHE_DURATION: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1',
-                FAKETIME_DISABLE_SHM: '1', // its lock would stay with a process that is killed
-            },
+            env: { LD_PRELOAD: fakeTime(), FAKETIME_TIMESTAMP_FILE: file, FAKETIME_CACHE_DURATION: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1' },
             marks: { clock: { file, offset_s: 0 } },
         };
     },
