@@ -75,6 +75,7 @@ static int open_memory(struct ingest *ingest, char *error, size_t error_size) {
     if (result < 0) {
         return say(error, error_size, "the snapshot table can't be opened", result);
     }
+    room_feed_values(&ingest->snapshots, ingest->routes);
     room_feed_slots(&ingest->view.segment, ingest->routes);
     room_feed_types(&ingest->view.segment, ingest->routes);
     event_publish_init(&ingest->publish, &ingest->writer, ingest->view.workers,

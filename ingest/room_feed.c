@@ -54,6 +54,18 @@ void room_feed_types(struct segment *segment, const struct route_table *routes) 
     type_table_set(segment, types, count);
 }
 
+void room_feed_values(struct snapshot_put *values, const struct route_table *routes) {
+    const struct positions *positions = values->segment->positions;
+    uint32_t count = load_relaxed(&positions->topic_count);
+
+    for (uint32_t topic = 0; topic < count; topic++) {
+        const struct positions_topic *known = &positions->topics[topic];
+        const struct route *route =
+            route_table_find(routes, (struct span){known->name, known->name_length});
+        snapshot_put_topic(values, topic, route != NULL ? route->values : 0);
+    }
+}
+
 void room_feed_topic(struct segment *segment, uint32_t topic, const struct route *route) {
     const struct route_alternative *alternative;
     struct feed feeds[FEED_MAX];
@@ -66,6 +78,7 @@ void room_feed_topic(struct segment *segment, uint32_t topic, const struct route
         }
         count++;
     }
+    store_relaxed(&segment->snapshots->kept_by[topic], route->values); /* new here, or the same */
     feed_table_set(segment, topic, route->kind == ROUTE_SELF ? NULL : feeds, count);
 }
 

@@ -1,6 +1,7 @@
 #include "ingest/route_parse.h"
 
 #include "common/room_name.h"
+#include "common/siphash.h"
 
 #include <limits.h>
 #include <stdarg.h>
@@ -11,6 +12,7 @@
 struct row_parse {
     const struct table_row *row;
     struct route *route;
+    struct span key; /* of conflate= */
     char *error;
     size_t error_size;
 };
@@ -31,6 +33,7 @@ static int parse_conflate(struct row_parse *parse, struct span value);
 static int parse_lossless(struct row_parse *parse);
 static int parse_sample(struct row_parse *parse, struct span value);
 static int check_sample(struct row_parse *parse);
+static void set_values(struct row_parse *parse);
 static bool take_until(struct span *rest, char separator, struct span *part);
 static bool characters_allowed(struct span text, const char *extra);
 static int refuse(struct row_parse *parse, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -92,7 +95,11 @@ static int parse_fields(struct row_parse *parse) {
     for (unsigned i = 3; result == 0 && i < row->count; i++) {
         result = parse_option(parse, row->fields[i]);
     }
-    return result == 0 ? check_sample(parse) : result;
+    result = result == 0 ? check_sample(parse) : result;
+    if (result == 0 && parse->route->conflate != NULL) {
+        set_values(parse);
+    }
+    return result;
 }
 
 static int parse_topic(struct row_parse *parse, struct span text) {
@@ -271,6 +278,7 @@ static int parse_conflate(struct row_parse *parse, struct span value) {
     if (parse->route->conflate != NULL) {
         return refuse(parse, "conflate= stands twice");
     }
+    parse->key = value;
     result = template_new(value, &parse->route->conflate, &why);
     if (result < 0) {
         return refuse(parse, "conflate=" SPAN_FORMAT ": %s", SPAN_ARGS(value),
@@ -320,6 +328,15 @@ static int check_sample(struct row_parse *parse) {
         return refuse(parse, "sample= and lossless contradict each other");
     }
     return 0;
+}
+
+static void set_values(struct row_parse *parse) {
+    static const struct siphash_key key = {0}; /* the same in every process */
+    const struct span *fields = parse->row->fields;
+
+    parse->route->values =
+        (siphash(&key, fields[1]) + 3 * siphash(&key, fields[2]) + 5 * siphash(&key, parse->key)) |
+        1;
 }
 
 /* Takes what stands before the separator; `a,` is "a" and "". False when nothing is left (data NULL). */

@@ -45,7 +45,8 @@ static uint32_t cells_for(size_t length) {
 }
 
 int snapshot_put_open(struct snapshot_put *put, struct segment *segment) {
-    *put = (struct snapshot_put){.segment = segment};
+    *put =
+        (struct snapshot_put){.segment = segment, .at = load_relaxed(&segment->words->published)};
     if (!allocate(put)) {
         snapshot_put_done(put);
         return -ENOMEM;
@@ -90,6 +91,22 @@ uint32_t snapshot_put_value(struct snapshot_put *put, struct span key, struct re
     change_end(put, slot);
     snapshot_places_touch(&put->places, slot);
     return slot + 1;
+}
+
+void snapshot_put_topic(struct snapshot_put *put, uint32_t topic, uint64_t kept_by) {
+    shm_u64 *now = &put->segment->snapshots->kept_by[topic];
+
+    if (load_relaxed(now) == kept_by) {
+        return;
+    }
+    for (uint32_t slot = 0; slot < slot_count(put); slot++) {
+        const struct snapshot_slot *entry = slot_at(put, slot);
+        if (load_relaxed(&entry->first) != 0 &&
+            put->segment->positions->partitions[load_relaxed(&entry->partition)].topic == topic) {
+            drop(put, slot);
+        }
+    }
+    store_relaxed(now, kept_by); /* after: who is killed in between is not believed */
 }
 
 static bool allocate(struct snapshot_put *put) {

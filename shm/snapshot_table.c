@@ -26,7 +26,9 @@ struct snapshot_shape snapshot_table_shape(uint64_t bytes) {
     if (slots > MAX_SLOTS) {
         slots = MAX_SLOTS;
     }
-    struct snapshot_shape shape = {.slots = (uint32_t)slots, .changed_at = CACHE_LINE};
+    struct snapshot_shape shape = {.slots = (uint32_t)slots,
+                                   .changed_at = (sizeof(struct snapshot_table) + CACHE_LINE - 1) /
+                                                 CACHE_LINE * CACHE_LINE};
     shape.slots_at = shape.changed_at + ((size_t)slots * sizeof(shm_u32) + 63) / 64 * 64;
     shape.cells_at = shape.slots_at + (size_t)slots * sizeof(struct snapshot_slot);
     shape.cells =

@@ -2,7 +2,7 @@
  * room. Part of the segment; writer ingest (shm/snapshot_put.h), readers workers.
  * A value is the record as it lies in the ring, so that rooms, id and envelope come along.
  *
- *     changes, whole_from, dropped_at u64
+ *     changes, whole_from, dropped_at, kept_by[256] u64
  *     changed[L] u32                  slot + 1 of the last L changes: change number n stands at n % L
  *     slots[N], 192 bytes each        lock, positions, key
  *     cells[C], 128 bytes each        u32 next cell + 1, then 120 bytes of a value
@@ -22,6 +22,7 @@
 #ifndef MOONX_SHM_SNAPSHOT_TABLE_H
 #define MOONX_SHM_SNAPSHOT_TABLE_H
 
+#include "shm/positions.h"
 #include "shm/record.h"
 #include "shm/segment.h"
 
@@ -59,6 +60,8 @@ struct snapshot_table {
     /* position of the last record before which a key lost its slot: of records from there on the slots are still their
      * keys' own, of earlier ones they may be another's */
     shm_u64 dropped_at;
+    shm_u64 kept_by
+        [POSITIONS_MAX_TOPICS]; /* by which rooms and key a topic's values are kept; 0: by none */
 };
 
 /* What fits into so many bytes; 64 KiB at least, 16 GiB at most. */

@@ -12,9 +12,9 @@
 
 #define HOST_BYTES 64
 /* What a socket keeps of a client that reads nothing, beyond what is on its way: by default the kernel grows that to
- * 4 MB, and a thousand of them (1.5 GB) put the whole host's TCP under memory pressure. More than one write's worth, so
- * that who reads never waits for us. */
-#define NOT_SENT_BYTES 131072
+ * 4 MB, and a thousand of them (1.5 GB) put the whole host's TCP under memory pressure. Enough for who is busy for a
+ * moment: behind it a client counts as slow. */
+#define NOT_SENT_BYTES 524288
 
 struct address {
     union {

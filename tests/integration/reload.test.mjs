@@ -50,6 +50,7 @@ async function reload(expected = /reloaded; /g) {
     await until('the reload', () => count() >= before + 2);
 }
 
+const isEvent = id => message => message.id === id;
 const signIn = secret => signedIn(gateway, { token: token(secret) });
 
 test('a new secret: its tokens are accepted, the old ones refused, who is connected stays', async () => {
@@ -108,6 +109,40 @@ test('a new route: its topic arrives, and nothing is lost while ingest is replac
     const got = client.all('price_update').map(({ id }) => id);
     assertSame(got.slice(got.indexOf(sent[0])), sent, 'prices');
     assert.notEqual(gateway.pids().ingest, ingest);
+    await client.close();
+});
+
+test('a route that keeps values by another key, or none at all: the old values are no snapshots any more', async () => {
+    const ingests = () => [...gateway.output.matchAll(/reload: ingest is replaced[\s\S]*?ingest started/g)].length;
+    const kept = async key => {
+        const before = ingests();
+        write('routes', `${ROUTES}extra.events extra chat:values${key}\n`);
+        gateway.signal('SIGHUP');
+        await until('another ingest', () => ingests() > before);
+        await live('price.updates', { token: 'ETH' }); // it has begun its work
+    };
+    const shown = async () => {
+        const client = await signIn(NEW);
+        await client.request('subscribe', { channel: 'chat:values' });
+        await client.settled();
+        await client.close();
+        return client.received.filter(({ snapshot }) => snapshot).map(({ data }) => data.v);
+    };
+    const client = await signIn(NEW);
+    await client.request('subscribe', { channel: 'chat:values' });
+    const live = async (topic, data) => client.next(isEvent((await producer.send(topic, data)).id));
+    await kept(' conflate={a}');
+    await live('extra.events', { a: '1', b: '1', v: 1 });
+    await live('extra.events', { a: '2', b: '1', v: 2 });
+    assert.deepEqual(await shown(), [1, 2]);
+    await kept(' conflate={a} require=v');
+    assert.deepEqual(await shown(), [1, 2]);
+    await kept(' conflate={b}');
+    assert.deepEqual(await shown(), []);
+    await live('extra.events', { a: '3', b: '1', v: 3 });
+    assert.deepEqual(await shown(), [3]);
+    await kept('');
+    assert.deepEqual(await shown(), []);
     await client.close();
 });
 

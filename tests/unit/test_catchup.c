@@ -448,14 +448,14 @@ START_TEST(who_was_held_through_very_many_values_gets_the_newest_and_is_told_of_
     struct conn *conn = connect_user("ann");
     join(conn, "prices");
     conn_hold_a_moment(&worker, conn);
-    for (unsigned i = 0; i < 600; i++) {
+    for (unsigned i = 0; i < 5000; i++) {
         put_value("prices", "ETH", 0);
         turn();
     }
     tick(3000);
     tick(3050);
     ck_assert_int_eq(conn->state, CONN_LIVE);
-    ck_assert_str_eq(take(conn), "609 {\"count\":599,\"reason\":\"CONFLATED\"} ");
+    ck_assert_str_eq(take(conn), "5009 {\"count\":4999,\"reason\":\"CONFLATED\"} ");
 }
 END_TEST
 

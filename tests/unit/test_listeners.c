@@ -114,7 +114,7 @@ START_TEST(the_kernel_keeps_little_for_a_client_that_reads_nothing) {
     ck_assert_int_eq(ioctl(client, FIONREAD, &unread), 0);
     ck_assert_int_gt(unread, 0);
     ck_assert_uint_gt(kept, (size_t)unread);
-    ck_assert_int_le(unsent, 131072 + (int)sizeof(piece));
+    ck_assert_int_le(unsent, 524288 + (int)sizeof(piece));
     close(accepted);
     close(client);
     listeners_close(&listeners);

@@ -67,6 +67,26 @@ START_TEST(a_key_has_its_newest_value_below_the_cursor_and_none_from_there_on) {
 }
 END_TEST
 
+START_TEST(values_that_are_kept_by_another_key_or_for_other_rooms_go) {
+    int other = positions_intern(segment.positions, SPAN_LITERAL("prices"), 0);
+    uint32_t trade, price, topic = segment.positions->partitions[other].topic;
+
+    snapshot_put_topic(&put, 0, 7);
+    snapshot_put_topic(&put, topic, 9);
+    trade = keep("k", 8, 10);
+    price = snapshot_put_value(&put, SPAN_LITERAL("k"),
+                               record_of((uint32_t)other, RECORD_EVENT, 0, 10), 16);
+    successor(32);
+    snapshot_put_topic(&put, 0, 7);
+    snapshot_put_topic(&put, topic, 8);
+    ck_assert_int_eq(look(trade, 32), SNAPSHOT_OK);
+    ck_assert_int_eq(look(price, 32), SNAPSHOT_FREE);
+    snapshot_put_topic(&put, 0, 0);
+    ck_assert_int_eq(look(trade, 32), SNAPSHOT_FREE);
+    ck_assert_uint_eq(put.free_cell_count, segment.snapshot_shape.cells);
+}
+END_TEST
+
 START_TEST(the_same_key_of_another_topic_is_another_key) {
     int other = positions_intern(segment.positions, SPAN_LITERAL("prices"), 0);
     uint32_t slot = keep("k", 8, 10);
@@ -241,6 +261,7 @@ int main(void) {
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, a_key_has_its_newest_value_below_the_cursor_and_none_from_there_on);
+    tcase_add_test(tests, values_that_are_kept_by_another_key_or_for_other_rooms_go);
     tcase_add_test(tests, the_same_key_of_another_topic_is_another_key);
     tcase_add_test(tests, a_slot_that_is_being_written_is_busy);
     tcase_add_test(tests, what_a_killed_producer_never_published_is_dropped_by_its_successor);
