@@ -84,6 +84,15 @@ static size_t item_bytes(const struct flush_item *item) {
     return total;
 }
 
+/* Who catches up has room for more. */
+static void consume(struct worker *worker, struct conn *conn, size_t bytes) {
+    stats_add(worker->stats, STAT_BYTES_OUT, (uint64_t)bytes);
+    outq_consume(&worker->fanout->queues, &conn->queue, bytes);
+    if (conn->state == CONN_CATCHING) {
+        catchup_written(worker, conn);
+    }
+}
+
 static void handle_result(struct worker *worker, struct conn *conn, const struct flush_item *item) {
     if (item->result < 0) {
         if (item->result == -EAGAIN) {
@@ -93,11 +102,7 @@ static void handle_result(struct worker *worker, struct conn *conn, const struct
         }
         return;
     }
-    stats_add(worker->stats, STAT_BYTES_OUT, (uint64_t)item->result);
-    outq_consume(&worker->fanout->queues, &conn->queue, (size_t)item->result);
-    if (conn->state == CONN_CATCHING) {
-        catchup_written(worker, conn);
-    }
+    consume(worker, conn, (size_t)item->result);
     if (outq_empty(&conn->queue)) {
         conn_flushed(worker, conn);
     } else if ((size_t)item->result < item_bytes(item)) {
@@ -120,8 +125,7 @@ static void flush_tls(struct worker *worker, struct conn *conn) {
             conn_kill(worker, conn);
             return;
         }
-        stats_add(worker->stats, STAT_BYTES_OUT, (uint64_t)taken);
-        outq_consume(&fanout->queues, &conn->queue, (size_t)taken);
+        consume(worker, conn, (size_t)taken);
         if (blocked) {
             block(worker, conn);
             return;
