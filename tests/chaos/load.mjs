@@ -12,10 +12,11 @@ const HISTORY_MS = 330_000; // a gateway's HISTORY_SECONDS and more
 export const TOPICS = { 'order.updates': 3, 'trade.updates': 2, 'price.updates': 2, 'gateway.events': 2, 'gateway.control': 1, 'gateway.dead-letter': 1 };
 const PRODUCED = ['order.updates', 'trade.updates', 'price.updates'];
 
-const valueOf = (topic, user, n, padding, life) => ({
+// `alone`: with a price of a key of its own, which no other makes superfluous.
+const valueOf = (topic, user, n, padding, life, alone) => ({
     'order.updates': { orderId: `o${n}`, userId: user, status: 'open', padding },
     'trade.updates': { tradeId: `t${n}`, userId: user, life, padding },
-    'price.updates': { token: `T${n % 7}`, chainId: 1, price: `${n}.50`, padding },
+    'price.updates': { token: alone ? `L${n}` : `T${n % 7}`, chainId: 1, price: `${n}.50`, padding },
 })[topic];
 
 export class Load {
@@ -59,8 +60,8 @@ export class Load {
             this.#send(topic, user);
     }
 
-    #send(topic, user, options) {
-        const value = valueOf(topic, user, this.#n++, this.padding, this.#lives[topic]);
+    #send(topic, user, { alone = false, ...options } = {}) {
+        const value = valueOf(topic, user, this.#n++, this.padding, this.#lives[topic], alone);
         const sent = this.#producer.send(topic, value, options).then(({ id }) => {
             this.confirmed++;
             this.sent.push({ topic, value, id, at: Date.now() });
@@ -110,7 +111,7 @@ export class Load {
         const users = [...new Set(this.wanderers.map(({ user }) => user))];
         const sends = users.flatMap(user => PRODUCED.flatMap(topic =>
             Array.from({ length: partitions[topic] }, async (_, partition) => {
-                const { id, value } = await this.#send(topic, user, { partition });
+                const { id, value } = await this.#send(topic, user, { partition, alone: true });
                 return { name: eventName(id, value), user: topic === 'order.updates' ? user : undefined };
             })));
         return Promise.all(sends);

@@ -146,7 +146,9 @@ export class Scene {
         await load.stop();
         await until('all clients are in, their publishes answered', () =>
             wanderers.every(({ current, unanswered }) => current && unanswered === 0), HEALED_MS);
-        await until('all clients are live', async () => (await Promise.all(wanderers.map(wanderer => wanderer.isLive()))).every(Boolean), HEALED_MS);
+        const allLive = () => until('all clients are live', async () =>
+            (await Promise.all(wanderers.map(wanderer => wanderer.isLive()))).every(Boolean), HEALED_MS);
+        await allLive();
         const last = await load.last(this.partitions);
         if (!this.#scenario.failures)
             assert.deepEqual(load.failures, [], 'Kafka has taken everything');
@@ -155,10 +157,9 @@ export class Scene {
         await until('everybody has the last events', () => missing().length === 0, HEALED_MS).catch(async error => {
             throw new Error(`${error.message}; state in ${await this.#state(missing())}`);
         });
-        for (const wanderer of wanderers) {
-            await wanderer.current.settled(); // if something was passed over, it has been told by now
+        await allLive(); // if something was passed over, it has been told by now
+        for (const wanderer of wanderers)
             last.filter(({ user }) => (user ?? wanderer.user) === wanderer.user).forEach(({ name }) => recorder.seen(wanderer.current, name));
-        }
         await Promise.all(wanderers.map(wanderer => wanderer.stop()));
         this.said = await recordSent(this.kafka, recorder, load);
     }

@@ -140,7 +140,7 @@ static void try_frame(const char *text) {
 static bool is_user(void) {
     const struct conn *conn =
         visitor_id != 0 ? conn_find(&worker, visitor_index, visitor_id) : NULL;
-    return conn != NULL && conn->state == CONN_LIVE;
+    return conn != NULL && (conn->state == CONN_LIVE || conn->state == CONN_CATCHING);
 }
 
 /* Until it has gone up or has been refused, or the visitor has become nobody. Check itself allocates, so nothing is
