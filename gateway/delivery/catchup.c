@@ -125,7 +125,7 @@ bool catchup_told(const struct worker *worker, const struct conn *conn, uint64_t
     const struct catchup *catchup = catchup_queue_of(worker, conn);
 
     *cursor = catchup->held_at;
-    return catchup->told;
+    return catchup->told && !catchup->had_events;
 }
 
 bool catchup_turn(struct worker *worker) {

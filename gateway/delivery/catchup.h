@@ -43,8 +43,8 @@ bool catchup_defers(const struct worker *worker, const struct conn *conn);
 void catchup_written(struct worker *worker, struct conn *conn);
 /* It is no longer catching up, for whatever reason: conn_set_state() alone calls this. */
 void catchup_forget(struct worker *worker, struct conn *conn);
-/* It was held for a moment and has asked for no resume: everything up to *cursor has been sent, and no position before
- * that is asked for. False: nothing can be told. */
+/* It was held for a moment, has asked for no resume and has had no event since: everything up to *cursor has been sent,
+ * and nothing after it. False: no position can be told. */
 bool catchup_told(const struct worker *worker, const struct conn *conn,
                   uint64_t *cursor) MUST_CHECK;
 

@@ -569,6 +569,28 @@ START_TEST(who_came_with_a_token_is_held_a_moment_and_told_a_position) {
 }
 END_TEST
 
+START_TEST(once_the_events_of_a_hold_go_out_the_position_before_them_is_told_no_more) {
+    struct conn *conn = connect_user("ann");
+    struct span position;
+    join(conn, "orders:ann");
+    conn_hold_a_moment(&worker, conn);
+    for (unsigned i = 0; i < 40; i++) {
+        put_padded("orders:ann", 4000);
+        turn();
+    }
+    tick(1200);
+    ck_assert_int_eq(conn->state, CONN_CATCHING); /* its queue is full before the end */
+    ck_assert_uint_gt(conn->queue.bytes, 0);
+    while (conn->state == CONN_CATCHING) {
+        ck_assert(!conn_position(&worker, conn, &position));
+        (void)take(conn);
+        turn();
+    }
+    ck_assert_int_eq(conn->state, CONN_LIVE);
+    ck_assert(conn_position(&worker, conn, &position));
+}
+END_TEST
+
 START_TEST(who_is_held_while_more_comes_than_is_remembered_is_told_no_position) {
     struct conn *conn = connect_user("ann");
     struct span position;
@@ -777,6 +799,8 @@ int main(void) {
     tcase_add_test(tests, offsets_that_fall_within_what_was_missed_can_not_be_put_in_order);
     tcase_add_test(tests, a_connection_that_has_had_events_is_not_resumed_in_disorder);
     tcase_add_test(tests, who_came_with_a_token_is_held_a_moment_and_told_a_position);
+    tcase_add_test(tests,
+                   once_the_events_of_a_hold_go_out_the_position_before_them_is_told_no_more);
     tcase_add_test(tests, who_is_held_while_more_comes_than_is_remembered_is_told_no_position);
     tcase_add_test(tests, a_resume_of_more_than_a_queue_goes_out_as_it_is_read);
     tcase_add_test(tests, a_storm_of_resumes_is_cut_into_turns);
