@@ -126,9 +126,16 @@ test('the stream is filtered, paused and shown whole', async () => {
     await live();
     const types = () => page.locator('#messages .type').allTextContents();
     await page.fill('#filter', 'trade_update');
-    await until('trades alone', async () => (await types()).length > 0 && (await types()).every(type => type === 'trade_update'));
-    await page.click('#pause');
-    await until('the pause', async () => /paused/.test(await page.locator('#stream-count').textContent()));
+    const tradesAlone = async () => (await types()).length > 0 && (await types()).every(type => type === 'trade_update');
+    await until('trades alone', tradesAlone);
+    await until('the pause, with trades among the newest messages', async () => {
+        await page.click('#pause');
+        await until('the pause', async () => /paused/.test(await page.locator('#stream-count').textContent()));
+        if (await tradesAlone())
+            return true;
+        await page.click('#pause');
+        return false;
+    });
     const held = await page.locator('#messages .text').allTextContents();
     await page.locator('#messages button').first().click();
     const whole = JSON.parse(await page.locator('#detail-text').textContent());

@@ -1,7 +1,7 @@
 // Who listens to what: any of three workers answers for all of them.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { SECRET, signedIn, startGateway } from './harness.mjs';
+import { SECRET, signedIn, startGateway, until } from './harness.mjs';
 
 const WORKERS = 3;
 const CLIENTS = 12;
@@ -54,6 +54,8 @@ test('pages follow each other without gap or repetition', async () => {
 });
 
 test('/connections?user= gives that user\'s sockets, wherever they are', async () => {
+    // for its first moment after authentication a connection is held
+    await until('all are live', async () => (await page('/connections?user=fred')).sockets.every(({ state }) => state === 'live'));
     const { total, user, sockets, covers } = await page('/connections?user=fred');
     assert.equal(total, CLIENTS);
     assert.equal(user, 'fred');
