@@ -103,6 +103,26 @@ static inline void torture_violation(shm_u64 *count, const char *format, ...) {
     fprintf(stderr, "violation: %s\n", line);
 }
 
+/* -9 after so long; a child that has ended by itself is a violation. */
+static inline void torture_kill_after(pid_t pid, uint64_t us, shm_u64 *violations) {
+    int status = 0;
+    torture_sleep_us(us);
+    kill(pid, SIGKILL);
+    waitpid(pid, &status, 0);
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+        torture_violation(violations, "a producer ended by itself: %#x", (unsigned)status);
+}
+
+/* Readers that have been told to stop. */
+static inline void torture_await_readers(const pid_t *pids, unsigned count, shm_u64 *violations) {
+    for (unsigned i = 0; i < count; i++) {
+        int status = 0;
+        waitpid(pids[i], &status, 0);
+        if (status != 0)
+            torture_violation(violations, "reader %u ended with %#x", i, (unsigned)status);
+    }
+}
+
 /* How many records partition offsets [from, to) stand for. */
 static inline uint64_t torture_records(uint64_t from, uint64_t to) {
     return (to - from) - (to / 97 - from / 97);

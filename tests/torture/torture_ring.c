@@ -47,7 +47,6 @@ static _Noreturn void produce(struct segment *segment, struct result *result,
                               const struct round *round, uint64_t seed);
 static void note_what_was_left(const struct ring_words *words, struct result *result);
 static bool readers_lag(const struct segment *segment, const struct result *result);
-static void stop_readers(pid_t *pids, struct result *result);
 
 int main(int argc, char **argv) {
     struct torture_options options = torture_parse(argc, argv);
@@ -70,7 +69,8 @@ static bool run_round(const struct round *round, const struct torture_options *o
     for (unsigned i = 0; i < READERS; i++)
         pids[i] = start_reader(&segment, result, i, round);
     uint64_t kills = supervise(&segment, result, round, options);
-    stop_readers(pids, result);
+    store_release(&result->stop, 1);
+    torture_await_readers(pids, READERS, &result->violations);
 
     uint64_t read = 0, laps = 0, skipped = 0;
     for (unsigned i = 0; i < READERS; i++) {
@@ -148,13 +148,7 @@ static uint64_t supervise(struct segment *segment, struct result *result, const 
         pid_t pid = torture_fork();
         if (pid == 0)
             produce(segment, result, round, seed);
-        torture_sleep_us(fixture_random(&random) % 4000);
-        int status = 0;
-        kill(pid, SIGKILL);
-        waitpid(pid, &status, 0);
-        if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
-            torture_violation(&result->violations, "a producer ended by itself: %#x",
-                              (unsigned)status);
+        torture_kill_after(pid, fixture_random(&random) % 4000, &result->violations);
         kills++;
     }
     struct ring_append last; /* what the last one left is redone as well */
@@ -208,14 +202,4 @@ static bool readers_lag(const struct segment *segment, const struct result *resu
             segment->header->ring_capacity / 2)
             return true;
     return false;
-}
-
-static void stop_readers(pid_t *pids, struct result *result) {
-    store_release(&result->stop, 1);
-    for (unsigned i = 0; i < READERS; i++) {
-        int status = 0;
-        waitpid(pids[i], &status, 0);
-        if (status != 0)
-            torture_violation(&result->violations, "reader %u ended with %#x", i, (unsigned)status);
-    }
 }

@@ -57,12 +57,7 @@ int main(int argc, char **argv) {
         pids[i] = start_reader(&segment, result, &options, i);
     uint64_t kills = supervise(&segment, result, &options);
     store_release(&result->stop, 1);
-    for (unsigned i = 0; i < READERS; i++) {
-        int status = 0;
-        waitpid(pids[i], &status, 0);
-        if (status != 0)
-            torture_violation(&result->violations, "reader %u ended with %#x", i, (unsigned)status);
-    }
+    torture_await_readers(pids, READERS, &result->violations);
 
     uint64_t checks = count(&result->checks), absent = count(&result->absent);
     uint64_t violations = count(&result->violations);
@@ -195,16 +190,10 @@ static uint64_t supervise(struct segment *segment, struct result *result,
 
     while (torture_now() < end) {
         uint64_t seed = fixture_random(&random);
-        int status = 0;
         pid_t pid = torture_fork();
         if (pid == 0)
             produce(segment, seed);
-        torture_sleep_us(500 + fixture_random(&random) % 4000);
-        kill(pid, SIGKILL);
-        waitpid(pid, &status, 0);
-        if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
-            torture_violation(&result->violations, "a producer ended by itself: %#x",
-                              (unsigned)status);
+        torture_kill_after(pid, 500 + fixture_random(&random) % 4000, &result->violations);
         kills++;
     }
     return kills;
