@@ -47,6 +47,7 @@ typedef void frame_taker(struct peer *peer, struct span payload);
 
 static int parse(int argc, char **argv);
 static int join(struct peer *peer, unsigned user);
+static int publish_first(void);
 static int publish_all(void);
 
 int main(int argc, char **argv) {
@@ -60,7 +61,10 @@ int main(int argc, char **argv) {
             return EXIT_FAILURE;
         }
     }
-    int result = publish_all();
+    int result = publish_first();
+    if (result == 0) {
+        result = publish_all();
+    }
     printf("{\"sent\":%lu,\"published\":%lu,\"delivered\":%lu,\"refused\":%lu,\"ack\":", sent,
            published, delivered, refused);
     histogram_print(stdout, &ack);
@@ -279,6 +283,23 @@ static bool read_until(uint64_t until_ns) {
         }
     }
     return ready > 0;
+}
+
+/* One that is not counted, until everybody has it: for a moment after authentication the gateway holds events back, in
+ * case a client resumes. */
+static int publish_first(void) {
+    uint64_t end_ns = clock_mono_ns() + WAIT_MS * 1000000ull;
+    if (publish_one() != 0) {
+        return -EIO;
+    }
+    while ((published < 1 || delivered < settings.listeners) && clock_mono_ns() < end_ns) {
+        (void)read_until(end_ns);
+    }
+    bool good = published == 1 && delivered == settings.listeners;
+    sent = published = delivered = 0;
+    memset(&ack, 0, sizeof(ack));
+    memset(&delivery, 0, sizeof(delivery));
+    return good ? 0 : -EIO;
 }
 
 static int publish_all(void) {
