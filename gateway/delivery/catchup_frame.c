@@ -91,10 +91,7 @@ static void deflate(struct fanout *fanout, struct catchup_frame *frame) {
     const unsigned char *bytes = frame_bytes(&fanout->arena, frame->plain);
     struct span payload = {(const char *)bytes + frame->plain.length - length, length};
     frame->deflate_tried = true;
-    if (fanout->deflater != NULL && fanout->stage < OVERLOAD_NO_DEFLATE &&
-        frame_deflate_make(fanout->deflater, &fanout->arena, payload, &frame->deflated) == 0) {
-        frame_ref(&fanout->arena, frame->deflated.block);
-    } else {
+    if (!fanout_deflate(fanout, payload, &frame->deflated)) {
         frame->deflated.block = 0;
     }
 }

@@ -89,10 +89,7 @@ static const struct frame_piece *deflated_twin(struct delivery *delivery) {
     struct fanout *fanout = delivery->worker->fanout;
     if (!delivery->deflate_tried) {
         delivery->deflate_tried = true;
-        if (fanout->deflater != NULL && fanout->stage < OVERLOAD_NO_DEFLATE &&
-            frame_deflate_make(fanout->deflater, &fanout->arena, delivery->payload,
-                               &delivery->deflated) == 0) {
-            frame_ref(&fanout->arena, delivery->deflated.block);
+        if (fanout_deflate(fanout, delivery->payload, &delivery->deflated)) {
             stats_add(delivery->worker->stats, STAT_FRAMES_DEFLATED, 1);
         }
     }
@@ -322,6 +319,15 @@ bool fanout_everyone(struct worker *worker, struct span payload) {
     }
     delivery_end(&delivery);
     return !delivery.failed;
+}
+
+bool fanout_deflate(struct fanout *fanout, struct span payload, struct frame_piece *out) {
+    if (fanout->deflater == NULL || fanout->stage >= OVERLOAD_NO_DEFLATE ||
+        frame_deflate_make(fanout->deflater, &fanout->arena, payload, out) != 0) {
+        return false;
+    }
+    frame_ref(&fanout->arena, out->block);
+    return true;
 }
 
 bool fanout_full(const struct worker *worker) {

@@ -58,6 +58,9 @@ long fanout_late(struct worker *worker, const struct record *record, struct span
                  uint64_t position) MUST_CHECK;
 /* Queues one text frame to every authenticated connection (`skipped` after a lap). */
 bool fanout_everyone(struct worker *worker, struct span payload) MUST_CHECK;
+/* A frame's deflated twin, with a reference for the caller. False: the plain one serves everybody (nothing is deflated at
+ * the moment, or it would not be shorter); *out means nothing then. */
+bool fanout_deflate(struct fanout *fanout, struct span payload, struct frame_piece *out) MUST_CHECK;
 /* True when queues and frames hold as much as a worker may keep: it stops reading the ring then. */
 bool fanout_full(const struct worker *worker);
 

@@ -135,7 +135,7 @@ static bool prepare(struct worker *worker) {
     struct sample *keys = calloc(slots, sizeof *keys);
     samples->due = malloc(slots * sizeof *samples->due);
     samples->value_size = snapshot_table_longest(segment);
-    samples->value = malloc(samples->value_size + sizeof SNAPSHOT_MARK);
+    samples->value = malloc(samples->value_size + SNAPSHOT_MARK_LENGTH);
     if (keys != NULL && samples->due != NULL && samples->value != NULL) {
         samples->keys = keys;
         return true;
@@ -212,13 +212,9 @@ static int read_newest(struct worker *worker, uint32_t slot, uint64_t position) 
                : -ENOENT;
 }
 
-/* Its envelope, with the mark over the last brace. */
 static struct span mark(struct samples *samples) {
     const struct record *record = (const struct record *)samples->value;
-    size_t end = record->envelope_at + record->envelope_length - 1;
-    memcpy(samples->value + end, SNAPSHOT_MARK, sizeof SNAPSHOT_MARK - 1);
-    return (struct span){samples->value + record->envelope_at,
-                         end - record->envelope_at + sizeof SNAPSHOT_MARK - 1};
+    return snapshot_marked(samples->value + record->envelope_at, record->envelope_length);
 }
 
 /* Each slot stands there once, at the earliest time that was asked for: there is always a place. */

@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 
-#define MARK_LENGTH (sizeof(SNAPSHOT_MARK) - 1)
 /* Frames are moved together when those made since the last time are twice what is needed, and at least this. */
 #define MOVE_BYTES (1u << 20)
 /* The most records of the ring that one join looks at for values which the table has already replaced: some 0.5 ms. A
@@ -85,7 +84,7 @@ static bool prepare(struct snapshots *all) {
     }
     all->mirrors = calloc(slots, sizeof *all->mirrors);
     all->later = malloc(slots * sizeof *all->later);
-    all->buffer = malloc(snapshot_table_longest(segment) + MARK_LENGTH);
+    all->buffer = malloc(snapshot_table_longest(segment) + SNAPSHOT_MARK_LENGTH);
     if (all->mirrors != NULL && all->later != NULL && all->buffer != NULL) {
         all->seen = load_acquire(&segment->snapshots->changes) - slots; /* all of them */
         return true;
@@ -265,9 +264,7 @@ static bool make_frame(struct snapshots *all, struct snapshot_mirror *mirror,
     if (envelope.length == 0) {
         return false;
     }
-    memcpy(text + envelope.length - 1, SNAPSHOT_MARK, MARK_LENGTH); /* over its last brace */
-    if (frame_make_snapshot(arena, (struct span){text, envelope.length - 1 + MARK_LENGTH},
-                            &piece) != 0) {
+    if (frame_make_snapshot(arena, snapshot_marked(text, envelope.length), &piece) != 0) {
         return false;
     }
     frame_ref(arena, piece.block);

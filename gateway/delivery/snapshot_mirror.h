@@ -10,7 +10,14 @@
 #include "gateway/worker.h"
 
 /* What the envelope of a current value ends in, instead of its last brace. */
-#define SNAPSHOT_MARK ",\"snapshot\":true}"
+#define SNAPSHOT_MARK        ",\"snapshot\":true}"
+#define SNAPSHOT_MARK_LENGTH (sizeof(SNAPSHOT_MARK) - 1)
+
+/* The envelope with the mark over its last brace, in place: there is room for it behind. */
+static inline struct span snapshot_marked(char *envelope, size_t length) {
+    memcpy(envelope + length - 1, SNAPSHOT_MARK, SNAPSHOT_MARK_LENGTH);
+    return (struct span){envelope, length - 1 + SNAPSHOT_MARK_LENGTH};
+}
 
 /* One key, by its slot in the table. */
 struct snapshot_mirror {
