@@ -99,6 +99,10 @@ static void link_entry(struct once_index *index, const struct uplink_once *mark,
     *first = number + 1;
 }
 
+static uint64_t first_of(uint64_t count) {
+    return count > ONCE_KEPT ? count - ONCE_KEPT : 0;
+}
+
 static int index_window(struct once *once, unsigned number) {
     struct once_window *window = &once->block->windows[number];
     if (once->indexes[number] != NULL)
@@ -108,7 +112,7 @@ static int index_window(struct once *once, unsigned number) {
     if (index == NULL)
         return -ENOMEM;
     uint64_t count = load_relaxed(&window->count);
-    for (uint64_t i = count > ONCE_ENTRIES ? count - ONCE_ENTRIES : 0; i < count; i++)
+    for (uint64_t i = first_of(count); i < count; i++)
         link_entry(index, &window->entries[i % ONCE_ENTRIES].mark, i);
     once->indexes[number] = index;
     return (int)number;
@@ -119,7 +123,7 @@ static const struct once_entry *find(const struct once_window *window,
                                      const struct once_index *index,
                                      const struct uplink_once *mark) {
     uint64_t count = load_relaxed(&window->count);
-    uint64_t first = count > ONCE_ENTRIES ? count - ONCE_ENTRIES : 0;
+    uint64_t first = first_of(count);
 
     for (uint64_t next = index->heads[bucket_of(mark)]; next > first;
          next = index->previous[(next - 1) % ONCE_ENTRIES]) {

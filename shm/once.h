@@ -1,10 +1,13 @@
-/* What counts once: for each topic-partition the last ONCE_ENTRIES messages that bore a mark (struct uplink_once) and
+/* What counts once: for each topic-partition the last ONCE_KEPT messages that bore a mark (struct uplink_once) and
  * counted. A message with a mark that is there, at a smaller offset and not more than ONCE_WINDOW_MS of message time
  * before, counts no more. So the decision follows from the partition's log alone and every host makes the same one;
  * marks that are older than both bounds are forgotten everywhere alike.
  *
  *      0  head, then `partition` of each window (index into positions + 1; 0: free)
  *      …  windows   count u64, entries: 32 bytes each; number n lies at n % ONCE_ENTRIES
+ *
+ * The place of the next entry is no part of the window, though an old one lies there: whoever is killed in the midst of
+ * filling it leaves nothing that counts.
  *
  * A memfd of its own, made by the supervisor, written by ingest alone. It outlives ingest: an entry is filled in before
  * `count` is stored, and before its message's record is published, so that a successor which takes the message again
@@ -20,6 +23,7 @@
 #define ONCE_MAGIC     0x6d6f6f6e6f6e6365ull
 #define ONCE_VERSION   1u
 #define ONCE_ENTRIES   32768u
+#define ONCE_KEPT      (ONCE_ENTRIES - 1)
 #define ONCE_WINDOWS   256u
 #define ONCE_WINDOW_MS 300000
 

@@ -65,7 +65,7 @@ END_TEST
 
 START_TEST(it_counts_again_when_so_many_others_have_come_that_it_is_forgotten) {
     ck_assert_int_eq(count(0, 1, 1, 1000), 1);
-    for (uint64_t i = 0; i < ONCE_ENTRIES - 1; i++)
+    for (uint64_t i = 0; i < ONCE_KEPT - 1; i++)
         ck_assert_int_eq(count(0, 100 + i, (int64_t)(10 + i), 1000), 1);
     ck_assert_int_eq(count(0, 1, 100000, 1000), 0);
     ck_assert_int_eq(count(0, 99, 100001, 1000), 1);
@@ -80,6 +80,20 @@ START_TEST(a_successor_knows_what_counted_and_counts_again_what_it_takes_again) 
     ck_assert_int_eq(once_open(fd, &once), 0);
     ck_assert_int_eq(count(0, 2, 11, 1000), 1);
     ck_assert_int_eq(count(0, 1, 12, 1000), 0);
+}
+END_TEST
+
+/* Wherever a kill falls while an entry is filled in, over one that is older than all that is known. */
+START_TEST(an_entry_left_half_filled_says_nothing_of_the_message_that_bore_its_mark) {
+    const uint64_t torn = 7;
+
+    for (uint64_t i = 0; i < ONCE_ENTRIES; i++)
+        ck_assert_int_eq(count(0, 100 + i, (int64_t)(10 + i), 1000), 1);
+    memcpy(once.block->windows[0].entries[0].mark.bytes, &torn, sizeof(torn));
+    once_close(&once);
+    ck_assert_int_eq(once_open(fd, &once), 0);
+    ck_assert_int_eq(count(0, torn, 100000, 1000), 1);
+    ck_assert_int_eq(count(0, torn, 100001, 1000), 0);
 }
 END_TEST
 
@@ -110,6 +124,7 @@ int main(void) {
     tcase_add_test(tests, it_counts_again_past_the_window_of_message_time_and_not_before);
     tcase_add_test(tests, it_counts_again_when_so_many_others_have_come_that_it_is_forgotten);
     tcase_add_test(tests, a_successor_knows_what_counted_and_counts_again_what_it_takes_again);
+    tcase_add_test(tests, an_entry_left_half_filled_says_nothing_of_the_message_that_bore_its_mark);
     tcase_add_test(tests, an_offset_that_went_back_is_no_second_one);
     tcase_add_test(tests, past_the_last_window_nobody_can_tell);
     suite_add_tcase(suite, tests);
