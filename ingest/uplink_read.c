@@ -38,6 +38,7 @@ int uplink_read_init(struct uplink_read *read, struct kafka_produce *produce,
             return -ENOMEM; /* ingest ends with this: nothing to free */
         }
         uplink_take_init(read->takes[i], view->uplinks[i]);
+        read->answered |= 1ull << i; /* perhaps by a predecessor that was killed before it told */
     }
     return 0;
 }

@@ -11,6 +11,8 @@ void uplink_take_init(struct uplink_take *take, struct uplink_block *block) {
     memset(take, 0, sizeof(*take));
     take->block = block;
     take->taken = load_acquire(&block->head_at);
+    /* A predecessor may have been killed between an answer and uplink_take_answer:B. */
+    store_release(&block->answers, load_relaxed(&block->answers) + 1);
 }
 
 enum uplink_result uplink_take_peek(struct uplink_take *take, struct uplink_taken *out) {

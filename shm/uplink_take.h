@@ -33,7 +33,8 @@ enum uplink_result {
     UPLINK_BAD, /* one that no worker writes: answered -EPROTO if it can be; count it */
 };
 
-/* Begins at the first entry without an answer. */
+/* Begins at the first entry without an answer; makes the worker look at what a predecessor has answered. The caller wakes
+ * it after. */
 void uplink_take_init(struct uplink_take *take, struct uplink_block *block);
 
 /* The next entry; the same one again until uplink_take_next(). */

@@ -184,6 +184,22 @@ START_TEST(a_successor_of_ingest_takes_again_what_has_no_answer) {
 }
 END_TEST
 
+/* Killed between the answer and the word that says there is one. */
+START_TEST(an_answer_that_a_killed_ingest_did_not_tell_is_told_by_its_successor) {
+    struct uplink_taken out;
+
+    answers(); /* none: this ingest has begun */
+    ck_assert_int_eq(add(1), 0);
+    answer(take_one(&out), 77);
+    store_relaxed(&block->answers, load_relaxed(&block->answers) - 1);
+    ck_assert(!uplink_put_answered(&put));
+    uplink_take_init(&take, block);
+    ck_assert(uplink_put_answered(&put));
+    answers();
+    ck_assert(visits == 1 && last.offset == 77);
+}
+END_TEST
+
 START_TEST(a_successor_of_a_worker_hears_nothing_of_its_predecessor) {
     struct uplink_taken out;
     unsigned places[2];
@@ -334,6 +350,7 @@ int main(void) {
     tcase_add_test(tests, a_successor_of_ingest_takes_again_what_has_no_answer);
     tcase_add_test(tests,
                    a_successor_of_ingest_follows_a_worker_who_goes_on_over_what_was_answered);
+    tcase_add_test(tests, an_answer_that_a_killed_ingest_did_not_tell_is_told_by_its_successor);
     tcase_add_test(tests, a_successor_of_a_worker_hears_nothing_of_its_predecessor);
     tcase_add_test(tests, an_answer_without_its_entry_s_id_is_none);
     tcase_add_loop_test(tests, what_no_worker_writes_is_refused_and_never_followed, 0, 10);
