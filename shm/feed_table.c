@@ -1,5 +1,6 @@
 #include "shm/feed_table.h"
 
+static void forget_all(struct segment *segment);
 static bool feed_matches(const struct feed *feed, struct span room);
 
 void feed_table_set(struct segment *segment, uint32_t topic, const struct feed *feeds,
@@ -12,6 +13,8 @@ void feed_table_set(struct segment *segment, uint32_t topic, const struct feed *
         memcpy(entry.feeds, feeds, count * sizeof(*feeds));
     store_relaxed(&table->version, version | 1);
     fence_release(); /* feed_table_set:A pairs with feed_view_refresh:B */
+    if ((version & 1) != 0)
+        forget_all(segment);
     order_copy_in(&table->topics[topic], &entry, sizeof(entry));
     store_release(&table->version, (version | 1) + 1); /* feed_table_set:B, feed_view_refresh:A */
 }
@@ -55,6 +58,15 @@ bool feed_view_feeds(const struct feed_view *view, uint32_t topic, struct span r
         if (feed_matches(&entry->feeds[i], room))
             return true;
     return false;
+}
+
+/* Which of them a killed predecessor was at is not known. */
+static void forget_all(struct segment *segment) {
+    const struct feed_topic unknown = {.known = 0};
+    uint32_t count = load_relaxed(&segment->positions->topic_count);
+
+    for (uint32_t topic = 0; topic < count && topic < POSITIONS_MAX_TOPICS; topic++)
+        order_copy_in(&segment->feeds->topics[topic], &unknown, sizeof(unknown));
 }
 
 static bool feed_matches(const struct feed *feed, struct span room) {

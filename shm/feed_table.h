@@ -3,7 +3,7 @@
  * much, never too little: what is not known, or does not fit, feeds every room.
  *
  * Part of the segment; writer ingest (at its start, from the routes), readers workers. `version` is odd while
- * it is written; a writer killed then leaves it odd, and its successor writes all of it again. */
+ * it is written; a writer killed then leaves it odd, and its successor forgets all before it writes the first topic. */
 #ifndef MOONX_SHM_FEED_TABLE_H
 #define MOONX_SHM_FEED_TABLE_H
 

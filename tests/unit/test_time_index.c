@@ -187,6 +187,22 @@ START_TEST(a_writer_killed_in_the_middle_leaves_a_table_that_hides_nothing) {
 }
 END_TEST
 
+/* The killed writer was at topic 0; its successor comes to topic 1 first, and to topic 0 perhaps never. */
+START_TEST(what_a_killed_writer_left_half_written_feeds_every_room_until_it_is_written_again) {
+    const struct feed a = feed_of(SPAN_LITERAL("a"), true);
+
+    fixture_need(positions_intern(segment.positions, SPAN_LITERAL("other"), 0), "positions_intern");
+    feed_table_set(&segment, 0, &a, 1);
+    feed_table_set(&segment, 1, &a, 1);
+    ck_assert(!feeds(0, "b") && !feeds(1, "b"));
+    store_relaxed(&segment.feeds->version, load_relaxed(&segment.feeds->version) | 1);
+    feed_table_set(&segment, 1, &a, 1);
+    ck_assert(feeds(0, "b") && !feeds(1, "b"));
+    feed_table_set(&segment, 0, &a, 1);
+    ck_assert(!feeds(0, "b"));
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("time_index");
     TCase *tcase = tcase_create("time_index");
@@ -201,6 +217,8 @@ int main(void) {
     tcase_add_test(tcase, a_stretch_is_written_once_even_when_its_record_is_redone);
     tcase_add_test(tcase, a_topic_nothing_is_said_about_feeds_every_room);
     tcase_add_test(tcase, a_topic_feeds_the_rooms_of_its_templates);
+    tcase_add_test(
+        tcase, what_a_killed_writer_left_half_written_feeds_every_room_until_it_is_written_again);
     tcase_add_test(tcase, more_than_fits_feeds_every_room_or_a_longer_list_of_them);
     tcase_add_test(tcase, a_writer_killed_in_the_middle_leaves_a_table_that_hides_nothing);
     suite_add_tcase(suite, tcase);
