@@ -44,6 +44,14 @@ static uint32_t cells_for(size_t length) {
     return (uint32_t)((length + SNAPSHOT_CELL_BYTES - 1) / SNAPSHOT_CELL_BYTES);
 }
 
+/* The last change of a killed predecessor may be in no log: who follows changes looks at all slots once. */
+static void tell_all_slots(const struct snapshot_put *put) {
+    shm_u64 *changes = &put->segment->snapshots->changes;
+    if (load_relaxed(changes) != 0) {
+        store_release(changes, load_relaxed(changes) + slot_count(put));
+    }
+}
+
 int snapshot_put_open(struct snapshot_put *put, struct segment *segment) {
     *put =
         (struct snapshot_put){.segment = segment, .at = load_relaxed(&segment->words->published)};
@@ -52,6 +60,7 @@ int snapshot_put_open(struct snapshot_put *put, struct segment *segment) {
         return -ENOMEM;
     }
     adopt(put);
+    tell_all_slots(put);
     return 0;
 }
 

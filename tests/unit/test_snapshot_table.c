@@ -253,6 +253,24 @@ START_TEST(changes_are_walked_once_and_all_slots_after_too_many) {
 }
 END_TEST
 
+/* The killed producer had freed the slot, and not yet written into the log that it changed. */
+START_TEST(after_a_killed_producer_all_slots_are_walked) {
+    uint32_t a = keep("a", 8, 10);
+    uint64_t seen = load_relaxed(&segment.snapshots->changes);
+
+    successor(4096);
+    snapshot_table_changes(&segment, &seen, count_visit, NULL);
+    snapshot_put_topic(&put, 0, 7);
+    store_relaxed(&segment.snapshots->changes, seen);
+    memset(visited, 0, sizeof(visited));
+    snapshot_table_changes(&segment, &seen, count_visit, NULL);
+    ck_assert_uint_eq(visited[a - 1], 0);
+    successor(4096);
+    snapshot_table_changes(&segment, &seen, count_visit, NULL);
+    ck_assert_uint_eq(visited[a - 1], 1);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("snapshot_table");
     TCase *tests = tcase_create("all");
@@ -271,6 +289,7 @@ int main(void) {
     tcase_add_test(tests, with_no_cells_left_old_values_give_way_until_the_new_one_fits);
     tcase_add_test(tests, history_of_another_partition_counts_only_if_it_is_newer);
     tcase_add_test(tests, a_record_is_superseded_by_a_later_one_of_its_key_alone);
+    tcase_add_test(tests, after_a_killed_producer_all_slots_are_walked);
     tcase_add_test(tests, changes_are_walked_once_and_all_slots_after_too_many);
     suite_add_tcase(suite, tests);
     runner = srunner_create(suite);
