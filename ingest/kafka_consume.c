@@ -180,6 +180,7 @@ static bool take_headers(struct kafka_consume *consume, struct event_source *sou
 /* When nobody can tell it counts: an event twice is better than none. */
 static bool counts(struct kafka_consume *consume, const struct event_source *source,
                    const struct uplink_once *mark) {
+    static_assert(KAFKA_CONSUME_RECORDS <= ONCE_AHEAD, "each batch is published before the next");
     static struct log_rate rate = {.per_second = 1};
     int result =
         once_count(consume->once, source->partition, mark, source->offset, source->kafka_time_ms);

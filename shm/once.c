@@ -18,8 +18,8 @@ static bool is_instead_of(const struct once_entry *earlier, int64_t offset, int6
 static int find_window(struct once *once, uint32_t partition);
 static int index_window(struct once *once, unsigned window);
 static const struct once_entry *find(const struct once_window *window,
-                                     const struct once_index *index,
-                                     const struct uplink_once *mark);
+                                     const struct once_index *index, const struct uplink_once *mark,
+                                     int64_t offset);
 static void keep(struct once_window *window, struct once_index *index,
                  const struct once_entry *entry);
 
@@ -49,7 +49,7 @@ int once_count(struct once *once, uint32_t partition, const struct uplink_once *
         return found;
 
     struct once_window *window = &once->block->windows[found];
-    const struct once_entry *earlier = find(window, once->indexes[found], mark);
+    const struct once_entry *earlier = find(window, once->indexes[found], mark, offset);
     if (earlier != NULL && earlier->offset == offset)
         return 1; /* itself, taken again */
     if (earlier != NULL && is_instead_of(earlier, offset, time_ms))
@@ -65,7 +65,7 @@ int64_t once_first(const struct once *once, uint32_t partition, const struct upl
         if (load_relaxed(&once->block->partitions[i]) == partition + 1 &&
             once->indexes[i] != NULL) {
             const struct once_entry *earlier =
-                find(&once->block->windows[i], once->indexes[i], mark);
+                find(&once->block->windows[i], once->indexes[i], mark, offset);
             return earlier != NULL && is_instead_of(earlier, offset, time_ms) ? earlier->offset
                                                                               : -1;
         }
@@ -99,10 +99,6 @@ static void link_entry(struct once_index *index, const struct uplink_once *mark,
     *first = number + 1;
 }
 
-static uint64_t first_of(uint64_t count) {
-    return count > ONCE_KEPT ? count - ONCE_KEPT : 0;
-}
-
 static int index_window(struct once *once, unsigned number) {
     struct once_window *window = &once->block->windows[number];
     if (once->indexes[number] != NULL)
@@ -112,23 +108,33 @@ static int index_window(struct once *once, unsigned number) {
     if (index == NULL)
         return -ENOMEM;
     uint64_t count = load_relaxed(&window->count);
-    for (uint64_t i = first_of(count); i < count; i++)
+    for (uint64_t i = count > ONCE_ENTRIES ? count - ONCE_ENTRIES : 0; i < count; i++)
         link_entry(index, &window->entries[i % ONCE_ENTRIES].mark, i);
     once->indexes[number] = index;
     return (int)number;
 }
 
-/* The latest with that mark. */
+/* Number of the first entry that the message at `offset` is judged by. Those at the end which lie behind it in the log
+ * were noted by a predecessor that was killed before it published them. */
+static uint64_t first_for(const struct once_window *window, int64_t offset) {
+    uint64_t count = load_relaxed(&window->count), end = count;
+
+    while (end > 0 && count - end < ONCE_AHEAD &&
+           window->entries[(end - 1) % ONCE_ENTRIES].offset >= offset)
+        end--;
+    return end > ONCE_KEPT ? end - ONCE_KEPT : 0;
+}
+
+/* The latest with that mark, at that offset or before it. */
 static const struct once_entry *find(const struct once_window *window,
-                                     const struct once_index *index,
-                                     const struct uplink_once *mark) {
-    uint64_t count = load_relaxed(&window->count);
-    uint64_t first = first_of(count);
+                                     const struct once_index *index, const struct uplink_once *mark,
+                                     int64_t offset) {
+    uint64_t first = first_for(window, offset);
 
     for (uint64_t next = index->heads[bucket_of(mark)]; next > first;
          next = index->previous[(next - 1) % ONCE_ENTRIES]) {
         const struct once_entry *entry = &window->entries[(next - 1) % ONCE_ENTRIES];
-        if (memcmp(&entry->mark, mark, sizeof(*mark)) == 0)
+        if (entry->offset <= offset && memcmp(&entry->mark, mark, sizeof(*mark)) == 0)
             return entry;
     }
     return NULL;

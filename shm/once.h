@@ -1,13 +1,14 @@
-/* What counts once: for each topic-partition the last ONCE_KEPT messages that bore a mark (struct uplink_once) and
- * counted. A message with a mark that is there, at a smaller offset and not more than ONCE_WINDOW_MS of message time
- * before, counts no more. So the decision follows from the partition's log alone and every host makes the same one;
- * marks that are older than both bounds are forgotten everywhere alike.
+/* What counts once: a message with a mark (struct uplink_once) counts unless one of the last ONCE_KEPT before it in its
+ * topic-partition that bore a mark and counted bore the same, not more than ONCE_WINDOW_MS of message time before. So the
+ * decision follows from the partition's log alone and every host makes the same one; marks that are older than both
+ * bounds are forgotten everywhere alike.
  *
  *      0  head, then `partition` of each window (index into positions + 1; 0: free)
  *      …  windows   count u64, entries: 32 bytes each; number n lies at n % ONCE_ENTRIES
  *
- * The place of the next entry is no part of the window, though an old one lies there: whoever is killed in the midst of
- * filling it leaves nothing that counts.
+ * ONCE_ENTRIES are there, and a message sees fewer. The place of the next entry is no part of the window, though an old
+ * one lies there: whoever is killed in the midst of filling it leaves nothing that counts. And of what he noted ahead of
+ * what is published his successor, which takes those messages again, sees at each only what lies before it.
  *
  * A memfd of its own, made by the supervisor, written by ingest alone. It outlives ingest: an entry is filled in before
  * `count` is stored, and before its message's record is published, so that a successor which takes the message again
@@ -23,7 +24,8 @@
 #define ONCE_MAGIC     0x6d6f6f6e6f6e6365ull
 #define ONCE_VERSION   1u
 #define ONCE_ENTRIES   32768u
-#define ONCE_KEPT      (ONCE_ENTRIES - 1)
+#define ONCE_AHEAD     512u /* so many marks may be noted before one of their records is published */
+#define ONCE_KEPT      (ONCE_ENTRIES - 1 - ONCE_AHEAD)
 #define ONCE_WINDOWS   256u
 #define ONCE_WINDOW_MS 300000
 
