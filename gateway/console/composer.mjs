@@ -1,6 +1,6 @@
 // A message of each kind to send, and its answer.
 
-import { byId, element } from './dom.mjs';
+import { byId, element, fill } from './dom.mjs';
 import { TEMPLATES } from './templates.mjs'; // made from the documentation's examples
 
 export class Composer {
@@ -23,7 +23,7 @@ export class Composer {
     #fill() {
         const [type, data] = TEMPLATES.find(([name]) => name === byId('template').value);
         const known = type === 'resume' && this.#connection.position.value ? { position: this.#connection.position.value } : data;
-        byId('message').value = JSON.stringify({ type, data: known }, null, 2);
+        fill(byId('message'), JSON.stringify({ type, data: known }, null, 2));
     }
 
     #send() {

@@ -1,7 +1,7 @@
 // "Try it" on /docs: sends a message to the running gateway and shows what comes back.
 
 import { Connection } from './connection.mjs';
-import { byId } from './dom.mjs';
+import { byId, fill } from './dom.mjs';
 import { findToken, keepToken, socketUrl } from './session.mjs';
 import { TEMPLATES } from './templates.mjs';
 
@@ -58,7 +58,7 @@ for (const button of document.querySelectorAll('button.try')) {
     button.hidden = false;
     button.addEventListener('click', () => {
         const [type, data] = TEMPLATES.find(([name]) => name === button.dataset.type);
-        byId('try-message').value = JSON.stringify({ type, data }, null, 2);
+        fill(byId('try-message'), JSON.stringify({ type, data }, null, 2));
         say('');
         byId('try').showModal();
     });

@@ -9,6 +9,12 @@ export function element(name, properties = {}, ...children) {
 
 export const byId = (id) => document.getElementById(id);
 
+/** Text into a field, which becomes as high as it needs, within limits. */
+export function fill(field, text) {
+    field.value = text;
+    field.rows = Math.min(24, Math.max(8, text.split('\n').length));
+}
+
 /** Calls `draw` at most every `everyMs`, on a frame, and not while the page is hidden. */
 export function paced(everyMs, draw) {
     let wanted = false;

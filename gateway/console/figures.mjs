@@ -3,7 +3,7 @@
 
 import uPlot from './uplot.mjs';
 import { byId, element } from './dom.mjs';
-import { parseMetrics, percentile, sum } from './metrics.mjs';
+import { parseMetrics, percentile, shortNumber, sum } from './metrics.mjs';
 
 const EVERY_MS = 2000;
 const WINDOW_S = 300;
@@ -11,16 +11,18 @@ const SAMPLES = (WINDOW_S * 1000) / EVERY_MS + 1;
 const MOST_LATENCIES = 20000; // in one interval
 const MOST_WORKERS = 8; // lines of the plot; the rest are summed
 
+// `counter`: shown as its growth a second, all workers together.
 const PLOTS = [
-    { key: 'messages', title: 'Messages from Kafka a second', lines: ['messages/s'] },
-    { key: 'deliveries', title: 'Deliveries to clients a second', lines: ['deliveries/s'] },
-    { key: 'latency', title: 'Kafka to this page, ms (p50 / p99)', lines: ['p50 ms', 'p99 ms'] },
+    { key: 'messages', title: 'Messages from Kafka a second', lines: ['messages/s'], counter: 'moonx_kafka_messages_total' },
+    { key: 'deliveries', title: 'Deliveries to clients a second', lines: ['deliveries/s'], counter: 'moonx_deliveries_total' },
+    { key: 'latency', title: 'Kafka to this page, ms: p50 / p99', lines: ['p50 ms', 'p99 ms'] },
     { key: 'connections', title: 'Connections by worker', lines: [] },
     { key: 'lag', title: 'Kafka lag, messages', lines: ['lag'] },
+    { key: 'bytes', title: 'Bytes sent a second', lines: ['bytes/s'], counter: 'moonx_sent_bytes_total' },
 ];
+const RATES = PLOTS.filter((row) => row.counter !== undefined);
 
 const colour = (i) => getComputedStyle(document.documentElement).getPropertyValue(`--plot-${(i % 4) + 1}`).trim();
-const shortNumber = (value) => (value === null || value === undefined ? '–' : value >= 10000 ? `${(value / 1000).toFixed(1)} k` : String(Math.round(value * 10) / 10));
 
 const clockTime = (seconds) => new Date(seconds * 1000).toTimeString().slice(0, 5);
 
@@ -42,8 +44,14 @@ class Plot {
             this.times.shift();
             this.rows.shift();
         }
-        this.value.textContent = values.map(shortNumber).join(' / ');
+        this.#showValues(values);
         this.#draw();
+    }
+
+    // Several values have the colours of their lines.
+    #showValues(values) {
+        const parts = values.map((value, i) => element('span', { className: values.length > 1 ? `line-${(i % 4) + 1}` : '' }, shortNumber(value)));
+        this.value.replaceChildren(...parts.flatMap((part, i) => (i === 0 ? [part] : [' / ', part])));
     }
 
     #data() {
@@ -126,10 +134,10 @@ export class Figures {
     #add(families) {
         const now = performance.now();
         const time = Date.now() / 1000;
-        const counts = { messages: sum(families, 'moonx_kafka_messages_total'), deliveries: sum(families, 'moonx_deliveries_total') };
+        const counts = Object.fromEntries(RATES.map(({ key, counter }) => [key, sum(families, counter)]));
         if (this.#before) {
             const seconds = (now - this.#before.now) / 1000;
-            for (const key of ['messages', 'deliveries']) {
+            for (const { key } of RATES) {
                 this.#plots.get(key).add(time, [Math.max(0, counts[key] - this.#before.counts[key]) / seconds]);
             }
         }

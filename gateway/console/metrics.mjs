@@ -22,3 +22,13 @@ export const sum = (families, name) => (families.get(name) ?? []).reduce((total,
 export function percentile(sorted, p) {
     return sorted[Math.max(0, Math.ceil(sorted.length * p) - 1)];
 }
+
+const threeDigits = (value) => (value < 99.95 ? Math.round(value * 10) / 10 : Math.round(value));
+
+/** 8.5, 472, 23.4 k, 1.2 M; a dash for none. */
+export function shortNumber(value) {
+    if (value === null || value === undefined) return '–';
+    if (value >= 999_500) return `${threeDigits(value / 1e6)} M`;
+    if (value >= 1e4) return `${threeDigits(value / 1e3)} k`;
+    return String(threeDigits(value));
+}

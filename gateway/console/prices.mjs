@@ -19,8 +19,8 @@ export function trendPoints(values, width, height) {
     return values.map((value, i) => `${(from + i * step).toFixed(1)},${(height - 2 - ((value - low) / span) * (height - 4)).toFixed(1)}`).join(' ');
 }
 
-/** By chain, as a number where it is one, then by token. */
-export const priceOrder = (a, b) => Number(a.chainId) - Number(b.chainId) || shown(a.token).localeCompare(shown(b.token));
+/** By chain, numbers among them by value, then by token. */
+export const priceOrder = (a, b) => shown(a.chainId).localeCompare(shown(b.chainId), undefined, { numeric: true }) || shown(a.token).localeCompare(shown(b.token));
 
 export class Prices {
     #tokens = new Map();
@@ -49,6 +49,8 @@ export class Prices {
 
     #render() {
         byId('no-prices').hidden = this.#tokens.size > 0;
+        byId('price-table').hidden = this.#tokens.size === 0;
+        byId('price-count').textContent = this.#tokens.size < MOST_TOKENS ? `${this.#tokens.size} tokens` : `the first ${MOST_TOKENS} tokens`;
         for (const token of this.#tokens.values()) {
             if (!token.changed) continue;
             token.changed = false;
@@ -84,7 +86,7 @@ export class Prices {
     #update({ row, data, trend }) {
         const change = Number(data.change24h);
         row.price.textContent = shown(data.price);
-        row.change.textContent = data.change24h === undefined ? '' : `${change > 0 ? '+' : ''}${shown(data.change24h)} %`;
+        row.change.textContent = shown(data.change24h) && `${change > 0 ? '+' : ''}${Number.isFinite(change) ? change.toFixed(2) : shown(data.change24h)} %`;
         row.change.className = `number ${change < 0 ? 'down' : 'up'}`;
         if (trend.length > 1) row.line.setAttribute('points', trendPoints(trend, 96, 24));
     }

@@ -7,7 +7,14 @@ const KEPT = 500;
 const SHOWN = 100;
 const LONGEST_KEPT = 65536; // characters of one message
 
-const time = (ms) => new Date(ms).toISOString().slice(11, 23);
+/** The browser's time of day, as beside the plots, to the millisecond. */
+const time = (ms) => `${new Date(ms).toTimeString().slice(0, 8)}.${String(ms % 1000).padStart(3, '0')}`;
+
+/** What a row has room for: the data as it came. Before that stand words, in which a quote is escaped. */
+export const gist = (text) => {
+    const at = text.indexOf('"data":');
+    return at < 0 ? text : text.slice(at + 7, text.endsWith('}') ? -1 : undefined);
+};
 
 export class Stream {
     #kept = []; // oldest first
@@ -79,7 +86,7 @@ export class Stream {
         const button = element('button', { type: 'button' },
             element('span', { className: 'time' }, time(entry.at)),
             element('span', { className: 'type' }, entry.type),
-            element('span', { className: 'text' }, entry.text.slice(0, 300)));
+            element('span', { className: 'text' }, gist(entry.text).slice(0, 300)));
         button.addEventListener('click', () => this.#show(entry));
         return element('li', { className: entry.bad ? 'bad' : '' }, button);
     }

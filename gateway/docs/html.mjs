@@ -4,7 +4,9 @@ import { readFileSync } from 'node:fs';
 import { fieldsOf } from './schema.mjs';
 
 const escape = (text) => String(text).replace(/[&<>"]/g, (sign) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[sign]);
-const json = (value) => `<pre tabindex="0"><code>${escape(JSON.stringify(value, null, 2))}</code></pre>`;
+// An array of plain values stands on one line.
+const pretty = (value) => JSON.stringify(value, null, 2).replace(/\[\s+([^[\]{}]*?)\s+\]/g, (_, items) => `[${items.replace(/,\s+/g, ', ')}]`);
+const json = (value) => `<pre tabindex="0"><code>${escape(pretty(value))}</code></pre>`;
 
 function table(head, rows) {
     if (rows.length === 0) return '';
@@ -13,7 +15,7 @@ function table(head, rows) {
 <tbody>${rows.map((row) => `<tr>${cells(row)}</tr>`).join('\n')}</tbody></table></div>`;
 }
 
-const fields = (data) => table(['Field', 'Type', '', ''], fieldsOf(data).map(({ name, word, required, text }) => [name, word.replaceAll('|', ' | '), required ? 'always' : 'optional', text]));
+const fields = (data) => table(['Field', 'Type', 'Given', 'Meaning'], fieldsOf(data).map(({ name, word, required, text }) => [name, word.replaceAll('|', ' | '), required ? 'always' : 'optional', text]));
 
 function message(prefix, type, entry, envelope) {
     const id = `${prefix}-${type}`;
@@ -21,6 +23,12 @@ function message(prefix, type, entry, envelope) {
     const tryIt = prefix === 'client' ? `<p><button type="button" class="try" data-type="${type}" hidden>Try it</button></p>` : '';
     return `<article id="${id}"><h3><code>${type}</code></h3>
 <p>${escape(entry.says)}</p>${fields(entry.data)}${json({ ...envelope, type, data: entry.example })}${answers}${tryIt}</article>`;
+}
+
+/** Every message of one direction, with a line of links to them above. */
+function messages(prefix, entries, envelope) {
+    const links = Object.keys(entries).map((type) => `<a href="#${prefix}-${type}">${type}</a>`).join(' ');
+    return [`<p class="links">${links}</p>`, ...Object.entries(entries).map(([type, entry]) => message(prefix, type, entry, envelope))].join('\n');
 }
 
 const section = (id, title, body) => `<section id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2>\n${body}\n</section>`;
@@ -57,9 +65,9 @@ export function html(tables, { clientMessages, serverMessages, events, paths, cl
     const sections = [
         chapter('connecting'),
         ['examples', 'Examples', examples],
-        ['client', 'Messages from clients', Object.entries(clientMessages).map(([type, entry]) => message('client', type, entry, envelope)).join('\n')],
-        ['server', 'Messages from the server', Object.entries(serverMessages).map(([type, entry]) => message('server', type, entry, { ...envelope, timestamp: 1795273200000 })).join('\n')],
-        ['events', 'Events', Object.entries(events).map(([type, entry]) => message('event', type, entry, { id: 'topic:0:17', timestamp: 1795273200000 })).join('\n')],
+        ['client', 'Messages from clients', messages('client', clientMessages, envelope)],
+        ['server', 'Messages from the server', messages('server', serverMessages, { ...envelope, timestamp: 1795273200000 })],
+        ['events', 'Events', messages('event', events, { id: 'topic:0:17', timestamp: 1795273200000 })],
         chapter('rooms'),
         chapter('positions'),
         chapter('limits'),

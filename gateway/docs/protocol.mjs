@@ -162,7 +162,7 @@ export const serverMessages = {
     action_completed: {
         says: 'Kafka has the action.',
         data: { action: 'string!', targetId: 'string!', result: 'any!', timestamp: 'integer!' },
-        example: { action: 'like', targetId: '42', result: 'success', timestamp: 1795273200000 },
+        example: { action: 'like', targetId: '42', result: { success: true }, timestamp: 1795273200000 },
     },
     presence: {
         says: 'Who is online; or, of a room, its users: each once, up to 256 of them in alphabetical order. The count is exact when exact is true. Else it is the sum of what the workers of all hosts have counted: who is on two of them counts twice, and a host that does not answer within 2 s is missing.',

@@ -103,8 +103,9 @@ static void print_client(FILE *out, const char *program, const char *url, const 
     int folder = slash ? (int)(slash + 1 - program) : 0;
     fprintf(out,
             "\nSee events arrive (token of user " DEV_USER ", good for a day):\n\n"
-            "  %.*smoonx-client --url %s --token %s\n",
-            folder, program, url, token);
+            "  export MOONX_URL=%s MOONX_TOKEN=%s\n"
+            "  %.*smoonx-client\n",
+            url, token, folder, program);
 }
 
 void dev_print_banner(FILE *out, const struct options *options, const char *program,
@@ -116,6 +117,7 @@ void dev_print_banner(FILE *out, const struct options *options, const char *prog
     snprintf(url, sizeof(url), "ws%s://%s:%lld/ws", s, host, options->websocket_service_port);
     fprintf(out, "\nMoonX Gateway runs in development mode. Ctrl-C stops it.\n\n");
     fprintf(out, "  console   http%s://%s:%lld/\n", s, host, options->websocket_service_port);
+    fprintf(out, "  API       http%s://%s:%lld/docs\n", s, host, options->websocket_service_port);
     fprintf(out, "  WebSocket %s\n", url);
     fprintf(out, "  health    http%s://%s:%lld/health\n", s, host, options->websocket_service_port);
     print_broker(out, options, broker);

@@ -150,11 +150,13 @@ static void take_signals(struct supervisor *supervisor, uint64_t now_ms) {
 static void say_ready(struct supervisor *supervisor, uint64_t now_ms) {
     const struct start *start = supervisor->start;
     char lines[256];
-    snprintf(lines, sizeof(lines), "READY=1\nMAINPID=%d\nSTATUS=port %lld, %u workers",
-             (int)getpid(), start->options->websocket_service_port, start->state.worker_count);
+    unsigned workers = start->state.worker_count;
+    const char *plural = workers == 1 ? "" : "s";
+    snprintf(lines, sizeof(lines), "READY=1\nMAINPID=%d\nSTATUS=port %lld, %u worker%s",
+             (int)getpid(), start->options->websocket_service_port, workers, plural);
     sd_notify_send(&supervisor->notify, lines);
-    log_info("all started: port %lld on %s, %u workers", start->options->websocket_service_port,
-             start->options->websocket_service_host, start->state.worker_count);
+    log_info("all started: port %lld on %s, %u worker%s", start->options->websocket_service_port,
+             start->options->websocket_service_host, workers, plural);
     supervisor->phase = SERVING;
     supervisor->greet_until_ms = start->dev ? now_ms + DEV_BROKER_WAIT_MS : 0;
 }

@@ -78,7 +78,7 @@ test('in --dev it signs in by itself, prices move, figures are drawn', async () 
     const first = await price.textContent();
     await until('a price that moves', async () => await price.textContent() !== first);
     await page.locator('#price-rows polyline[points]').first().waitFor({ state: 'attached' });
-    await until('five plots', async () => await page.locator('#plots canvas').count() === 5);
+    await until('six plots', async () => await page.locator('#plots canvas').count() === 6);
     await until('figures', async () => (await page.locator('#plots output').allTextContents()).every(text => /\d/.test(text)));
     assert.deepEqual(await page.evaluate(() => Object.keys(localStorage)), []);
 });

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { backoffMs } from '../../gateway/console/connection.mjs';
-import { parseMetrics, percentile, sum } from '../../gateway/console/metrics.mjs';
+import { parseMetrics, percentile, shortNumber, sum } from '../../gateway/console/metrics.mjs';
 import { Position } from '../../gateway/console/position.mjs';
 import { priceOrder, trendPoints } from '../../gateway/console/prices.mjs';
+import { gist } from '../../gateway/console/stream.mjs';
 
 const told = () => {
     const position = new Position();
@@ -35,9 +36,8 @@ test('before the server has told a position there is none, and what is none is n
 });
 
 test('prices stand by chain as a number, then by token, also where a chain is none', () => {
-    const data = [[10, 'OP'], [137, 'POL'], ['1', 'UNI'], [1, 'ETH'], ['solana', 'SOL']].map(([chainId, token]) => ({ chainId, token }));
-    assert.deepEqual(data.slice(0, 4).sort(priceOrder).map(({ token }) => token), ['ETH', 'UNI', 'OP', 'POL']);
-    assert.ok(priceOrder(data[4], data[0]) > 0 && priceOrder(data[0], data[4]) < 0);
+    const data = [['solana', 'SOL'], [10, 'OP'], [137, 'POL'], ['1', 'UNI'], [1, 'ETH'], ['aptos', 'APT']].map(([chainId, token]) => ({ chainId, token }));
+    assert.deepEqual(data.sort(priceOrder).map(({ token }) => token), ['ETH', 'UNI', 'OP', 'POL', 'APT', 'SOL']);
     assert.equal(priceOrder({}, {}), 0);
 });
 
@@ -55,6 +55,18 @@ test('metrics are read with their labels; other lines are passed over', () => {
     assert.equal(families.get('moonx_a')[1].labels.worker, '1');
     assert.equal(sum(families, 'moonx_b'), 1000);
     assert.equal(sum(families, 'moonx_c'), 0);
+});
+
+test('a number beside a plot has a few digits, whatever its size', () => {
+    assert.deepEqual([0, 8.54, 99.96, 472.8, 9999, 23_440, 100_000, 999_600, 1_234_567, null, undefined].map(shortNumber),
+        ['0', '8.5', '100', '473', '9999', '23.4 k', '100 k', '1 M', '1.2 M', '–', '–']);
+});
+
+test('a row of the stream shows the data as it came, or all of what is no envelope', () => {
+    assert.equal(gist('{"id":"t:0:1","type":"a","timestamp":1,"data":{"price":10500.250,"data":{}}}'), '{"price":10500.250,"data":{}}');
+    assert.equal(gist('{"id":"quoted \\"data\\":","type":"a","data":{"n":1}}'), '{"n":1}');
+    assert.equal(gist('{"data":{"cut":"in the mid…'), '{"cut":"in the mid…');
+    assert.equal(gist('rubbish'), 'rubbish');
 });
 
 test('percentiles by nearest rank', () => {

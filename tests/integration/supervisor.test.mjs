@@ -148,10 +148,10 @@ const unhurried = { env: { DRAIN_TIMEOUT: String(2 * PATIENCE_MS) } };
 
 describe('a start and a stop', { concurrency: 2 }, () => {
     test('--dev greets with addresses, broker, token and two command lines', () => withGateway({}, async gateway => {
-        await gateway.printed(/moonx-client --url \S+ --token \S+/);
+        await gateway.printed(/moonx-client$/m);
         const secret = readFileSync(join(gateway.dev, 'secret'), 'utf8').trim();
         const broker = readFileSync(join(gateway.dev, 'bootstrap'), 'utf8').trim();
-        const [, url, token] = gateway.output.match(/moonx-client --url (\S+) --token (\S+)/);
+        const [, url, token] = gateway.output.match(/export MOONX_URL=(\S+) MOONX_TOKEN=(\S+)\n.*moonx-client$/m);
         assert.equal(url, `ws://127.0.0.1:${gateway.port}/ws`);
         assert.match(gateway.output, new RegExp(`http://127.0.0.1:${gateway.port}/health`));
         const [, value, bootstrap, topic] = gateway.output.match(/echo '(.*)' \| kcat -P -b (\S+) -t (\S+)/);

@@ -111,8 +111,10 @@ START_TEST(the_banner_tells_addresses_that_can_be_connected_to) {
     banner(text, sizeof(text), "127.0.0.1:45678");
     ck_assert_ptr_nonnull(strstr(text, "http://127.0.0.1:3008/health"));
     ck_assert_ptr_nonnull(strstr(text, "kcat -P -b 127.0.0.1:45678 -t price.updates"));
-    ck_assert_ptr_nonnull(
-        strstr(text, "build/moonx-client --url ws://127.0.0.1:3008/ws --token TOKEN\n"));
+    ck_assert_ptr_nonnull(strstr(text, "http://127.0.0.1:3008/docs\n"));
+    ck_assert_ptr_nonnull(strstr(text,
+                                 "  export MOONX_URL=ws://127.0.0.1:3008/ws MOONX_TOKEN=TOKEN\n"
+                                 "  build/moonx-client\n"));
 }
 END_TEST
 
