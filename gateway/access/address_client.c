@@ -2,11 +2,16 @@
 
 #include <strings.h>
 
-/* The addresses of one header's chain, in the order in which they stand. */
+struct hop {
+    bool readable;
+    struct address address;
+};
+
+/* One header's chain in the order in which it stands, the last ADDRESS_CLIENT_MAX_HOPS of it: hop n at n modulo
+ * that. */
 struct chain {
     unsigned count;
-    bool broken;
-    struct address hops[ADDRESS_CLIENT_MAX_HOPS];
+    struct hop hops[ADDRESS_CLIENT_MAX_HOPS];
 };
 
 typedef void read_line(struct span value, struct chain *chain);
@@ -15,8 +20,8 @@ static bool read_header(const struct http_request *request, const char *name, re
                         struct chain *chain);
 static void read_forwarded_for(struct span value, struct chain *chain);
 static void read_forwarded(struct span value, struct chain *chain);
-static struct address right_most_stranger(const struct chain *chain,
-                                          const struct address_list *trusted);
+static bool right_most_stranger(const struct chain *chain, const struct address_list *trusted,
+                                struct address *out);
 static void believe(const struct http_request *request, const struct address_list *trusted,
                     struct address_client *client);
 
@@ -54,20 +59,12 @@ static void believe(const struct http_request *request, const struct address_lis
     bool has_new = read_header(request, "forwarded", read_forwarded, &new_style);
     struct address old_says = {{0}}, new_says = {{0}};
 
-    client->known = false;
-    client->unreadable = true;
-    if ((has_old && (old_style.broken || old_style.count == 0)) ||
-        (has_new && (new_style.broken || new_style.count == 0))) {
-        return;
-    }
-    old_says = has_old ? right_most_stranger(&old_style, trusted) : old_says;
-    new_says = has_new ? right_most_stranger(&new_style, trusted) : new_says;
-    if (has_old && has_new && !address_equal(&old_says, &new_says)) {
-        return;
-    }
+    client->known = client->vouched =
+        (!has_old || right_most_stranger(&old_style, trusted, &old_says)) &&
+        (!has_new || right_most_stranger(&new_style, trusted, &new_says)) &&
+        (!has_old || !has_new || address_equal(&old_says, &new_says));
+    client->unreadable = !client->known;
     client->address = has_old ? old_says : new_says;
-    client->unreadable = false;
-    client->known = client->vouched = true;
 }
 
 /* All lines of that name, in order: they are one list (RFC 9110 section 5.3). */
@@ -84,14 +81,20 @@ static bool read_header(const struct http_request *request, const char *name, re
     return found;
 }
 
-static struct address right_most_stranger(const struct chain *chain,
-                                          const struct address_list *trusted) {
-    unsigned at = chain->count - 1;
-
-    while (at > 0 && address_list_has(trusted, &chain->hops[at])) {
-        at--;
+/* The left-most of a chain of trusted ones. False when one that is needed is unreadable or was not kept. */
+static bool right_most_stranger(const struct chain *chain, const struct address_list *trusted,
+                                struct address *out) {
+    for (unsigned n = chain->count; n > 0; n--) {
+        const struct hop *hop = &chain->hops[(n - 1) % ADDRESS_CLIENT_MAX_HOPS];
+        if (chain->count - n == ADDRESS_CLIENT_MAX_HOPS || !hop->readable) {
+            return false;
+        }
+        *out = hop->address;
+        if (!address_list_has(trusted, out)) {
+            return true;
+        }
     }
-    return chain->hops[at];
+    return chain->count > 0;
 }
 
 /* "192.0.2.1", "192.0.2.1:4711", "2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:4711". */
@@ -113,11 +116,9 @@ static bool parse_hop(struct span text, struct address *out) {
 }
 
 static void add_hop(struct chain *chain, struct span text) {
-    if (chain->count == ADDRESS_CLIENT_MAX_HOPS || !parse_hop(text, &chain->hops[chain->count])) {
-        chain->broken = true;
-        return;
-    }
-    chain->count++;
+    struct hop *hop = &chain->hops[chain->count++ % ADDRESS_CLIENT_MAX_HOPS];
+
+    hop->readable = parse_hop(text, &hop->address);
 }
 
 static void read_forwarded_for(struct span value, struct chain *chain) {
@@ -178,38 +179,38 @@ static bool take_pair(struct span *text, struct span *name, struct span *value) 
     return value->length > 0;
 }
 
-/* One element: pairs separated by `;`, exactly one of them `for`. Stops behind its comma. */
+/* One element: pairs separated by `;`. `hop` is "" unless exactly one of them is `for`. Stops behind its comma. */
 static bool take_element(struct span *text, struct span *hop) {
     unsigned found = 0;
 
+    *hop = (struct span){"", 0};
     for (;;) {
         struct span name, value;
         if (!take_pair(text, &name, &value)) {
             return false;
         }
         if (name.length == 3 && strncasecmp(name.data, "for", 3) == 0) {
-            *hop = value;
-            found++;
+            *hop = found++ == 0 ? value : (struct span){"", 0};
         }
         skip_blanks(text);
         if (text->length == 0) {
-            return found == 1;
+            return true;
         }
         char separator = text->data[0];
         *text = (struct span){text->data + 1, text->length - 1};
         if (separator != ';') {
-            return separator == ',' && found == 1;
+            return separator == ',';
         }
     }
 }
 
+/* Where a line can't be read any further nobody knows what is the proxy's in it: the rest is one unreadable hop. */
 static void read_forwarded(struct span value, struct chain *chain) {
     struct span hop;
 
     while (value.length > 0) {
         if (!take_element(&value, &hop)) {
-            chain->broken = true;
-            return;
+            hop = value = (struct span){"", 0};
         }
         add_hop(chain, hop);
     }

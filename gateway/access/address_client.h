@@ -3,11 +3,13 @@
  *
  * Headers are believed only when the peer is a trusted proxy. Each proxy adds the address that it was reached
  * from at the end, so the chain is read from its end: the right-most address that is no trusted proxy is the
- * client, and all before it is what that client may have made up. A chain of trusted ones alone: the left-most.
+ * client, and nothing before it counts: the client may have made it up, or come through a proxy of its own that
+ * writes `unknown`. A chain of trusted ones alone: the left-most.
  *
- * Unreadable is: an element that is no address (`unknown`, `_hidden`, a quoted string that does not end), more
- * than 64 of them, and both headers saying different things: a proxy that writes one of them and passes the
- * other on would let clients choose their address. */
+ * Unreadable is: the right-most element that is no trusted proxy's address and no address at all (`unknown`,
+ * `_hidden`, a quoted string that does not end), more than 64 trusted ones behind it, and both headers saying
+ * different things: a proxy that writes one of them and passes the other on would let clients choose their
+ * address. */
 #ifndef MOONX_GATEWAY_ACCESS_ADDRESS_CLIENT_H
 #define MOONX_GATEWAY_ACCESS_ADDRESS_CLIENT_H
 

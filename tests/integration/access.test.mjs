@@ -109,7 +109,9 @@ describe('origins, addresses, proxies', () => {
         assert.equal(await statusOf(gateway, { 'X-Forwarded-For': '203.0.113.9, 192.0.2.1' }), 101);
         assert.equal(await statusOf(gateway, { Forwarded: 'for="203.0.113.9:99"' }), 403);
         assert.equal(await statusOf(gateway, { Forwarded: 'for=unknown' }), 400);
-        assert.equal(await gateway.metric('refused_address_total'), 3);
+        assert.equal(await statusOf(gateway, { 'X-Forwarded-For': 'unknown, 192.0.2.1' }), 101);
+        assert.equal(await statusOf(gateway, { Forwarded: 'for=_hidden, for=203.0.113.9' }), 403);
+        assert.equal(await gateway.metric('refused_address_total'), 4);
         await gateway.stop();
     });
 

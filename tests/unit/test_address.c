@@ -175,7 +175,11 @@ static const struct {
     {XFF "\r\n", "", UNREADABLE},
     {XFF "unknown\r\n", "", UNREADABLE},
     {XFF "192.0.2.1, x\r\n", "", UNREADABLE},
-    {XFF "x, 192.0.2.1\r\n", "", UNREADABLE},
+    {XFF "192.0.2.1, unknown, 10.0.0.5\r\n", "", UNREADABLE},
+    {XFF "x, 10.0.0.5\r\n", "", UNREADABLE},
+    {XFF "unknown, 192.0.2.1\r\n", "192.0.2.1", KNOWN}, /* so does Squid with forwarded_for off */
+    {XFF "x, 192.0.2.1, 10.0.0.5\r\n", "192.0.2.1", KNOWN},
+    {XFF "x\r\n" XFF "192.0.2.1\r\n", "192.0.2.1", KNOWN},
     {XFF "[192.0.2.1]\r\n", "", UNREADABLE},
     {XFF "[2001:db8::1\r\n", "", UNREADABLE},
     {XFF "[2001:db8::1]x\r\n", "", UNREADABLE},
@@ -190,6 +194,12 @@ static const struct {
     {FWD "host=\"a,b;c\";for=192.0.2.1\r\n", "192.0.2.1", KNOWN},
     {FWD "for=unknown\r\n", "", UNREADABLE},
     {FWD "for=_gazonk\r\n", "", UNREADABLE},
+    {FWD "for=unknown, for=192.0.2.1\r\n", "192.0.2.1", KNOWN},
+    {FWD "proto=http, for=192.0.2.1;by=_x, for=10.0.0.5\r\n", "192.0.2.1", KNOWN},
+    {FWD "for=192.0.2.1;for=192.0.2.2, for=192.0.2.3\r\n", "192.0.2.3", KNOWN},
+    {FWD "for=\"\r\n" FWD "for=192.0.2.1\r\n", "192.0.2.1", KNOWN},
+    {FWD "for=192.0.2.1, proto=http\r\n", "", UNREADABLE},
+    {FWD "for=192.0.2.1, for=\"\r\n", "", UNREADABLE},
     {FWD "for=\"\r\n", "", UNREADABLE},
     {FWD "for=\", for=192.0.2.1\r\n", "",
      UNREADABLE}, /* a quote that would swallow the proxy's word */
@@ -256,7 +266,7 @@ START_TEST(nobody_else_is_believed) {
 }
 END_TEST
 
-START_TEST(a_chain_longer_than_any_real_one_is_unreadable) {
+START_TEST(a_chain_of_more_proxies_than_any_real_one_is_unreadable) {
     struct address_list *trusted = list_of("10.0.0.0/8");
     struct address_client client;
     char headers[ADDRESS_CLIENT_MAX_HOPS * 16 + 64];
@@ -271,6 +281,10 @@ START_TEST(a_chain_longer_than_any_real_one_is_unreadable) {
     snprintf(headers + length, sizeof(headers) - length, ",10.0.0.2\r\n");
     find("10.0.0.1", headers, trusted, &client);
     ck_assert(client.unreadable && !client.known);
+    snprintf(headers + length, sizeof(headers) - length, ",192.0.2.9\r\n");
+    find("10.0.0.1", headers, trusted, &client);
+    struct address wanted = address_of("192.0.2.9");
+    ck_assert(client.known && address_equal(&client.address, &wanted));
     address_list_free(trusted);
 }
 END_TEST
@@ -291,7 +305,7 @@ int main(void) {
     tcase_add_loop_test(tests, a_trusted_proxy_says_who_the_client_is, 0,
                         (int)ARRAY_LENGTH(forwards));
     tcase_add_test(tests, nobody_else_is_believed);
-    tcase_add_test(tests, a_chain_longer_than_any_real_one_is_unreadable);
+    tcase_add_test(tests, a_chain_of_more_proxies_than_any_real_one_is_unreadable);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
