@@ -6,7 +6,7 @@
 #include "gateway/http/head_gate.h"
 
 static bool answer_now(struct worker *worker, struct conn *conn, struct http_response *response) {
-    conn_answer_page(worker, conn, response, false);
+    conn_answer_page(worker, conn, response);
     http_response_done(response);
     return true;
 }
@@ -38,7 +38,7 @@ void conn_admin_answer(const struct admin_call *call, struct http_response *resp
 
     admin_audit(call, response->status);
     if (conn->state == CONN_REPLYING && conn->id == call->conn_id) {
-        conn_answer_page(call->worker, conn, response, false);
+        conn_answer_page(call->worker, conn, response);
     }
     http_response_done(response);
 }

@@ -13,11 +13,12 @@
 #include <stdlib.h>
 
 void conn_answer_page(struct worker *worker, struct conn *conn,
-                      const struct http_response *response, bool head_only) {
+                      const struct http_response *response) {
     char *bytes;
     size_t length;
+    bool without_body = (conn->flags & CONN_INPUT_IS_HEAD) && head_gate_is_head(conn->input);
     stats_add(worker->stats, STAT_HTTP_REQUESTS, 1);
-    if (http_response_write(response, head_only, &bytes, &length) != 0) {
+    if (http_response_write(response, without_body, &bytes, &length) != 0) {
         conn_kill(worker, conn);
         return;
     }
@@ -36,7 +37,7 @@ void conn_answer_error(struct worker *worker, struct conn *conn, unsigned status
     size_t have = strlen(response.extra_headers);
     snprintf(response.extra_headers + have, sizeof response.extra_headers - have, "%s",
              extra_header);
-    conn_answer_page(worker, conn, &response, false);
+    conn_answer_page(worker, conn, &response);
     http_response_done(&response);
 }
 
@@ -47,7 +48,7 @@ static void refuse_token(struct worker *worker, struct conn *conn, enum error_co
     http_response_error_code(&response, 401, error_code_name(code), error_code_message(code));
     snprintf(response.extra_headers, sizeof response.extra_headers,
              "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n");
-    conn_answer_page(worker, conn, &response, false);
+    conn_answer_page(worker, conn, &response);
     http_response_done(&response);
 }
 

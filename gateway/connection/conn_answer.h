@@ -19,8 +19,9 @@ struct conn_opening {
     char response[WS_UPGRADE_RESPONSE_MAX]; /* the 101 */
 };
 
+/* Without its body when the request is a HEAD, as far as that has come. */
 void conn_answer_page(struct worker *worker, struct conn *conn,
-                      const struct http_response *response, bool head_only);
+                      const struct http_response *response);
 /* `extra_header` "" or whole lines. */
 void conn_answer_error(struct worker *worker, struct conn *conn, unsigned status,
                        const char *reason, const char *extra_header);

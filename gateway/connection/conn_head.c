@@ -75,10 +75,10 @@ static bool serve(struct worker *worker, struct conn *conn, const struct http_re
     struct http_response response = {0};
     struct server_survey survey;
     if (!server_answer(&context, request, &response, &survey)) {
-        conn_survey_begin(worker, conn, &survey, span_is(request->method, "HEAD"));
+        conn_survey_begin(worker, conn, &survey);
         return true;
     }
-    conn_answer_page(worker, conn, &response, span_is(request->method, "HEAD"));
+    conn_answer_page(worker, conn, &response);
     http_response_done(&response);
     return true;
 }

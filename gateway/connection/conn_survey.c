@@ -12,16 +12,15 @@ struct call {
     struct server_survey survey;
     uint32_t conn_index; /* who asks may have gone before the answer */
     uint64_t conn_id;
-    bool head_only;
 };
 
 static void on_answers(struct worker *worker, uint64_t number, void *context);
 
-void conn_survey_begin(struct worker *worker, struct conn *conn, const struct server_survey *survey,
-                       bool head_only) {
+void conn_survey_begin(struct worker *worker, struct conn *conn,
+                       const struct server_survey *survey) {
     struct call *call = malloc(sizeof *call);
     if (call != NULL) {
-        *call = (struct call){*survey, conn->self, conn->id, head_only};
+        *call = (struct call){*survey, conn->self, conn->id};
     }
     if (call == NULL || survey_begin(worker, &survey->question, on_answers, call) != 0) {
         free(call);
@@ -41,7 +40,7 @@ static void on_answers(struct worker *worker, uint64_t number, void *context) {
         const struct server_context page = {.view = &worker->view};
         struct http_response response = {0};
         subscriptions_answer(&page, &call->survey, worker->heritage.index, number, &response);
-        conn_answer_page(worker, conn, &response, call->head_only);
+        conn_answer_page(worker, conn, &response);
         http_response_done(&response);
     }
     free(call);

@@ -8,8 +8,8 @@
 
 struct conn;
 
-/* Answers later, or 503 at once when too many wait. The request's head is needed no more. */
-void conn_survey_begin(struct worker *worker, struct conn *conn, const struct server_survey *survey,
-                       bool head_only);
+/* Answers later, or 503 at once when too many wait. */
+void conn_survey_begin(struct worker *worker, struct conn *conn,
+                       const struct server_survey *survey);
 
 #endif

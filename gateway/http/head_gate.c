@@ -238,6 +238,10 @@ static struct span piece_span(const struct head_gate *gate, struct piece piece) 
     return (struct span){gate->buffer + piece.at, piece.length};
 }
 
+bool head_gate_is_head(const struct head_gate *gate) {
+    return span_is(piece_span(gate, gate->method), "HEAD");
+}
+
 /* llhttp has taken the blanks in front. */
 static struct span without_blanks_behind(struct span value) {
     while (value.length > 0 && strchr(" \t", value.data[value.length - 1])) {

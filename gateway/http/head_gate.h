@@ -29,6 +29,8 @@ enum head_result head_gate_feed(struct head_gate *gate, const char *data, size_t
                                 size_t *consumed);
 /* After HEAD_DONE; valid until head_gate_free. */
 const struct http_request *head_gate_request(const struct head_gate *gate);
+/* Whether it is a HEAD, whose answer has no body; false as long as the method is not known, also after HEAD_BAD. */
+bool head_gate_is_head(const struct head_gate *gate);
 /* After HEAD_DONE: takes what follows for the request's body, as far as it is one. */
 void head_gate_take_body(struct head_gate *gate, const unsigned char *data, size_t length);
 /* True at once when there is none. */

@@ -143,6 +143,16 @@ describe('pages', () => {
         }
     });
 
+    test('HEAD gets no body when it is refused either', async () => {
+        for (const [status, head] of [[404, request('HEAD /nowhere')], [405, request('HEAD /ws')], [405, request('HEAD /admin/drain')],
+            [403, request('HEAD /connections', 'X-Forwarded-For: 192.0.2.1\r\n')], [400, 'HEAD / HTTP/1.1\r\n\r\n']]) {
+            const answer = await exchange(head);
+            assert.equal(answer.status, status, head);
+            assert.equal(answer.body, '', head);
+            assert.ok(Number(answer.headers['content-length']) > 0, head);
+        }
+    });
+
     test('an unknown path is 404 in JSON', async () => {
         const answer = await exchange(request('GET /nothing/here?x=1'));
         assert.equal(answer.status, 404);
