@@ -265,7 +265,8 @@ static enum policy_result judge(struct pending *pending, const struct http_answe
         auth_service_unasked(rooms->service);
         return POLICY_UNAVAILABLE;
     }
-    if (answer->status != 200 || auth_rooms_read(answer->body, &allowed, &ttl_s) != 0) {
+    if (!auth_service_answers(answer->status) ||
+        auth_rooms_read(answer->body, &allowed, &ttl_s) != 0) {
         auth_service_report(rooms->service, answer->status == 0
                                                 ? answer->fault
                                                 : "an answer about a room that is none");

@@ -202,16 +202,22 @@ static void on_answer(void *context, const struct http_answer *answer) {
     free(question);
 }
 
+/* 422: whoever validates requests first says so of what is no token to him. Were it a fault, a few clients with rubbish
+ * could have the service taken for dead. */
+static bool refuses(int status) {
+    return status == 400 || status == 401 || status == 403 || status == 422;
+}
+
 static bool judge(const struct question *question, const struct http_answer *answer,
                   struct identity *identity, enum error_code *code) {
     int64_t now_ms = clock_wall_ms(), expires_ms = expiry_of(question, now_ms);
     int result = -EPROTO;
 
     *code = ERROR_AUTH_UNAVAILABLE;
-    if (answer->status == 200) {
+    if (auth_service_answers(answer->status)) {
         result = auth_service_read(answer->body, expires_ms, question->service->room_claims,
                                    identity, code);
-    } else if (answer->status == 400 || answer->status == 401 || answer->status == 403) {
+    } else if (refuses(answer->status)) {
         *code = ERROR_INVALID_TOKEN;
         result = -EACCES;
     }
@@ -236,9 +242,14 @@ static int64_t expiry_of(const struct question *question, int64_t now_wall_ms) {
 }
 
 static const char *fault_of(const struct http_answer *answer) {
-    return answer->status == 0     ? answer->fault
-           : answer->status == 200 ? "an answer that is none of the auth service's"
-                                   : "an answer with a status that says nothing about the token";
+    return answer->status == 0 ? answer->fault
+           : auth_service_answers(answer->status)
+               ? "an answer that is none of the auth service's"
+               : "an answer with a status that says nothing about the token";
+}
+
+bool auth_service_answers(int status) {
+    return status == 200 || status == 201;
 }
 
 void auth_service_report(struct auth_service *service, const char *fault) {

@@ -50,7 +50,9 @@ void auth_service_report(struct auth_service *service, const char *fault);
  * thousands who come back at once shall not have it taken for dead. Only a probe is over then. */
 void auth_service_unasked(struct auth_service *service);
 
-/* What an answer with status 200 means, for a token that ends at expires_ms. 0; -EACCES with *code: refused;
+/* Whether it is the status of an answer: 200, or 201, which some frameworks give every POST. */
+bool auth_service_answers(int status);
+/* What an answer means whose status is no refusal, for a token that ends at expires_ms. 0; -EACCES with *code: refused;
  * -EPROTO: it is none of the service's. Pure. */
 int auth_service_read(struct span body, int64_t expires_ms,
                       const struct room_claim_names *room_claims, struct identity *out,

@@ -19,6 +19,8 @@ const behaviours = {
     hang: () => {},
     busy: (request, response, token) => setTimeout(() => response.end(JSON.stringify({ user: { id: token.split('-')[1], isActive: true } })), TIMEOUT_MS / 10),
     cut: request => request.socket.destroy(),
+    created: (request, response, token) => response.writeHead(201).end(JSON.stringify({ user: { id: token.split('-')[1] } })),
+    unprocessable: (request, response) => response.writeHead(422).end('{"detail":"not a token"}'),
     slow: (request, response) => {
         response.writeHead(200, { 'Content-Length': 10_000 });
         const drip = setInterval(() => response.write(' '), 50);
@@ -117,6 +119,17 @@ describe('answers', () => {
         assert.equal(await tries(fresh('refused')), 'INVALID_TOKEN');
         assert.equal(await tries(fresh('inactive')), 'USER_INACTIVE');
         assert.equal(await tries(fresh('strange')), 'INVALID_USER_ID');
+    });
+
+    test('201 is as good as 200, which frameworks give a POST by themselves', async () => {
+        assert.equal(await tries(`created-cleo-${++serial}`), 'auth_success');
+    });
+
+    test('tokens that the service can\'t read (422) are bad tokens, and don\'t make the service count as down', async () => {
+        for (let i = 0; i < 20; i++)
+            assert.equal(await tries(fresh('unprocessable')), 'INVALID_TOKEN');
+        assert.equal(await tries(good('uma')), 'auth_success');
+        assert.equal((await gateway.health()).services.auth, true);
     });
 
     test('the same token is not asked about again', async () => {
