@@ -27,6 +27,18 @@ int http_url_check(const char *option, const char *text, char *error, size_t err
     return 0;
 }
 
+int http_url_check_path(const char *option, const char *path, char *error, size_t error_size) {
+    bool good = path[0] == '/';
+    for (const char *c = path; *c != '\0'; c++) {
+        good = good && *c > ' ' && *c < 0x7f;
+    }
+    if (!good) {
+        (void)snprintf(error, error_size,
+                       "%s: \"%s\" is not a path that begins with /, without blanks", option, path);
+    }
+    return good ? 0 : -EINVAL;
+}
+
 /* A password stands before an @, a key often behind a question mark. */
 static void say(const char *option, const char *text, const char *fault, char *error,
                 size_t error_size) {
@@ -47,7 +59,7 @@ static const char *find_fault(const struct evhttp_uri *uri) {
 
     if (scheme == NULL || host == NULL || host[0] == '\0' ||
         (evutil_ascii_strcasecmp(scheme, "http") != 0 && !is_https(scheme))) {
-        return "is not http://HOST[:PORT] or https://HOST[:PORT]";
+        return "is not http://HOST[:PORT][/PATH] or https://HOST[:PORT][/PATH]";
     }
     if (evhttp_uri_get_userinfo(uri) != NULL || evhttp_uri_get_query(uri) != NULL ||
         evhttp_uri_get_fragment(uri) != NULL) {

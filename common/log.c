@@ -96,7 +96,7 @@ void log_write(enum log_level level, uint64_t connection, const char *format, ..
     errno = saved_errno;
 }
 
-bool log_rate_allow(struct log_rate *rate, uint64_t *suppressed) {
+bool log_rate_allow(struct log_rate *rate) {
     uint64_t now_s = clock_mono_ms() / 1000;
 
     if (rate->window_s != now_s) {
@@ -108,7 +108,11 @@ bool log_rate_allow(struct log_rate *rate, uint64_t *suppressed) {
         return false;
     }
     rate->written++;
-    *suppressed = rate->suppressed;
+    rate->left_out[0] = '\0';
+    if (rate->suppressed > 0) {
+        (void)snprintf(rate->left_out, sizeof(rate->left_out), " (%llu such line%s left out)",
+                       (unsigned long long)rate->suppressed, rate->suppressed == 1 ? "" : "s");
+    }
     rate->suppressed = 0;
     return true;
 }

@@ -35,13 +35,14 @@ void log_write(enum log_level level, uint64_t connection, const char *format, ..
 #define log_debug(...) log_write(LOG_LEVEL_DEBUG, 0, __VA_ARGS__)
 
 /* At most `per_second` lines a second from one place: `static struct log_rate rate = {.per_second = 5};`
- * Returns true when a line may be written and says in *suppressed how many were not since the last. */
+ * True when a line may be written, at the end of which `left_out` belongs: how many were not since the last. */
 struct log_rate {
     unsigned per_second;
     unsigned written;
     uint64_t window_s;
     uint64_t suppressed;
+    char left_out[48]; /* "" or " (3 such lines left out)" */
 };
-bool log_rate_allow(struct log_rate *rate, uint64_t *suppressed);
+bool log_rate_allow(struct log_rate *rate);
 
 #endif

@@ -41,11 +41,12 @@ int option_file_read(const char *path, struct option_file **out, char *error, si
     }
     if (stream) { /* empty at the second reading, or already at the first */
         free(text);
-        snprintf(error, error_size, "CONFIG_FILE %s: is no regular file", path);
+        snprintf(error, error_size, "CONFIG_FILE: \"%s\" is no regular file", path);
         return -EINVAL;
     }
     if (result < 0) {
-        snprintf(error, error_size, "CONFIG_FILE %s: %s", path, strerror(-result));
+        snprintf(error, error_size, "CONFIG_FILE: \"%s\": cannot be read: %s", path,
+                 strerror(-result));
         return -EINVAL;
     }
     result = option_file_parse(path, (struct span){text, length}, out, error, error_size);
@@ -92,13 +93,13 @@ int option_file_parse(const char *path, struct span text, struct option_file **o
 
     if (file == NULL || (file->text = malloc(text.length + 1)) == NULL) {
         free(file);
-        snprintf(error, error_size, "CONFIG_FILE %s: out of memory", path);
+        snprintf(error, error_size, "CONFIG_FILE: \"%s\": out of memory", path);
         return -EINVAL;
     }
     memcpy(file->text, text.data != NULL ? text.data : "", text.length);
     file->text[text.length] = '\0';
     if (strlen(file->text) != text.length) {
-        snprintf(error, error_size, "CONFIG_FILE %s: has a NUL byte", path);
+        snprintf(error, error_size, "CONFIG_FILE: \"%s\" has a NUL byte", path);
         result = -EINVAL;
     }
     for (char *rest = file->text, *line; result == 0 && (line = strsep(&rest, "\n")) != NULL;) {

@@ -98,21 +98,19 @@ static void announce(const struct control_apply *control, enum revocation_kind k
 /* Whom it should have shut out is not shut out: no warning, an error. */
 static void tell_rejected(const char *label, int64_t offset, const char *why) {
     static struct log_rate rate = {.per_second = 5};
-    uint64_t suppressed;
 
-    if (log_rate_allow(&rate, &suppressed)) {
-        log_error("control message %s:%" PRId64 " is ignored: %s (%" PRIu64 " such lines left out)",
-                  label, offset, why, suppressed);
+    if (log_rate_allow(&rate)) {
+        log_error("control message %s:%" PRId64 " is ignored: %s%s", label, offset, why,
+                  rate.left_out);
     }
 }
 
 static void tell_full(void) {
     static struct log_rate rate = {.per_second = 1};
-    uint64_t suppressed;
 
-    if (log_rate_allow(&rate, &suppressed)) {
+    if (log_rate_allow(&rate)) {
         log_error("THE TABLE OF REVOCATIONS IS FULL: tokens of other users are refused too, until "
-                  "the revocations expire; raise REVOCATION_MAX (%" PRIu64 " such lines left out)",
-                  suppressed);
+                  "the revocations expire; raise REVOCATION_MAX%s",
+                  rate.left_out);
     }
 }

@@ -61,12 +61,10 @@ static rd_kafka_headers_t *headers_of(const struct dead_letter *letters,
 
 static void lose(struct dead_letter *letters, int error) {
     static struct log_rate rate = {.per_second = 1};
-    uint64_t suppressed;
 
     stats_add(letters->stats, STAT_DEAD_LETTERS_LOST, 1);
-    if (log_rate_allow(&rate, &suppressed)) {
-        log_warn("a bad value could not be kept as a dead letter: %s (%" PRIu64
-                 " such lines left out)",
-                 error == -EBUSY ? "too many in this second" : strerror(-error), suppressed);
+    if (log_rate_allow(&rate)) {
+        log_warn("a bad value could not be kept as a dead letter: %s%s",
+                 error == -EBUSY ? "too many in this second" : strerror(-error), rate.left_out);
     }
 }

@@ -49,10 +49,9 @@ static void on_error(rd_kafka_t *handle, int code, const char *reason, void *opa
 /* What waiting does not cure: said again from time to time. */
 static void tell_refusal(const char *reason) {
     static struct log_rate rate = {.per_second = 1};
-    uint64_t suppressed;
 
-    if (log_rate_allow(&rate, &suppressed)) {
-        log_error("Kafka refuses: %s (%" PRIu64 " such lines left out)", reason, suppressed);
+    if (log_rate_allow(&rate)) {
+        log_error("Kafka refuses: %s%s", reason, rate.left_out);
     }
 }
 

@@ -143,7 +143,8 @@ int kafka_config_check(const struct options *options, char *error, size_t error_
     handle = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
     if (handle == NULL) {
         rd_kafka_conf_destroy(conf);
-        snprintf(error, error_size, "KAFKA_CONFIG_FILE %s: %s", options->kafka_config_file, why);
+        snprintf(error, error_size, "KAFKA_CONFIG_FILE: \"%s\": %s", options->kafka_config_file,
+                 why);
         return -EINVAL;
     }
     rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
@@ -221,7 +222,7 @@ static int set_file(rd_kafka_conf_t *conf, const char *path, char *error, size_t
     FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
 
     if (file == NULL) {
-        snprintf(error, error_size, "KAFKA_CONFIG_FILE %s: %s", path,
+        snprintf(error, error_size, "KAFKA_CONFIG_FILE: \"%s\": cannot be read: %s", path,
                  strerror(fd < 0 ? -fd : errno));
         return -EINVAL;
     }
@@ -249,7 +250,8 @@ static int set_lines(rd_kafka_conf_t *conf, const char *path, FILE *file, char *
         }
     }
     if (result == 0 && ferror(file)) {
-        snprintf(error, error_size, "KAFKA_CONFIG_FILE %s: can't be read", path);
+        snprintf(error, error_size, "KAFKA_CONFIG_FILE: \"%s\": cannot be read: %s", path,
+                 strerror(errno));
         result = -EINVAL;
     }
     if (line != NULL) {

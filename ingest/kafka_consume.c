@@ -184,17 +184,15 @@ static bool counts(struct kafka_consume *consume, const struct event_source *sou
     static struct log_rate rate = {.per_second = 1};
     int result =
         once_count(consume->once, source->partition, mark, source->offset, source->kafka_time_ms);
-    uint64_t suppressed;
 
     if (result < 0) {
         stats_add(consume->stats, STAT_ONCE_REFUSED, 1);
-        if (log_rate_allow(&rate, &suppressed)) {
-            log_warn(SPAN_FORMAT ": what is sent again counts again: %s (%" PRIu64
-                                 " such lines left out)",
+        if (log_rate_allow(&rate)) {
+            log_warn(SPAN_FORMAT ": what is sent again counts again: %s%s",
                      SPAN_ARGS(source->label),
                      result == -ENOSPC ? "too many partitions to be watched for that"
                                        : strerror(-result),
-                     suppressed);
+                     rate.left_out);
         }
     }
     return result != 0;
@@ -209,11 +207,10 @@ static int64_t kafka_time(int64_t time_ms) {
 static void tell_bad_value(const struct kafka_partition *partition, int64_t offset,
                            enum event_fault fault) {
     static struct log_rate rate = {.per_second = 5};
-    uint64_t suppressed;
 
-    if (log_rate_allow(&rate, &suppressed)) {
-        log_warn("%s:%" PRId64 " skipped: %s (%" PRIu64 " such lines left out)", partition->label,
-                 offset, event_check_text(fault), suppressed);
+    if (log_rate_allow(&rate)) {
+        log_warn("%s:%" PRId64 " skipped: %s%s", partition->label, offset, event_check_text(fault),
+                 rate.left_out);
     }
 }
 
@@ -239,17 +236,15 @@ static void take_error(struct kafka_consume *consume, const rd_kafka_message_t *
 static void count_error(struct kafka_consume *consume, struct kafka_partition *partition,
                         const rd_kafka_message_t *message) {
     static struct log_rate rate = {.per_second = 2};
-    uint64_t suppressed;
 
     stats_add(consume->stats, STAT_KAFKA_ERRORS, 1);
     if (partition != NULL && partition->position != NULL) {
         store_relaxed(&partition->position->errors, load_relaxed(&partition->position->errors) + 1);
     }
     kafka_watch_hurry(consume->assign->watch);
-    if (log_rate_allow(&rate, &suppressed)) {
-        log_warn("Kafka: %s: %s (%" PRIu64 " such lines left out)",
-                 partition != NULL ? partition->label : "consumer",
-                 rd_kafka_message_errstr(message), suppressed);
+    if (log_rate_allow(&rate)) {
+        log_warn("Kafka: %s: %s%s", partition != NULL ? partition->label : "consumer",
+                 rd_kafka_message_errstr(message), rate.left_out);
     }
 }
 

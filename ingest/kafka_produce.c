@@ -147,12 +147,10 @@ static int make(struct kafka_produce *produce, char *error, size_t error_size) {
 /* A topic that does not exist, where brokers do not make it, shows here alone. */
 static void tell_failure(const rd_kafka_message_t *message) {
     static struct log_rate rate = {.per_second = 1};
-    uint64_t suppressed;
 
-    if (log_rate_allow(&rate, &suppressed)) {
-        log_warn("Kafka did not take a message for %s: %s (%llu more such lines)",
-                 rd_kafka_topic_name(message->rkt), rd_kafka_err2str(message->err),
-                 (unsigned long long)suppressed);
+    if (log_rate_allow(&rate)) {
+        log_warn("Kafka did not take a message for %s: %s%s", rd_kafka_topic_name(message->rkt),
+                 rd_kafka_err2str(message->err), rate.left_out);
     }
 }
 
@@ -189,7 +187,6 @@ static void on_error(rd_kafka_t *handle, int code, const char *reason, void *opa
     static struct log_rate rate = {.per_second = 1};
     struct kafka_produce *produce = opaque;
     char why[256] = "";
-    uint64_t suppressed;
 
     (void)handle;
     stats_add(produce->stats, STAT_KAFKA_ERRORS, 1);
@@ -199,8 +196,8 @@ static void on_error(rd_kafka_t *handle, int code, const char *reason, void *opa
         log_error("the producer has failed for good (%s): it is made anew",
                   why[0] != '\0' ? why : reason);
     } else if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN &&
-               code != RD_KAFKA_RESP_ERR__TRANSPORT && log_rate_allow(&rate, &suppressed)) {
-        log_warn("producer: %s", reason);
+               code != RD_KAFKA_RESP_ERR__TRANSPORT && log_rate_allow(&rate)) {
+        log_warn("producer: %s%s", reason, rate.left_out);
     }
 }
 

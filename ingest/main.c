@@ -17,14 +17,14 @@ static const char help[] =
     "Usage: moonx-ingest [OPTION]... --check-config\n"
     "       moonx-ingest --help | --version\n"
     "\n"
-    "The Kafka side of moonx-gateway, one process a host: it consumes the routed topics and writes "
-    "each\n"
-    "event once into shared memory. moonx-gateway starts it and hands it the same options; by hand "
-    "it only\n"
-    "checks them, its routes and its Kafka properties.\n"
+    "The Kafka side of moonx-gateway, one process a host: it consumes the routed\n"
+    "topics and writes each event once into shared memory. moonx-gateway starts it\n"
+    "and hands it the same options; by hand it only checks them, its routes and its\n"
+    "Kafka properties.\n"
     "\n"
     "The options: moonx-gateway --help, moonx-gateway(8). Routes: moonx-routes(5).\n"
-    "Exit status: 0 right; 2 an option, a route or a property is wrong, in one line on stderr.\n";
+    "Exit status: 0 right; 2 an option, a route or a property is wrong, which one line\n"
+    "on stderr tells.\n";
 
 static int answer(const struct options *options, const struct option_command *command);
 static int check_config(const struct options *options);

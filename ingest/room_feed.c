@@ -3,6 +3,7 @@
 #include "common/room_name.h"
 #include "shm/feed_table.h"
 #include "shm/room_index.h"
+#include "shm/snapshot_table.h"
 #include "shm/type_table.h"
 
 static const struct route_alternative *next_alternative(const struct route *route, unsigned *room,
@@ -78,7 +79,8 @@ void room_feed_topic(struct segment *segment, uint32_t topic, const struct route
         }
         count++;
     }
-    store_relaxed(&segment->snapshots->kept_by[topic], route->values); /* new here, or the same */
+    snapshot_table_keep(segment, topic,
+                        route->values); /* new here, or the same: room_feed_values() */
     feed_table_set(segment, topic, route->kind == ROUTE_SELF ? NULL : feeds, count);
 }
 

@@ -126,14 +126,15 @@ static int check_topics(const struct options *options, char *error, size_t error
     for (unsigned i = 0; i < ARRAY_LENGTH(builtins); i++) {
         const char *topic = topic_of(options, &builtins[i]);
         if (!route_parse_topic_valid(span_of(topic))) {
-            snprintf(error, error_size, "%s '%s' is no topic name (1 to 249 of A-Z a-z 0-9 . _ -)",
+            snprintf(error, error_size,
+                     "%s: \"%s\" is no topic name (1 to 249 of A-Z a-z 0-9 . _ -)",
                      builtins[i].option, topic);
             return -EINVAL;
         }
         for (unsigned j = 0; j < i; j++) {
             if (strcmp(topic, topic_of(options, &builtins[j])) == 0) {
                 snprintf(error, error_size,
-                         "%s and %s are both '%s': each needs a topic of its own",
+                         "%s and %s are both \"%s\": each needs a topic of its own",
                          builtins[j].option, builtins[i].option, topic);
                 return -EINVAL;
             }
@@ -152,12 +153,13 @@ static int check_dead_letters(const struct options *options, const struct route_
     }
     if (!route_parse_topic_valid(span_of(topic))) {
         snprintf(error, error_size,
-                 "DEAD_LETTER_TOPIC '%s' is no topic name (1 to 249 of A-Z a-z 0-9 . _ -)", topic);
+                 "DEAD_LETTER_TOPIC: \"%s\" is no topic name (1 to 249 of A-Z a-z 0-9 . _ -)",
+                 topic);
         return -EINVAL;
     }
     if (route_table_find(table, span_of(topic)) != NULL) {
         snprintf(error, error_size,
-                 "DEAD_LETTER_TOPIC '%s' has a route: it can't be consumed as well", topic);
+                 "DEAD_LETTER_TOPIC: \"%s\" has a route: it can't be consumed as well", topic);
         return -EINVAL;
     }
     return 0;

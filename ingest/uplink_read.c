@@ -147,12 +147,11 @@ static void answer(struct uplink_read *read, uint32_t worker, unsigned place, in
 
 static void tell_bad(struct uplink_read *read, uint32_t worker) {
     static struct log_rate rate = {.per_second = 1};
-    uint64_t suppressed;
 
     stats_add(read->stats, STAT_UPLINK_INVALID, 1);
     read->answered |= 1ull << worker;
-    if (log_rate_allow(&rate, &suppressed)) {
-        log_error("worker %u has handed in what no worker writes: it is broken or taken over",
-                  worker);
+    if (log_rate_allow(&rate)) {
+        log_error("worker %u has handed in what no worker writes: it is broken or taken over%s",
+                  worker, rate.left_out);
     }
 }

@@ -103,9 +103,7 @@ uint32_t snapshot_put_value(struct snapshot_put *put, struct span key, struct re
 }
 
 void snapshot_put_topic(struct snapshot_put *put, uint32_t topic, uint64_t kept_by) {
-    shm_u64 *now = &put->segment->snapshots->kept_by[topic];
-
-    if (load_relaxed(now) == kept_by) {
+    if (load_relaxed(&put->segment->snapshots->kept_by[topic]) == kept_by) {
         return;
     }
     for (uint32_t slot = 0; slot < slot_count(put); slot++) {
@@ -115,7 +113,8 @@ void snapshot_put_topic(struct snapshot_put *put, uint32_t topic, uint64_t kept_
             drop(put, slot);
         }
     }
-    store_relaxed(now, kept_by); /* after: who is killed in between is not believed */
+    /* after: who is killed in between is not believed */
+    snapshot_table_keep(put->segment, topic, kept_by);
 }
 
 static bool allocate(struct snapshot_put *put) {

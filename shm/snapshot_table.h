@@ -60,8 +60,8 @@ struct snapshot_table {
     /* position of the last record before which a key lost its slot: of records from there on the slots are still their
      * keys' own, of earlier ones they may be another's */
     shm_u64 dropped_at;
-    shm_u64 kept_by
-        [POSITIONS_MAX_TOPICS]; /* by which rooms and key a topic's values are kept; 0: by none */
+    /* by which rooms and key a topic's values are kept; 0: by none */
+    shm_u64 kept_by[POSITIONS_MAX_TOPICS];
 };
 
 /* What fits into so many bytes; 64 KiB at least, 16 GiB at most. */
@@ -81,6 +81,13 @@ static inline struct snapshot_cell *snapshot_table_cell(const struct segment *se
     return (struct snapshot_cell *)(void *)((char *)segment->snapshots +
                                             segment->snapshot_shape.cells_at) +
            cell;
+}
+
+/* From now on. The producer's, for a topic of which no value is kept yet, or for one that is kept so already; else
+ * snapshot_put_topic(), which has those of before go. */
+static inline void snapshot_table_keep(const struct segment *segment, uint32_t topic,
+                                       uint64_t kept_by) {
+    store_relaxed(&segment->snapshots->kept_by[topic], kept_by);
 }
 
 /* A copied slot. The record lies in the caller's buffer. */

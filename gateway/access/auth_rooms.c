@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "common/http_client.h"
+#include "common/http_url.h"
 #include "common/json.h"
 #include "gateway/access/digest.h"
 #include "shm/stats.h"
@@ -63,10 +64,8 @@ int auth_rooms_new(const struct options *options, struct auth_service *service,
     const char *path = options->auth_service_room_endpoint;
     struct auth_rooms *rooms;
 
-    if (path == NULL || path[0] != '/') {
-        (void)snprintf(error, error_size,
-                       "AUTH_SERVICE_ROOM_ENDPOINT: \"%s\" is not a path that begins with /",
-                       path == NULL ? "" : path);
+    if (http_url_check_path("AUTH_SERVICE_ROOM_ENDPOINT", path == NULL ? "" : path, error,
+                            error_size) != 0) {
         return -EINVAL;
     }
     rooms = calloc(1, sizeof(*rooms)); /* pages come when they are touched */

@@ -57,13 +57,9 @@ int auth_service_new(const struct options *options, struct auth_service **out, c
     if (url == NULL || url[0] == '\0') {
         return 0;
     }
-    if (http_url_check("AUTH_SERVICE_URL", url, error, error_size) != 0) {
-        return -EINVAL;
-    }
-    if (options->auth_service_verify_endpoint[0] != '/') {
-        (void)snprintf(error, error_size,
-                       "AUTH_SERVICE_VERIFY_ENDPOINT: \"%s\" is not a path that begins with /",
-                       options->auth_service_verify_endpoint);
+    if (http_url_check("AUTH_SERVICE_URL", url, error, error_size) != 0 ||
+        http_url_check_path("AUTH_SERVICE_VERIFY_ENDPOINT", options->auth_service_verify_endpoint,
+                            error, error_size) != 0) {
         return -EINVAL;
     }
     service = calloc(1, sizeof(*service));

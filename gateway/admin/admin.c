@@ -48,7 +48,6 @@ bool admin_allows(const struct worker *worker, const struct http_request *reques
                   const struct address_client *client, struct http_response *response) {
     static struct log_rate rate = {.per_second = 2};
     char who[ADMIN_WHO_BYTES];
-    uint64_t suppressed;
 
     if (!admin_rule_allows(worker->admin, request, client)) {
         http_response_error(response, 403, "This path answers to administrators only");
@@ -60,11 +59,10 @@ bool admin_allows(const struct worker *worker, const struct http_request *reques
     } else {
         return true;
     }
-    if (response->status == 403 && log_rate_allow(&rate, &suppressed)) {
+    if (response->status == 403 && log_rate_allow(&rate)) {
         admin_name(request, client, who);
-        log_warn("admin: " SPAN_FORMAT " " SPAN_FORMAT " by %s: refused (%llu more such lines)",
-                 SPAN_ARGS(request->method), SPAN_ARGS(request->path), who,
-                 (unsigned long long)suppressed);
+        log_warn("admin: " SPAN_FORMAT " " SPAN_FORMAT " by %s: refused%s",
+                 SPAN_ARGS(request->method), SPAN_ARGS(request->path), who, rate.left_out);
     }
     return false;
 }

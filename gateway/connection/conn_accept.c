@@ -37,10 +37,9 @@ static void on_resume(evutil_socket_t fd, short what, void *context) {
 /* Out of descriptors or memory: waiting a moment beats spinning; those who wait stay in the accept queue. */
 static void pause_accepting(struct worker *worker, int error) {
     static struct log_rate rate = {.per_second = 1};
-    uint64_t suppressed;
     stats_add(worker->stats, STAT_ACCEPT_ERRORS, 1);
-    if (log_rate_allow(&rate, &suppressed)) {
-        log_warn("accepting paused for %d ms: %s", PAUSE_MS, strerror(error));
+    if (log_rate_allow(&rate)) {
+        log_warn("accepting paused for %d ms: %s%s", PAUSE_MS, strerror(error), rate.left_out);
     }
     set_listening(worker, false);
     const struct timeval pause = {.tv_usec = PAUSE_MS * 1000L};

@@ -61,9 +61,8 @@ int conn_proxy_begin(struct worker *worker, struct conn *conn) {
 
 static void refuse(struct worker *worker, struct conn *conn, const char *fault) {
     static struct log_rate rate = {.per_second = 1};
-    uint64_t suppressed;
     stats_add(worker->stats, STAT_PROXY_HEADERS_BAD, 1);
-    if (log_rate_allow(&rate, &suppressed)) {
+    if (log_rate_allow(&rate)) {
         struct sockaddr_storage peer;
         char text[ADDRESS_TEXT_BYTES] = "a peer that has gone";
         struct address address;
@@ -71,8 +70,8 @@ static void refuse(struct worker *worker, struct conn *conn, const char *fault) 
             address_of_socket((const struct sockaddr *)&peer, &address)) {
             address_text(&address, text);
         }
-        log_warn("connection from %s closed, PROXY_PROTOCOL is on: %s (and %llu more)", text, fault,
-                 (unsigned long long)suppressed);
+        log_warn("connection from %s closed, PROXY_PROTOCOL is on: %s%s", text, fault,
+                 rate.left_out);
     }
     conn_kill(worker, conn);
 }

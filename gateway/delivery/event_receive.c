@@ -28,11 +28,8 @@ static void receive_one(struct worker *worker, const struct record *record, long
         record->snapshot_slot != 0 ? sample_record(worker, record) : fanout_record(worker, record);
     if (count < 0) {
         static struct log_rate rate = {.per_second = 1};
-        uint64_t suppressed;
-        if (log_rate_allow(&rate, &suppressed)) {
-            log_error(
-                "out of memory: an event reached nobody, clients are told (%llu more such lines)",
-                (unsigned long long)suppressed);
+        if (log_rate_allow(&rate)) {
+            log_error("out of memory: an event reached nobody, clients are told%s", rate.left_out);
         }
         stats_add(worker->stats, STAT_RECORDS_SKIPPED, 1);
         passed_over_count(worker, record->partition, PASSED_OVER_NO_MEMORY, 1);

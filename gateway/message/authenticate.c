@@ -73,12 +73,11 @@ void authenticate_refuse(struct worker *worker, struct conn *conn, enum error_co
 void authenticate_count_refusal(struct worker *worker, const struct conn *conn,
                                 enum error_code code) {
     static struct log_rate rate = {.per_second = 5};
-    uint64_t suppressed = 0;
 
     stats_add(worker->stats, STAT_AUTH_FAILURES, 1);
-    if (log_rate_allow(&rate, &suppressed)) {
-        log_write(LOG_LEVEL_INFO, conn_id(conn), "Token refused: %s (%llu more not logged)",
-                  error_code_name(code), (unsigned long long)suppressed);
+    if (log_rate_allow(&rate)) {
+        log_write(LOG_LEVEL_INFO, conn_id(conn), "Token refused: %s%s", error_code_name(code),
+                  rate.left_out);
     }
 }
 

@@ -46,8 +46,8 @@ static unsigned help_columns(void) {
 static int print_help(void) {
     puts("Usage: " PROGRAM " [OPTION]...\n"
          "       " PROGRAM " [OPTION]... --check-config\n"
-         "       " PROGRAM
-         " [OPTION]... token --user ID [--email E] [--role R]... [--ttl SECONDS]\n");
+         "       " PROGRAM " [OPTION]... token --user ID [--email E] [--role R]...\n"
+         "                                 [--ttl SECONDS]\n");
     option_print_help(stdout, PROGRAM, help_columns());
     return 0;
 }

@@ -216,10 +216,11 @@ static void take_wishes(struct supervisor *supervisor, uint64_t now_ms) {
 
 static void rotate_tickets(struct supervisor *supervisor, uint64_t now_ms) {
     static struct log_rate rate = {.per_second = 1};
-    uint64_t suppressed, period_ms = (uint64_t)supervisor->start->options->tls_ticket_rotation;
+    uint64_t period_ms = (uint64_t)supervisor->start->options->tls_ticket_rotation;
     int result = shared_state_rotate_tickets(&supervisor->start->state, now_ms, period_ms);
-    if (result < 0 && log_rate_allow(&rate, &suppressed)) {
-        log_error("no new key for TLS tickets: %s; the old one stays", strerror(-result));
+    if (result < 0 && log_rate_allow(&rate)) {
+        log_error("no new key for TLS tickets: %s; the old one stays%s", strerror(-result),
+                  rate.left_out);
     }
 }
 

@@ -81,6 +81,7 @@ static const struct {
     {"http://a?key=1", "/verify", "AUTH_SERVICE_URL: \"http://a...\" has more than a host"},
     {"http://a#b", "/verify", "more than a host"},
     {"http://a", "verify", "AUTH_SERVICE_VERIFY_ENDPOINT: \"verify\""},
+    {"http://a", "/verify it", "AUTH_SERVICE_VERIFY_ENDPOINT: \"/verify it\" is not a path"},
 };
 
 START_TEST(a_wrong_setting_is_told_in_one_line) {

@@ -318,25 +318,26 @@ END_TEST
 
 START_TEST(a_rate_lets_so_many_lines_a_second_through_and_counts_the_rest) {
     struct log_rate rate = {.per_second = 3};
-    uint64_t suppressed = 99;
 
     clock_set_fake(5000000000, 0);
     for (int i = 0; i < 3; i++) {
-        ck_assert(log_rate_allow(&rate, &suppressed));
-        ck_assert_uint_eq(suppressed, 0);
+        ck_assert(log_rate_allow(&rate));
+        ck_assert_str_eq(rate.left_out, "");
     }
     for (int i = 0; i < 7; i++) {
-        suppressed = 99;
-        ck_assert(!log_rate_allow(&rate, &suppressed));
-        ck_assert_uint_eq(suppressed, 99);
+        ck_assert(!log_rate_allow(&rate));
     }
     clock_set_fake(5999999999, 0);
-    ck_assert(!log_rate_allow(&rate, &suppressed));
+    ck_assert(!log_rate_allow(&rate));
     clock_set_fake(6000000000, 0);
-    ck_assert(log_rate_allow(&rate, &suppressed));
-    ck_assert_uint_eq(suppressed, 8);
-    ck_assert(log_rate_allow(&rate, &suppressed));
-    ck_assert_uint_eq(suppressed, 0);
+    ck_assert(log_rate_allow(&rate));
+    ck_assert_str_eq(rate.left_out, " (8 such lines left out)");
+    ck_assert(log_rate_allow(&rate));
+    ck_assert_str_eq(rate.left_out, "");
+    ck_assert(log_rate_allow(&rate) && !log_rate_allow(&rate));
+    clock_set_fake(7000000000, 0);
+    ck_assert(log_rate_allow(&rate));
+    ck_assert_str_eq(rate.left_out, " (1 such line left out)");
 }
 END_TEST
 

@@ -104,16 +104,18 @@ END_TEST
 START_TEST(a_file_that_is_not_there_or_too_long_is_an_error) {
     char expected[256];
     ck_assert_int_eq(parse(""), -EINVAL);
-    snprintf(expected, sizeof(expected), "CONFIG_FILE %s: No such file or directory", path);
+    snprintf(expected, sizeof(expected),
+             "CONFIG_FILE: \"%s\": cannot be read: No such file or directory", path);
     ck_assert_str_eq(error, expected);
     write_file("#");
     ck_assert_int_eq(truncate(path, 1048577), 0);
     ck_assert_int_eq(parse(""), -EINVAL);
-    snprintf(expected, sizeof(expected), "CONFIG_FILE %s: File too large", path);
+    snprintf(expected, sizeof(expected), "CONFIG_FILE: \"%s\": cannot be read: File too large",
+             path);
     ck_assert_str_eq(error, expected);
     ck_assert_int_eq(truncate(path, 5), 0);
     ck_assert_int_eq(parse(""), -EINVAL);
-    snprintf(expected, sizeof(expected), "CONFIG_FILE %s: has a NUL byte", path);
+    snprintf(expected, sizeof(expected), "CONFIG_FILE: \"%s\" has a NUL byte", path);
     ck_assert_str_eq(error, expected);
     ck_assert_int_eq(parse("--help"), 0); /* which reads nothing */
 }
