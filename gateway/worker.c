@@ -176,6 +176,7 @@ static void turn(struct worker *worker) {
     more |= sample_turn(worker);
     uplink_receive(worker);
     more |= catchup_turn(worker);
+    more |= conn_defer_turn(worker);
     overload_look(worker);
     more |= conn_flush_turn(worker);
     int sleep = !more && may_sleep(worker) ? 0 : EVLOOP_NONBLOCK;

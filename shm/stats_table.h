@@ -101,6 +101,7 @@
     X(BYTES_OUT, "sent_bytes_total", counter, worker, "Bytes written to clients")                            \
     X(SNAPSHOT_VALUES, "snapshot_values_sent_total", counter, worker, "Current values queued to clients that joined a room") \
     X(FRAMES_DEFLATED, "frames_deflated_total", counter, worker, "Events deflated, once for all their listeners") \
+    X(MESSAGES_DEFERRED, "messages_deferred_total", counter, worker, "Messages that had to wait for the verdict on their client's token") \
     X(MESSAGES_INFLATED, "messages_inflated_total", counter, worker, "Deflated messages from clients")       \
     X(FLUSHES, "flushes_total", counter, worker, "Writes to sockets")                                        \
     X(FLUSH_BLOCKED, "flushes_blocked_total", counter, worker, "Writes that found the socket full")          \

@@ -107,6 +107,16 @@ int conn_set_identity(struct worker *worker, struct conn *conn, const struct ide
     return 0;
 }
 
+void conn_await_verdict(struct conn *conn) {
+    if (conn->state == CONN_PENDING) {
+        conn_defer_begin(conn);
+    }
+}
+
+void conn_verdict_given(struct worker *worker, struct conn *conn) {
+    conn_defer_end(worker, conn);
+}
+
 void conn_authentication_failed(struct worker *worker, struct conn *conn) {
     if (++conn->failures >= MAX_FAILURES) {
         conn_close(worker, conn, CLOSE_POLICY, "Authentication failed");

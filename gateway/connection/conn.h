@@ -43,6 +43,11 @@ static inline struct policy_subject conn_subject(const struct worker *worker,
 int conn_set_identity(struct worker *worker, struct conn *conn,
                       const struct identity *identity) MUST_CHECK;
 
+/* The token of its `authenticate` can't be judged at once: messages behind it wait until conn_verdict_given() and are
+ * handled then, in order. Before authentication only: a refresh stops nobody. */
+void conn_await_verdict(struct conn *conn);
+void conn_verdict_given(struct worker *worker, struct conn *conn);
+
 /* Counts one refused token; closes with 1008 "Authentication failed" at the third. */
 void conn_authentication_failed(struct worker *worker, struct conn *conn);
 

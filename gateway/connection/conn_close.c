@@ -65,7 +65,9 @@ static void begin_close(struct worker *worker, struct conn *conn, unsigned code,
     if (conn_queue_frame(worker, conn, WSLAY_CONNECTION_CLOSE, (struct span){payload, length}) !=
         0) {
         conn_kill(worker, conn);
+        return;
     }
+    conn_defer_forget(worker, conn);
 }
 
 void conn_close(struct worker *worker, struct conn *conn, enum close_code code,

@@ -29,7 +29,8 @@ int conn_poll_wait_writable(struct worker *worker, struct conn *conn) {
 }
 
 int conn_poll_wait_readable(struct worker *worker, struct conn *conn) {
-    return control(worker, EPOLL_CTL_MOD, conn, EPOLLIN | EPOLLRDHUP);
+    uint32_t input = conn->flags & CONN_UNREAD ? 0 : EPOLLIN;
+    return control(worker, EPOLL_CTL_MOD, conn, input | EPOLLRDHUP);
 }
 
 int conn_poll_wait_end(struct worker *worker, struct conn *conn) {
@@ -61,14 +62,14 @@ static void (*const on_readable[CONN_STATE_COUNT])(struct worker *, struct conn 
 };
 
 static void handle(struct worker *worker, struct conn *conn, uint32_t events) {
-    bool blocked = conn->flags & CONN_BLOCKED;
+    bool blocked = conn->flags & CONN_BLOCKED, unread = conn->flags & (CONN_BLOCKED | CONN_UNREAD);
     if (conn->state == CONN_FREE || conn->state == CONN_DEAD) {
         return;
     }
     if (conn->state == CONN_LINGER && !(events & EPOLLERR)) {
         /* both sides have ended: closing with bytes unread would reset what we have said */
         conn_read_discard(worker, conn);
-    } else if ((events & (EPOLLERR | EPOLLHUP)) || (blocked && (events & EPOLLRDHUP))) {
+    } else if ((events & (EPOLLERR | EPOLLHUP)) || (unread && (events & EPOLLRDHUP))) {
         conn_kill(worker, conn);
     } else if (blocked && (events & EPOLLOUT)) {
         (conn->state == CONN_TLS ? conn_tls_writable : conn_flush_unblocked)(worker, conn);

@@ -15,6 +15,7 @@ void conn_poll_done(struct worker *worker);
 int conn_poll_add(struct worker *worker, struct conn *conn) MUST_CHECK;
 /* The socket is full: only waits for room (and the peer's end); reading stops meanwhile. */
 int conn_poll_wait_writable(struct worker *worker, struct conn *conn) MUST_CHECK;
+/* Or only its end, while it is CONN_UNREAD. */
 int conn_poll_wait_readable(struct worker *worker, struct conn *conn) MUST_CHECK;
 /* Only when the peer ends its side. */
 int conn_poll_wait_end(struct worker *worker, struct conn *conn) MUST_CHECK;

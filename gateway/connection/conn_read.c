@@ -48,6 +48,9 @@ void conn_readable(struct worker *worker, struct conn *conn) {
     if (conn->queue.bytes > READ_PAUSE_BYTES) {
         return; /* level-triggered: it comes again when the queue has been written */
     }
+    if (conn_defer_pauses(worker, conn)) {
+        return;
+    }
     ssize_t got = receive(worker, conn, budget(conn));
     if (got <= 0) {
         return;

@@ -40,6 +40,7 @@ int conn_table_new(struct worker *worker, struct conn_table **out) {
         return -EIO;
     }
     table->epoll_fd = -1;
+    TAILQ_INIT(&table->deferrals.ready);
     slab_init(&table->slab, sizeof(struct conn));
     role_set_init(&table->roles);
     wheel_init(&worker->wheel, clock_mono_ms(), timer_of, table);
@@ -172,6 +173,7 @@ static void bury(struct worker *worker, struct conn *conn) {
     role_set_unref(&worker->conns->roles, conn->roles);
     middleware_leave(worker, conn);
     conn_proxy_forget(worker, conn);
+    conn_defer_forget(worker, conn);
     outq_clear(&fanout->queues, &conn->queue);
     if (conn->flags & CONN_INPUT_IS_HEAD) {
         head_gate_free(conn->input);

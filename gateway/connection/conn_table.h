@@ -27,6 +27,7 @@
 
 #include "common/wheel.h"
 #include "gateway/connection/conn.h"
+#include "gateway/connection/conn_defer.h"
 #include "gateway/connection/conn_marks.h"
 #include "gateway/connection/role_set.h"
 #include "gateway/delivery/outq.h"
@@ -61,6 +62,8 @@ enum conn_flag {
     CONN_SECURE = 1u << 9,        /* has a TLS session (conn_tls.h) */
     CONN_ADMIN = 1u << 10,        /* came in at ADMIN_LISTEN */
     CONN_PONG_LATE = 1u << 11,    /* the pong's deadline was put off: `pong_acknowledged` counts */
+    CONN_DEFERS = 1u << 12, /* its token waits for a verdict: conn_defer.h keeps what it says */
+    CONN_UNREAD = 1u << 13, /* so much of that is kept that only its end is polled */
 };
 
 struct conn {
@@ -118,7 +121,8 @@ struct conn_table {
     uint32_t dead_first;
     unsigned auto_room_count;
     struct conn_proxied *proxied; /* conn_proxy.h; few at a time */
-    int epoll_fd;                 /* client sockets, nested in libevent's base */
+    struct conn_deferrals deferrals;
+    int epoll_fd; /* client sockets, nested in libevent's base */
     struct event *epoll_event;
 };
 

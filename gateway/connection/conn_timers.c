@@ -154,6 +154,10 @@ static void pong_missing(struct worker *worker, struct conn *conn) {
         conn_too_slow(worker, conn); /* no byte has gone out for WS_SLOW_TIMEOUT */
         return;
     }
+    if (conn->flags & CONN_UNREAD) {
+        conn_timers_alive(worker, conn); /* it may have answered; AUTH_TIMEOUT ends this */
+        return;
+    }
     if (put_off(worker, conn)) {
         return;
     }

@@ -106,7 +106,9 @@ static void on_close(struct ws_input *input, const struct wslay_event_on_msg_rec
         fail(input, CLOSE_BAD_UTF8, "");
         return;
     }
-    conn_peer_closed(input->worker, input->conn, message->status_code);
+    if (!conn_defer_close(input->worker, input->conn, message->status_code)) {
+        conn_peer_closed(input->worker, input->conn, message->status_code);
+    }
 }
 
 /* After our Close nothing more is said; what wslay has to say is taken out of it all the same, since the context
@@ -125,27 +127,15 @@ static void take_control(struct ws_input *input) {
     }
 }
 
-/* RFC 7692; wslay does not look at the UTF-8 of what it can't read. False: the connection has failed. */
-static bool inflate_text(struct ws_input *input, struct span *text) {
-    int error = ws_inflate_message(input->worker->inflate, *text, text);
-    if (error == 0 && !json_utf8_valid(*text)) {
-        error = -EILSEQ;
-    }
-    if (error == -EMSGSIZE) {
-        fail(input, CLOSE_TOO_BIG, "");
-    } else if (error == -ENOMEM) {
-        fail(input, CLOSE_SERVER_ERROR, "Out of memory");
-    } else if (error != 0) {
-        fail(input, CLOSE_BAD_UTF8, ""); /* "not consistent with the type of the message" */
-    }
-    stats_add(input->worker->stats, STAT_MESSAGES_INFLATED, 1);
-    return error == 0;
-}
-
 static void on_text(struct ws_input *input, const struct wslay_event_on_msg_recv_arg *message) {
-    struct span text = {(const char *)message->msg, message->msg_length};
-    if (!input->deflated || inflate_text(input, &text)) {
-        message_receive(input->worker, input->conn, text);
+    const struct span text = {(const char *)message->msg, message->msg_length};
+    if (input->conn->flags & CONN_DEFERS) {
+        conn_defer_text(input->worker, input->conn, text, input->deflated);
+        return;
+    }
+    unsigned code = ws_events_text(input->worker, input->conn, text, input->deflated);
+    if (code != 0) {
+        fail(input, code, code == CLOSE_SERVER_ERROR ? "Out of memory" : "");
     }
 }
 
@@ -236,8 +226,38 @@ void ws_events_feed(struct worker *worker, struct conn *conn, const unsigned cha
     if (ws_pool_at_rest(input) || stopped) {
         ws_pool_give(worker, conn);
     }
+    ws_events_limit_time(worker, conn);
+}
+
+void ws_events_limit_time(struct worker *worker, struct conn *conn) {
     if (conn_authenticated(conn) && (conn->input != NULL) != (conn->deadline_tick != 0)) {
-        /* a message that does not end holds a context that others may need */
         conn_timers_set_deadline(worker, conn, conn->input != NULL ? CONN_MESSAGE_TIMEOUT_MS : 0);
     }
+}
+
+/* RFC 7692; wslay does not look at the UTF-8 of what it can't read. */
+static unsigned inflate_text(struct worker *worker, struct span *text) {
+    int error = ws_inflate_message(worker->inflate, *text, text);
+    if (error == 0 && !json_utf8_valid(*text)) {
+        error = -EILSEQ;
+    }
+    stats_add(worker->stats, STAT_MESSAGES_INFLATED, 1);
+    switch (error) {
+    case 0:
+        return 0;
+    case -EMSGSIZE:
+        return CLOSE_TOO_BIG;
+    case -ENOMEM:
+        return CLOSE_SERVER_ERROR;
+    default:
+        return CLOSE_BAD_UTF8; /* "not consistent with the type of the message" */
+    }
+}
+
+unsigned ws_events_text(struct worker *worker, struct conn *conn, struct span text, bool deflated) {
+    unsigned code = deflated ? inflate_text(worker, &text) : 0;
+    if (code == 0) {
+        message_receive(worker, conn, text);
+    }
+    return code;
 }

@@ -17,7 +17,7 @@ const channelFields = {
 
 export const clientMessages = {
     authenticate: {
-        says: 'Who the client is. Also with a new token on the same socket, before the old one ends: the user must be the same.',
+        says: 'Who the client is. Also with a new token on the same socket, before the old one ends: the user must be the same. Messages may follow at once, without waiting for the answer: where the token can\'t be judged on the spot they wait with it, at most for the time that auth_required names, and are handled in the order in which they were sent. Behind a refresh nothing waits: until its answer the old token holds, so what only the new one allows is asked for after auth_success.',
         data: {
             token: 'string! a JSON Web Token',
             channels: 'string[] channels to subscribe to at once',

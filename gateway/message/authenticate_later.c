@@ -35,16 +35,21 @@ void authenticate_later(struct worker *worker, struct conn *conn, const struct m
 
     if (note != NULL && token_verify_later(worker, token, on_answer, note) == 0) {
         LIST_INSERT_HEAD(&notes, note, link);
+        conn_await_verdict(conn);
         return;
     }
     note_free(note);
     authenticate_refuse(worker, conn, ERROR_AUTH_UNAVAILABLE, message->ref);
 }
 
-/* There are at most as many as the client to the service keeps waiting. */
+/* Before authentication the messages behind the first wait for its verdict; so this is for a refresh, of which there are
+ * few at a time, and at most as many as the client to the service keeps waiting. */
 static bool waits_already(const struct conn *conn) {
     const struct note *note;
 
+    if (!conn_authenticated(conn)) {
+        return false;
+    }
     LIST_FOREACH(note, &notes, link) {
         if (note->conn_id == conn_id(conn)) {
             return true;
@@ -95,6 +100,7 @@ static void on_answer(void *context, const struct identity *identity, enum error
     if (conn != NULL) {
         /* no answer: the worker stops, or has reloaded and asks another service now */
         settle(note, conn, identity, code == ERROR_CODE_COUNT ? ERROR_AUTH_UNAVAILABLE : code);
+        conn_verdict_given(note->worker, conn);
     }
     note_free(note);
 }

@@ -36,6 +36,7 @@ struct conn {
     int join_error;
     int identity_error;
     unsigned holds, resumes;
+    bool awaits_verdict;
     const char *position; /* what it is told; NULL: nothing */
 };
 
@@ -141,6 +142,15 @@ int conn_set_identity(struct worker *worker, struct conn *conn, const struct ide
     conn->identity = *identity;
     conn->authenticated = true;
     return 0;
+}
+
+void conn_await_verdict(struct conn *conn) {
+    conn->awaits_verdict = !conn->authenticated;
+}
+
+void conn_verdict_given(struct worker *worker, struct conn *conn) {
+    (void)worker;
+    conn->awaits_verdict = false;
 }
 
 void conn_authentication_failed(struct worker *worker, struct conn *conn) {

@@ -253,14 +253,17 @@ test('a kept connection that the service has closed is replaced without a word',
     assert.equal(service.cutReused, 0);
 });
 
-test('a second question of the same connection waits for the first one', async () => {
+test('a second question of the same connection waits for the first one; a second refresh does not', async () => {
     await recovered();
     const client = await connectClient(gateway);
     await client.next('auth_required');
     const first = client.request('authenticate', { token: fresh('hang') });
-    const second = await client.request('authenticate', { token: good('ida') });
-    assert.equal(second.data.code, 'AUTH_UNAVAILABLE');
+    const second = client.request('authenticate', { token: good('ida') });
     assert.equal((await first).data.code, 'AUTH_UNAVAILABLE');
+    assert.equal((await second).type, 'auth_success');
+    const third = client.request('authenticate', { token: fresh('hang') });
+    assert.equal((await client.request('authenticate', { token: good('ida') })).data.code, 'AUTH_UNAVAILABLE');
+    assert.equal((await third).data.code, 'AUTH_UNAVAILABLE');
     await client.close();
 });
 

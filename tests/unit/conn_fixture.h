@@ -4,6 +4,7 @@
 #define MOONX_TESTS_UNIT_CONN_FIXTURE_H
 
 #include "gateway/connection/conn_poll.h"
+#include "gateway/connection/conn_timers.h"
 #include "gateway/delivery/conn_flush.h"
 #include "tests/unit/worker_fixture.h"
 
@@ -44,6 +45,7 @@ static inline void tear_down(void) {
 }
 
 static inline void turn(void) {
+    conn_defer_turn(&worker);
     conn_flush_turn(&worker);
     event_base_loop(worker.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
     conn_reap(&worker);
@@ -56,6 +58,32 @@ static inline struct conn *accept_one(void) {
     struct conn *conn = conn_new(&worker, pair[0]);
     ck_assert_ptr_nonnull(conn);
     return conn;
+}
+
+/* Past its handshake, without the bytes of one. */
+static inline struct conn *open_pending(void) {
+    uint32_t index = slab_take(&worker.conns->slab);
+    struct conn *conn = conn_at(&worker, index);
+    int pair[2];
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+    peer = pair[1];
+    conn->self = index;
+    conn->fd = pair[0];
+    conn->id = ++worker.conns->id_counter;
+    conn_set_state(&worker, conn, CONN_PENDING);
+    conn_timers_set_deadline(&worker, conn, (uint64_t)options.auth_timeout);
+    conn_timers_start_pings(&worker, conn);
+    ck_assert_int_eq(conn_poll_add(&worker, conn), 0);
+    return conn;
+}
+
+/* Time passes: the wheel began so much earlier. */
+static inline void pass_ms(uint64_t ms) {
+    for (uint64_t step = 0; step < ms; step += 1000) {
+        worker.wheel.start_ms -= ms - step < 1000 ? ms - step : 1000;
+        conn_timers_advance(&worker);
+        turn();
+    }
 }
 
 static inline void say(const void *bytes, size_t length) {

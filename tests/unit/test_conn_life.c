@@ -1,7 +1,6 @@
 /* A connection from its first byte to its last over a real socket pair, with the worker's loop turned by hand and
  * a clock that the test moves: each state ends, whatever the peer does. */
 #include "gateway/connection/conn_read.h"
-#include "gateway/connection/conn_timers.h"
 #include "tests/unit/conn_fixture.h"
 
 #include <arpa/inet.h>
@@ -14,28 +13,8 @@ static void turns(int count) {
     }
 }
 
-/* Time passes: the wheel began so much earlier. */
-static void pass_ms(uint64_t ms) {
-    for (uint64_t step = 0; step < ms; step += 1000) {
-        worker.wheel.start_ms -= ms - step < 1000 ? ms - step : 1000;
-        conn_timers_advance(&worker);
-        turn();
-    }
-}
-
-/* A connection past its handshake, without the bytes of one. */
 static struct conn *open_websocket(bool authenticated) {
-    uint32_t index = slab_take(&worker.conns->slab);
-    struct conn *conn = conn_at(&worker, index);
-    int pair[2];
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
-    peer = pair[1];
-    conn->self = index;
-    conn->fd = pair[0];
-    conn_set_state(&worker, conn, CONN_PENDING);
-    conn_timers_set_deadline(&worker, conn, (uint64_t)options.auth_timeout);
-    conn_timers_start_pings(&worker, conn);
-    ck_assert_int_eq(conn_poll_add(&worker, conn), 0);
+    struct conn *conn = open_pending();
     if (authenticated) {
         struct identity identity = {.user_id = "ann", .expires_ms = INT64_MAX / 4};
         ck_assert_int_eq(conn_set_identity(&worker, conn, &identity), 0);

@@ -111,15 +111,6 @@ static struct conn *open_websocket(void) {
     return conn;
 }
 
-/* Time passes: the wheel began so much earlier. */
-static void pass_ms(uint64_t ms) {
-    for (uint64_t step = 0; step < ms; step += 500) {
-        worker.wheel.start_ms -= 500;
-        conn_timers_advance(&worker);
-        turn();
-    }
-}
-
 static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
 
 START_TEST(a_handshake_that_comes_byte_by_byte_is_done) {

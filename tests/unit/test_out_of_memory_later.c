@@ -1,5 +1,5 @@
 /* What is settled later, with the n-th allocation failing, for each n, or all from the n-th on: a token that waits until
- * the host knows what is revoked, a notification that an external service is asked about, what goes up to Kafka and comes
+ * the host knows what is revoked and a message behind it, a notification that an external service is asked about, what goes up to Kafka and comes
  * back without an answer, presence. Whatever fails: the process lives and nothing stays behind.
  *
  * libevent's own allocations succeed: its HTTP client does not survive one that fails while a connection is made (it cancels
@@ -209,6 +209,7 @@ static void visit(void) {
              token);
     come("");
     try_frame(authenticate);
+    try_frame("{\"type\":\"get_rooms\",\"id\":\"behind\"}"); /* waits with the token */
     hear_revocations();
     try_frame("{\"type\":\"publish\",\"id\":\"2\",\"data\":{\"room\":\"chat:lobby\",\"event\":"
               "\"said\",\"payload\":{\"text\":\"hello\"}}}");
@@ -251,6 +252,7 @@ static void check_nothing_left(void) {
                   allocations.fail_at);
     ck_assert_uint_eq(worker.fanout->users.users.used, 0);
     ck_assert_uint_eq(worker.fanout->queues.bytes, 0);
+    ck_assert_uint_eq(worker.conns->deferrals.bytes, 0);
 }
 
 static bool hears(const char *text) {
@@ -296,7 +298,8 @@ START_TEST(one_fails_while_a_handshake_waits) {
 END_TEST
 
 START_TEST(no_visit_has_more_allocations_than_are_tried) {
-    static const char *const parts[] = {"auth_success", "\"trades\"", "\"presence\"",
+    static const char *const parts[] = {"auth_success",   "\"behind\"",
+                                        "\"trades\"",     "\"presence\"",
                                         "PUBLISH_FAILED", "NOTIFICATION_PROCESSING_ERROR"};
     set_up_visit();
     visit();
