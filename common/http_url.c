@@ -30,11 +30,12 @@ int http_url_check(const char *option, const char *text, char *error, size_t err
 int http_url_check_path(const char *option, const char *path, char *error, size_t error_size) {
     bool good = path[0] == '/';
     for (const char *c = path; *c != '\0'; c++) {
-        good = good && *c > ' ' && *c < 0x7f;
+        good = good && *c > ' ' && *c < 0x7f && *c != '#';
     }
     if (!good) {
         (void)snprintf(error, error_size,
-                       "%s: \"%s\" is not a path that begins with /, without blanks", option, path);
+                       "%s: \"%s\" is not a path that begins with /, without blanks or #", option,
+                       path);
     }
     return good ? 0 : -EINVAL;
 }
@@ -58,7 +59,8 @@ static const char *find_fault(const struct evhttp_uri *uri) {
     const char *host = uri == NULL ? NULL : evhttp_uri_get_host(uri);
 
     if (scheme == NULL || host == NULL || host[0] == '\0' ||
-        (evutil_ascii_strcasecmp(scheme, "http") != 0 && !is_https(scheme))) {
+        (evutil_ascii_strcasecmp(scheme, "http") != 0 && !is_https(scheme)) ||
+        evhttp_uri_get_port(uri) == 0) {
         return "is not http://HOST[:PORT][/PATH] or https://HOST[:PORT][/PATH]";
     }
     if (evhttp_uri_get_userinfo(uri) != NULL || evhttp_uri_get_query(uri) != NULL ||
@@ -78,9 +80,17 @@ bool http_url_is_https(const char *text) {
     return https;
 }
 
+/* Of the base's path what goes before `path`: not a slash that `path` begins with. */
+static int base_length(const char *base, const char *path) {
+    size_t length = strlen(base);
+
+    return (int)(path[0] == '/' && length > 0 && base[length - 1] == '/' ? length - 1 : length);
+}
+
 int http_url_read(const char *text, const char *path, struct http_url *out) {
     struct evhttp_uri *uri = evhttp_uri_parse(text);
     int error, length;
+    const char *base;
 
     *out = (struct http_url){0};
     if (uri == NULL) {
@@ -88,7 +98,8 @@ int http_url_read(const char *text, const char *path, struct http_url *out) {
     }
     out->https = is_https(evhttp_uri_get_scheme(uri));
     error = take_host(out, evhttp_uri_get_host(uri), evhttp_uri_get_port(uri));
-    length = asprintf(&out->target, "%s%s", evhttp_uri_get_path(uri), path);
+    base = evhttp_uri_get_path(uri);
+    length = asprintf(&out->target, "%.*s%s", base_length(base, path), base, path);
     if (length < 0) {
         out->target = NULL;
     } else if (length == 0) {

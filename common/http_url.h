@@ -16,12 +16,13 @@ struct http_url {
 /* -EINVAL when it is no such address: `error` gets one line that names the option and shows the address, without what may
  * be a secret in it. */
 int http_url_check(const char *option, const char *text, char *error, size_t error_size) MUST_CHECK;
-/* -EINVAL when `path`, an option's too, can't be asked for: it begins with / and has no blank, nor what is not ASCII. */
+/* -EINVAL when `path`, an option's too, can't be asked for: it begins with / and has no blank, no # and nothing but ASCII. */
 int http_url_check_path(const char *option, const char *path, char *error,
                         size_t error_size) MUST_CHECK;
 /* Whether this address, which has passed the check, is one of https. */
 bool http_url_is_https(const char *text);
-/* Takes an address that has passed the check apart; `path` is appended to its base. -ENOMEM, and then too *out is for
+/* Takes an address that has passed the check apart; `path` is appended to its base, whose last slash is
+ * left out then. -ENOMEM, and then too *out is for
  * http_url_done(). */
 int http_url_read(const char *text, const char *path, struct http_url *out) MUST_CHECK;
 void http_url_done(struct http_url *url);

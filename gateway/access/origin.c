@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #define ORIGIN_MAX_BYTES 300 /* a scheme, a DNS name of 253 bytes, a port */
+#define PORT_DIGITS      5
 
 struct origin_list {
     bool any;
@@ -108,6 +109,29 @@ static int parse(struct origin_list *list, char *error, size_t error_size) {
     return 0;
 }
 
+/* Without a port, or one that browsers name: they leave the scheme's own away (RFC 6454 section 6.2). */
+static bool port_is_named(struct span origin, size_t scheme) {
+    struct span host = {origin.data + scheme + 3, origin.length - scheme - 3};
+    const char *colon = memrchr(host.data, ':', host.length);
+    const char *bracket = memchr(host.data, ']', host.length);
+    struct span port;
+    unsigned number = 0;
+
+    if (colon == NULL || (bracket != NULL && colon < bracket)) {
+        return true;
+    }
+    port = (struct span){colon + 1, host.length - (size_t)(colon + 1 - host.data)};
+    for (size_t i = 0; i < port.length && i < PORT_DIGITS; i++) {
+        if (port.data[i] < (i == 0 ? '1' : '0') || port.data[i] > '9') {
+            return false;
+        }
+        number = number * 10 + (unsigned)(port.data[i] - '0');
+    }
+    return port.length > 0 && port.length <= PORT_DIGITS && number <= UINT16_MAX &&
+           !(number == 80 && scheme == 4 && memcmp(origin.data, "http", 4) == 0) &&
+           !(number == 443 && scheme == 5 && memcmp(origin.data, "https", 5) == 0);
+}
+
 /* SCHEME://HOST[:PORT] in lower case: an origin that can't be met would refuse all without a word. */
 static bool well_formed(struct span origin) {
     const char *colon = memchr(origin.data, ':', origin.length);
@@ -125,7 +149,7 @@ static bool well_formed(struct span origin) {
             return false;
         }
     }
-    return true;
+    return port_is_named(origin, scheme);
 }
 
 /* NAME=VALUE pairs separated by `;` (RFC 6265 section 4.2.1). */
