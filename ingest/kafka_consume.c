@@ -24,6 +24,8 @@ static int64_t kafka_time(int64_t time_ms);
 static void tell_bad_value(const struct kafka_partition *partition, int64_t offset,
                            enum event_fault fault);
 static void take_error(struct kafka_consume *consume, const rd_kafka_message_t *message);
+static void reach_end(struct kafka_consume *consume, struct kafka_partition *partition,
+                      int64_t end);
 static void count_error(struct kafka_consume *consume, struct kafka_partition *partition,
                         const rd_kafka_message_t *message);
 static void follow(struct kafka_consume *consume, struct kafka_partition *partition);
@@ -222,6 +224,7 @@ static void take_error(struct kafka_consume *consume, const rd_kafka_message_t *
         if (partition != NULL) {
             partition->awaited = false;
             partition->rechecking = false;
+            reach_end(consume, partition, message->offset);
         }
     } else if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
         kafka_assign_out_of_range(consume->assign, topic, message->partition);
@@ -230,6 +233,17 @@ static void take_error(struct kafka_consume *consume, const rd_kafka_message_t *
             kafka_unclear_tell(topic, message->err);
         }
         count_error(consume, partition, message);
+    }
+}
+
+/* What stands behind the last message and is none (the end of a transaction, one that was aborted, what compaction has
+ * removed) has been passed with it. Else history would lack its end, and lag would remain, until another message comes. */
+static void reach_end(struct kafka_consume *consume, struct kafka_partition *partition,
+                      int64_t end) {
+    if (partition->state == KAFKA_PARTITION_ASSIGNED && end > 0 &&
+        (uint64_t)end > partition->next) {
+        partition->next = (uint64_t)end;
+        follow(consume, partition);
     }
 }
 

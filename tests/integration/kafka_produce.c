@@ -1,8 +1,9 @@
 /* A real producer for the tests: librdkafka, idempotent, every result printed as one JSON line
  * {"n":…,"topic":…,"partition":…,"offset":…,"timestamp":…} or {"n":…,"error":…}, n counting the messages from 0.
- *   kafka_produce BROKERS
+ *   kafka_produce BROKERS [TRANSACTIONAL_ID]
  *       sends what standard input says, a message a line, tab-separated:
  *       TOPIC PARTITION|- KEY|- text|hex|null VALUE
+ *       With an id also the lines begin, commit and abort, which count as messages: {"n":…} when it is done.
  *   kafka_produce BROKERS COUNT RATE PARTITIONS TOPIC=TEMPLATE…
  *       sends COUNT messages, RATE a second: number n goes to the (n mod templates)-th topic and there,
  *       counted by j, to partition j mod PARTITIONS; {n}, {j} and {j%K} in a template become numbers.
@@ -19,6 +20,7 @@
 #include <time.h>
 
 #define FLUSH_TIMEOUT_MS     60000
+#define TRANSACTION_MS       60000
 #define UNKNOWN_PARTITION_NS 15000000000
 #define VALUE_MAX_BYTES      65536
 
@@ -49,7 +51,8 @@ static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, v
                rd_kafka_message_timestamp(message, NULL));
 }
 
-static rd_kafka_t *client_new(const char *brokers) {
+/* transactional_id NULL: no transactions. */
+static rd_kafka_t *client_new(const char *brokers, const char *transactional_id) {
     char error[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     const char *const settings[][2] = {{"bootstrap.servers", brokers},
@@ -68,6 +71,8 @@ static rd_kafka_t *client_new(const char *brokers) {
             rd_kafka_conf_destroy(conf);
             return NULL;
         }
+    if (transactional_id)
+        rd_kafka_conf_set(conf, "transactional.id", transactional_id, NULL, 0);
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     rd_kafka_t *client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, sizeof error);
     if (!client) {
@@ -140,6 +145,36 @@ static int parse_line(char *line, struct outgoing *out) {
     return 0;
 }
 
+static rd_kafka_error_t *commit(rd_kafka_t *client) {
+    return rd_kafka_commit_transaction(client, TRANSACTION_MS);
+}
+
+/* What has been sent gets as far as the broker: a message that was only queued would leave no trace there. */
+static rd_kafka_error_t *abort_sent(rd_kafka_t *client) {
+    rd_kafka_flush(client, FLUSH_TIMEOUT_MS);
+    return rd_kafka_abort_transaction(client, TRANSACTION_MS);
+}
+
+/* False: the line says nothing about transactions. */
+static bool transact(rd_kafka_t *client, const char *line, uintptr_t number) {
+    static const struct {
+        const char *word;
+        rd_kafka_error_t *(*act)(rd_kafka_t *client);
+    } acts[] = {{"begin", rd_kafka_begin_transaction}, {"commit", commit}, {"abort", abort_sent}};
+    for (size_t i = 0; i < sizeof acts / sizeof *acts; i++)
+        if (strcmp(line, acts[i].word) == 0) {
+            rd_kafka_error_t *problem = acts[i].act(client);
+            if (problem)
+                printf("{\"n\":%" PRIuPTR ",\"error\":\"%s\"}\n", number,
+                       rd_kafka_error_name(problem));
+            else
+                printf("{\"n\":%" PRIuPTR "}\n", number);
+            rd_kafka_error_destroy(problem);
+            return true;
+        }
+    return false;
+}
+
 static int send_lines(rd_kafka_t *client) {
     char *line = NULL;
     size_t size = 0;
@@ -156,7 +191,9 @@ static int send_lines(rd_kafka_t *client) {
         if (length > 0 && line[length - 1] == '\n')
             line[length - 1] = 0;
         struct outgoing out;
-        if (parse_line(line, &out) == 0) {
+        if (transact(client, line, number)) {
+            number++;
+        } else if (parse_line(line, &out) == 0) {
             send_one(client, &out, number++);
         } else {
             fprintf(stderr, "kafka_produce: message %" PRIuPTR ": not five fields\n", number);
@@ -236,16 +273,26 @@ static int generate(rd_kafka_t *client, uint64_t count, uint64_t rate, int32_t p
 }
 
 int main(int argc, char **argv) {
-    if (argc != 2 && argc < 6) {
-        fputs("usage: kafka_produce BROKERS [COUNT RATE PARTITIONS TOPIC=TEMPLATE...]\n", stderr);
+    if (argc != 2 && argc != 3 && argc < 6) {
+        fputs("usage: kafka_produce BROKERS [TRANSACTIONAL_ID | COUNT RATE PARTITIONS "
+              "TOPIC=TEMPLATE...]\n",
+              stderr);
         return 1;
     }
+    const bool by_lines = argc < 6;
     setvbuf(stdin, NULL, _IONBF, 0);
-    setvbuf(stdout, NULL, argc == 2 ? _IOLBF : _IOFBF, 65536);
-    rd_kafka_t *client = client_new(argv[1]);
+    setvbuf(stdout, NULL, by_lines ? _IOLBF : _IOFBF, 65536);
+    rd_kafka_t *client = client_new(argv[1], argc == 3 ? argv[2] : NULL);
     if (!client)
         return 1;
-    int status = argc == 2
+    if (argc == 3) {
+        rd_kafka_error_t *problem = rd_kafka_init_transactions(client, TRANSACTION_MS);
+        if (problem) {
+            fprintf(stderr, "kafka_produce: %s\n", rd_kafka_error_string(problem));
+            return 1;
+        }
+    }
+    int status = by_lines
                      ? send_lines(client)
                      : generate(client, strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10),
                                 (int32_t)atoi(argv[4]), argv + 5, (uint64_t)(argc - 5));

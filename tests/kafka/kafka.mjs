@@ -191,8 +191,9 @@ export class Producer {
     #waiting = new Map();
     #rest = '';
 
-    constructor(bootstrap) {
-        this.#child = launch(join(helpers, 'kafka_produce'), [bootstrap], { stdio: ['pipe', 'pipe', 'inherit'] });
+    // transactional: the id under which begin(), commit() and abort() can be said.
+    constructor(bootstrap, { transactional } = {}) {
+        this.#child = launch(join(helpers, 'kafka_produce'), [bootstrap, ...(transactional ? [transactional] : [])], { stdio: ['pipe', 'pipe', 'inherit'] });
         this.#child.stdin.on('error', () => {});
         this.#child.stdout.setEncoding('utf8').on('data', text => this.#read(text));
         this.#child.once('exit', () => this.#waiting.forEach(({ reject }) => reject(new Error('producer ended'))));
@@ -224,11 +225,27 @@ export class Producer {
             text = JSON.stringify(value);
         if (form === 'text' && text.includes('\n'))
             [form, text] = ['hex', Buffer.from(text).toString('hex')];
+        return this.#say([topic, partition, key, form, text].join('\t'));
+    }
+
+    #say(line) {
         const n = this.#sent++;
         return new Promise((resolve, reject) => {
             this.#waiting.set(n, { resolve, reject });
-            this.#child.stdin.write([topic, partition, key, form, text].join('\t') + '\n');
+            this.#child.stdin.write(`${line}\n`);
         });
+    }
+
+    begin() {
+        return this.#say('begin');
+    }
+
+    commit() {
+        return this.#say('commit');
+    }
+
+    abort() {
+        return this.#say('abort');
     }
 
     async stop() {
