@@ -252,6 +252,16 @@ test('https, with a key from a file; one whose certificate is not believed is no
     rmSync(folder, { recursive: true, force: true });
 });
 
+test('an address that ends with a slash', async () => {
+    const service = await startService();
+    const gateway = await start(service, { EXTERNAL_SERVICE_URL: `http://127.0.0.1:${service.port}/` });
+    const client = await signedIn(gateway, { user: 'ann' });
+    assert.deepEqual((await notify(client)).data.metadata, { seen: 1 });
+    await until('its health', async () => await shown(gateway) === true);
+    await gateway.stop();
+    await service.stop();
+});
+
 test('without EXTERNAL_SERVICE_URL nothing is asked and nothing shown', async () => {
     const gateway = await startGateway({ dev: true, env: { JWT_SECRET: SECRET } });
     const client = await signedIn(gateway, { user: 'ann' });
