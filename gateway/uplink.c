@@ -1,12 +1,16 @@
 #include "gateway/uplink.h"
 
 #include "common/clock.h"
+#include "shm/record.h"
 #include "shm/uplink_put.h"
 #include "shm/wake.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <sys/random.h>
+
+/* At most so much stands around a value and the name of its room in the ring: the record's header, what the envelope adds. */
+#define AROUND_BYTES 1024
 
 /* Who waits for the entry of that number; done NULL: nobody, or he has been told. */
 struct waiting {
@@ -23,6 +27,7 @@ struct uplink {
     struct waiting waiting[UPLINK_ENTRIES];
 };
 
+static bool has_room(const struct worker *worker, const struct uplink_message *message);
 static struct uplink_once like_no_other(struct uplink *uplink);
 static void on_answer(void *context, uint64_t number, const struct uplink_answer *answer);
 static void tell(struct worker *worker, uint64_t number, const struct uplink_outcome *outcome);
@@ -71,6 +76,9 @@ int uplink_send(struct worker *worker, const struct uplink_message *message, upl
         (load_relaxed(&worker->view.segment.ingest->flags) & INGEST_KAFKA_UP) == 0) {
         return -ENOTCONN;
     }
+    if (!has_room(worker, message)) {
+        return -EMSGSIZE;
+    }
     struct uplink_once own = like_no_other(uplink);
     struct uplink_item item = {.target = message->target,
                                .key = message->key,
@@ -92,6 +100,12 @@ int uplink_send(struct worker *worker, const struct uplink_message *message, upl
         wake_bell(worker->heritage.uplink_wake_fd);
     }
     return 0;
+}
+
+/* Else Kafka would take what nobody then gets. */
+static bool has_room(const struct worker *worker, const struct uplink_message *message) {
+    return message->value.length + message->key.length + AROUND_BYTES <=
+           record_limit(worker->view.segment.header->ring_capacity);
 }
 
 int uplink_once_of(const struct span *parts, unsigned count, struct uplink_once *out) {

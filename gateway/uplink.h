@@ -43,7 +43,8 @@ typedef void uplink_done(struct worker *worker, void *context,
                          const struct uplink_outcome *outcome);
 
 /* 0: `done` (may be NULL) will be called; the bytes are copied. Else it never will be: -ENOTCONN: ingest says that
- * Kafka is away; -EAGAIN: the queue is full; -EMSGSIZE: longer than UPLINK_MAX_BYTES; -EINVAL: no key, no value. */
+ * Kafka is away; -EAGAIN: the queue is full; -EMSGSIZE: longer than UPLINK_MAX_BYTES, or than
+ * an event may be in this host's ring; -EINVAL: no key, no value. */
 int uplink_send(struct worker *worker, const struct uplink_message *message, uplink_done *done,
                 void *context) MUST_CHECK;
 

@@ -76,6 +76,11 @@ static_assert(offsetof(struct record, rooms) == 88, "record layout");
  * read from a record before this has said yes. */
 bool record_valid(const struct record *record, size_t available);
 
+/* Longest record of a ring of that capacity: an eighth of it. A length is 32 bits wide, however large the ring. */
+static inline uint64_t record_limit(uint64_t ring_capacity) {
+    return ring_capacity / 8 < 1u << 31 ? ring_capacity / 8 : 1u << 31;
+}
+
 static inline struct span record_envelope(const struct record *record) {
     return (struct span){(const char *)record + record->envelope_at, record->envelope_length};
 }

@@ -51,7 +51,6 @@ static bool record_fits(const struct segment *segment, const struct record *reco
 static void enter(struct segment *segment, const struct record *record, uint64_t at);
 static void advance_next(struct positions *positions, const struct record *record);
 static void link_rooms(struct ring_append *writer, struct record *record);
-static uint64_t longest(uint64_t capacity);
 static void write_pad(struct segment *segment, uint64_t at, uint64_t length);
 static void write_head(struct ring_words *words, uint64_t position, uint64_t sequence);
 static struct record *record_at(const struct segment *segment, uint64_t position);
@@ -67,7 +66,7 @@ int ring_append_open(struct ring_append *writer, struct segment *segment) {
     int result = ring_read_head(segment, &published, &sequence);
     if (result < 0)
         return result;
-    result = walk(segment, load_relaxed(&words->indexed), published, longest(capacity));
+    result = walk(segment, load_relaxed(&words->indexed), published, record_limit(capacity));
     if (result < 0)
         return result;
 
@@ -76,7 +75,7 @@ int ring_append_open(struct ring_append *writer, struct segment *segment) {
         return -ENOMEM;
     struct record *staging = NULL;
 #ifdef ORDER_CHECKED
-    staging = malloc(longest(capacity));
+    staging = malloc(record_limit(capacity));
     if (!staging) {
         free(pending);
         return -ENOMEM;
@@ -101,7 +100,7 @@ void ring_append_done(struct ring_append *writer) {
 }
 
 size_t ring_append_limit(const struct ring_append *writer) {
-    return (size_t)longest(writer->segment->header->ring_capacity);
+    return (size_t)record_limit(writer->segment->header->ring_capacity);
 }
 
 struct record *ring_append_reserve(struct ring_append *writer, size_t length) {
@@ -246,11 +245,6 @@ static void link_rooms(struct ring_append *writer, struct record *record) {
     }
     for (unsigned i = 0; i < record->room_count; i++)
         ring_pending_set(writer->pending, record->rooms[i].slot, link);
-}
-
-/* A length is 32 bits wide, however large the ring. */
-static uint64_t longest(uint64_t capacity) {
-    return capacity / 8 < 1u << 31 ? capacity / 8 : 1u << 31;
 }
 
 /* Only length and kind are valid: there may be room for no more. */

@@ -34,7 +34,7 @@ int ring_append_open(struct ring_append *writer, struct segment *segment) MUST_C
 /* Does not publish: what was committed only is gone, as after a kill. */
 void ring_append_done(struct ring_append *writer);
 
-/* Longest record: an eighth of the ring. */
+/* Longest record (record_limit). */
 size_t ring_append_limit(const struct ring_append *writer);
 
 /* Room for a record of `length` bytes (rounded up to RECORD_ALIGN). Stores intent before it returns.

@@ -156,8 +156,8 @@ static bool start_plausible(const struct ring_read *reader, uint64_t published,
     uint64_t to_end = capacity - (reader->cursor & (capacity - 1));
     uint64_t length = start.length;
 
-    if (length == 0 || length % RECORD_ALIGN != 0 || length > capacity / 8 || length > to_end ||
-        length > published - reader->cursor)
+    if (length == 0 || length % RECORD_ALIGN != 0 || length > record_limit(capacity) ||
+        length > to_end || length > published - reader->cursor)
         return false;
     return start.kind == RECORD_PAD ? length == to_end : length >= sizeof(struct record);
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #define ID_BYTES 300 /* of an event: a topic's name has 249 at most */
+#define TOO_LONG "The event is too long"
 
 struct note {
     struct publish_answer answer;
@@ -180,8 +181,7 @@ static void go_on(struct worker *worker, struct conn *conn, struct note *note) {
     if (result == -EAGAIN || result == -ENOTCONN) {
         refuse(worker, conn, note, ERROR_SERVICE_UNAVAILABLE, NULL);
     } else if (result != 0) {
-        refuse(worker, conn, note, note->answer.failure,
-               result == -EMSGSIZE ? "The event is too long" : NULL);
+        refuse(worker, conn, note, note->answer.failure, result == -EMSGSIZE ? TOO_LONG : NULL);
     }
 }
 
@@ -197,7 +197,8 @@ static void on_outcome(struct worker *worker, void *context, const struct uplink
     cJSON *data = note->answer.data;
 
     if (conn != NULL && outcome->error != 0) {
-        reply_error(worker, conn, note->answer.failure, NULL, note->ref);
+        reply_error(worker, conn, note->answer.failure,
+                    outcome->error == -EMSGSIZE ? TOO_LONG : NULL, note->ref);
     } else if (conn != NULL && note->answer.type != NULL) {
         note->answer.data = NULL;
         reply_send(worker, conn, note->answer.type, with_id(data, note->answer.id_name, outcome),

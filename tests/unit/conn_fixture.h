@@ -28,7 +28,7 @@ static inline void set_up(void) {
                                .ws_pong_timeout = 5000,
                                .ws_slow_timeout = 30000,
                                .instance_id = "test"};
-    worker_open_memory(4096);
+    worker_open_memory(65536);
     worker.base = event_base_new();
     ck_assert_ptr_nonnull(worker.base);
     worker_open_parts();
