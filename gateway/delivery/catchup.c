@@ -58,7 +58,6 @@ bool catchup_fall_behind(struct worker *worker, struct conn *conn, uint64_t posi
     }
     catchup->had_events = true;
     catchup->slow = catchup->spares = true;
-    catchup->began_at = position;
     stats_add(worker->stats, STAT_FELL_BEHIND, 1);
     catchup_written(worker, conn); /* it may have room for a shorter one */
     return true;
@@ -72,10 +71,15 @@ void catchup_passed_by(struct worker *worker, struct conn *conn) {
     }
 }
 
+void catchup_has_late(struct worker *worker, struct conn *conn) {
+    catchup_queue_of(worker, conn)->passed_stamp = worker->fanout->stamp;
+}
+
 void catchup_missed_late(struct worker *worker, struct conn *conn, uint64_t position) {
     struct catchup *catchup = catchup_queue_of(worker, conn);
     /* who was held has had the snapshots of its rooms since, or gets them; what lies behind its begin it reads itself */
     if (catchup->slow && position < catchup->began_at &&
+        catchup->passed_stamp != worker->fanout->stamp &&
         (catchup->late_at == 0 || position < catchup->late_at)) {
         catchup->late_at = position;
     }
@@ -157,6 +161,7 @@ static struct catchup *start(struct worker *worker, struct conn *conn, enum catc
                                 .conn = conn->self,
                                 .phase = (uint8_t)phase,
                                 .had_events = conn->stamp != 0,
+                                .began_at = cursor,
                                 .cursor = cursor};
     conn->stamp = index;
     conn_set_state(worker, conn, CONN_CATCHING);

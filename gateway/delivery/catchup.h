@@ -33,6 +33,8 @@ bool catchup_fall_behind(struct worker *worker, struct conn *conn, uint64_t posi
 /* The event that the fan-out has in hand, a value of a conflated route, passes it by: it may be told of that. Not of a
  * sampled one, of which nobody is promised all. */
 void catchup_passed_by(struct worker *worker, struct conn *conn);
+/* The value that the fan-out has in hand, a late one, it has been given already. */
+void catchup_has_late(struct worker *worker, struct conn *conn);
 /* It has been passed by of a value that was late, of the record at `position` (fanout.h). */
 void catchup_missed_late(struct worker *worker, struct conn *conn, uint64_t position);
 /* It is about to be in one more room: what it misses up to here is of the rooms it has been in. */

@@ -5,9 +5,6 @@
 #include "gateway/delivery/catchup_frame.h"
 #include "gateway/delivery/fanout.h"
 
-static bool hears(const struct worker *worker, const struct conn *conn,
-                  const struct record *record);
-
 int catchup_deliver(struct worker *worker, struct conn *conn, uint64_t position, bool sparing) {
     struct fanout *fanout = worker->fanout;
     struct catchup_frame *frame;
@@ -16,8 +13,8 @@ int catchup_deliver(struct worker *worker, struct conn *conn, uint64_t position,
         return error;
     }
     const struct record *record = frame->record;
-    if (record->sender == conn->id || !hears(worker, conn, record)) {
-        return CATCHUP_PASSED;
+    if (record->sender == conn->id || !fanout_hears(worker, conn, record)) {
+        return CATCHUP_PASSED; /* it may have left since the record was listed */
     }
     struct catchup_value value = {position, record->partition, record->snapshot_slot, record->flags,
                                   record->sample_ms != 0};
@@ -33,20 +30,4 @@ int catchup_deliver(struct worker *worker, struct conn *conn, uint64_t position,
     stats_add(worker->stats, STAT_CAUGHT_UP, 1);
     stats_add(worker->stats, STAT_MESSAGES_OUT, 1);
     return CATCHUP_QUEUED;
-}
-
-/* It may have left since the record was listed. */
-static bool hears(const struct worker *worker, const struct conn *conn,
-                  const struct record *record) {
-    for (unsigned i = 0; i < record->room_count; i++) {
-        const struct record_room *room = &record->rooms[i];
-        struct span key = record_room_key(record, i);
-        if (room->kind == ROOM_PLAIN
-                ? room_has(&worker->fanout->rooms, conn, room->hash, key)
-                : (conn->personal & ROOM_KIND_BIT(room->kind)) &&
-                      span_equal(key, user_id(&worker->fanout->users, conn->user))) {
-            return true;
-        }
-    }
-    return false;
 }

@@ -104,6 +104,7 @@ static void become_live(struct worker *worker, struct catchup *catchup) {
     struct conn *conn = catchup_queue_conn(worker, catchup);
     uint64_t conflated = catchup->conflated;
     struct snapshot_choice late = {.from = catchup->late_at, .to = catchup->began_at};
+    sample_given_since(worker, conn, late.from != 0 ? late.from : late.to);
     conn_set_state(worker, conn, CONN_LIVE); /* forgets it */
     if (late.from != 0) {
         snapshot_send_rooms(worker, conn, &late);

@@ -54,6 +54,7 @@ void fanout_free(struct fanout *fanout) {
     }
     snapshot_mirror_free(fanout->snapshots);
     samples_free(fanout->samples);
+    sample_given_done(&fanout->given);
     room_table_done(&fanout->rooms);
     user_table_done(&fanout->users);
     outq_pool_done(&fanout->queues);
@@ -287,6 +288,9 @@ static long deliver_record(struct delivery *delivery) {
         return 0;
     }
     next_stamp(delivery->worker);
+    if (delivery->late) {
+        sample_given_leave_out(delivery->worker, record, delivery->position);
+    }
     delivery->first = listeners <= FANOUT_FEW_LISTENERS;
     return deliver_all(delivery, audiences, record->room_count);
 }
@@ -304,6 +308,21 @@ long fanout_late(struct worker *worker, const struct record *record, struct span
     struct delivery delivery = {
         .worker = worker, .record = record, .payload = text, .late = true, .position = position};
     return deliver_record(&delivery);
+}
+
+bool fanout_hears(const struct worker *worker, const struct conn *conn,
+                  const struct record *record) {
+    for (unsigned i = 0; i < record->room_count; i++) {
+        const struct record_room *room = &record->rooms[i];
+        struct span key = record_room_key(record, i);
+        if (room->kind == ROOM_PLAIN
+                ? room_has(&worker->fanout->rooms, conn, room->hash, key)
+                : (conn->personal & ROOM_KIND_BIT(room->kind)) &&
+                      span_equal(key, user_id(&worker->fanout->users, conn->user))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void deliver_visit(struct worker *worker, struct conn *conn, void *context) {

@@ -14,6 +14,7 @@
 #include "gateway/delivery/overload.h"
 #include "gateway/delivery/room.h"
 #include "gateway/delivery/sample.h"
+#include "gateway/delivery/sample_given.h"
 #include "gateway/delivery/snapshot.h"
 #include "gateway/delivery/user.h"
 #include "gateway/worker.h"
@@ -25,6 +26,7 @@
 #define FANOUT_FEW_LISTENERS 16u
 
 struct catchups;
+struct conn;
 
 struct fanout {
     struct interest interest;
@@ -35,6 +37,7 @@ struct fanout {
     struct flush_schedule schedule;
     struct snapshots *snapshots;
     struct samples *samples;
+    struct sample_given given;
     struct frame_deflate *deflater; /* NULL: WS_DEFLATE is off */
     struct catchups *catchups;
     enum overload_stage stage;
@@ -52,10 +55,13 @@ void fanout_free(struct fanout *fanout);
 uint32_t fanout_listeners(const struct worker *worker, const struct record *record);
 /* Queues the record to its listeners; how many there were. -ENOMEM: to none. */
 long fanout_record(struct worker *worker, const struct record *record) MUST_CHECK;
-/* A record read before, at `position`, with another text: it is no part of the order (sample.h). Who is catching up is
- * to get it afterwards. */
+/* A record read before, at `position`, with another text: it is no part of the order (sample.h). Who has been given it
+ * already is left out (sample_given.h); who is catching up is to get it afterwards. */
 long fanout_late(struct worker *worker, const struct record *record, struct span text,
                  uint64_t position) MUST_CHECK;
+/* True: the connection is in one of the record's rooms. */
+bool fanout_hears(const struct worker *worker, const struct conn *conn,
+                  const struct record *record);
 /* Queues one text frame to every authenticated connection (`skipped` after a lap). */
 bool fanout_everyone(struct worker *worker, struct span payload) MUST_CHECK;
 /* A frame's deflated twin, with a reference for the caller. False: the plain one serves everybody (nothing is deflated at

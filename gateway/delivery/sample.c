@@ -103,6 +103,10 @@ long sample_record(struct worker *worker, const struct record *record) {
     return count;
 }
 
+bool sample_waits(const struct worker *worker) {
+    return worker->fanout->samples->due_count > 0;
+}
+
 bool sample_turn(struct worker *worker) {
     struct samples *samples = worker->fanout->samples;
     long deliveries = 0;

@@ -49,7 +49,7 @@ static void send_room(struct worker *worker, struct conn *conn, struct span room
                       const struct snapshot_choice *choice) {
     struct snapshots *all = worker->fanout->snapshots;
     struct span name;
-    unsigned kind = (unsigned)room_name_kind(room, &name);
+    enum room_kind kind = room_name_kind(room, &name);
     if (!is_open(conn) || load_relaxed(&worker->view.segment.snapshots->changes) == 0) {
         return;
     }
@@ -63,6 +63,9 @@ static void send_room(struct worker *worker, struct conn *conn, struct span room
         long count = queue_all(worker, conn, found, choice);
         stats_add(worker->stats, STAT_SNAPSHOT_VALUES, (uint64_t)count);
         stats_add(worker->stats, STAT_MESSAGES_OUT, (uint64_t)count);
+        if (choice->to == 0) { /* a resume gives those that were not chosen */
+            sample_given_room(worker, conn, hash, kind);
+        }
     }
 }
 

@@ -12,6 +12,7 @@ const SAMPLE_MS = 100, KEYS = 5, PARTITIONS = 2, EVERY_MS = 5, VALUES = 300;
 // A value of `held` that is too soon waits for longer than any test takes.
 const ROUTES = `price.updates price_update prices,prices:{chainId}:{token} conflate={chainId}:{token} sample=${SAMPLE_MS}
 held.updates held trades conflate={token} sample=60000
+soon.updates held trades conflate={token} sample=3000
 gateway.control @control -
 `;
 const dir = mkdtempSync(join(tmpdir(), 'moonx-sample-'));
@@ -21,7 +22,7 @@ let kafka, producer, gateway;
 
 before(async () => {
     kafka = await startKafka();
-    await Promise.all(['price.updates', 'held.updates', 'gateway.control'].map(topic => kafka.createTopic(topic, PARTITIONS)));
+    await Promise.all(['price.updates', 'held.updates', 'soon.updates', 'gateway.control'].map(topic => kafka.createTopic(topic, PARTITIONS)));
     producer = new Producer(kafka.bootstrap);
     writeRoutes(ROUTES);
     gateway = await startGateway({ kafka: kafka.bootstrap, workers: 2, env: { ROUTES_FILE: routes } });
@@ -161,6 +162,31 @@ test('a value that waits: a joiner has it at once; a resume whose position is pa
         assert.ok(client.received.findIndex(({ type }) => type === 'held') > client.received.indexOf(client.all('resumed')[0]));
         await client.close();
     }
+});
+
+test('who joins in the middle of an interval gets the value that waits once, and a newer one when it is due', async () => {
+    const soon = (key, value) => producer.send('soon.updates', { token: key, value }, { partition: 0 });
+    const first = await signedIn(gateway, { user: 'first' });
+    await first.settled();
+    await soon('X', 1);
+    await soon('Y', 1);
+    await until('it is live, and has the first values', () => heldOf(first, 'X').length === 1 && heldOf(first, 'Y').length === 1);
+    await soon('X', 2);
+    await soon('Y', 2);
+    const behind = await soon('Z', 1); // when it is here, this worker has read the values that wait
+    await first.next(({ id }) => id === behind.id);
+    const joiners = await Promise.all(Array.from({ length: 6 }, (_, i) => signedIn(gateway, { user: `middle${i}` })));
+    await Promise.all(joiners.map(joiner => joiner.settled()));
+    for (const joiner of joiners)
+        assert.deepEqual([heldOf(joiner, 'X'), heldOf(joiner, 'Y')], [['2 again'], ['2 again']]);
+    await soon('Y', 3);
+    const clients = [first, ...joiners];
+    await until('both values at the end of their interval', () => heldOf(first, 'X').length === 2 && clients.every(client => heldOf(client, 'Y').at(-1) === '3 again'));
+    await Promise.all(clients.map(client => client.settled()));
+    assert.deepEqual([heldOf(first, 'X'), heldOf(first, 'Y')], [[1, '2 again'], [1, '3 again']]);
+    for (const joiner of joiners)
+        assert.deepEqual([heldOf(joiner, 'X'), heldOf(joiner, 'Y')], [['2 again'], ['2 again', '3 again']]);
+    await Promise.all(clients.map(client => client.close()));
 });
 
 test('workers are killed in the middle of intervals: who comes back and resumes ends with the last value, and nothing goes back', async () => {

@@ -179,6 +179,124 @@ START_TEST(who_joins_in_between_gets_the_value_that_waits_and_then_no_older_one)
 }
 END_TEST
 
+static struct conn *joiner(const char *user, const char *room) {
+    struct conn *conn = connect_user(user);
+    join(conn, room);
+    snapshot_send(&worker, conn, span_of(room));
+    return conn;
+}
+
+START_TEST(who_joins_in_between_gets_the_value_that_waits_once) {
+    struct conn *early = listener("ann");
+    put_at(1000, "a");
+    put_at(1010, "a"); /* 11 */
+    struct conn *late = joiner("bob", "prices");
+    tick(1100);
+    ck_assert_str_eq(take(early), LIVE("10") LATE("11"));
+    ck_assert_str_eq(take(late), LATE("11"));
+    put_at(1110, "a"); /* 12 */
+    tick(1200);
+    ck_assert_str_eq(take(early), LATE("12"));
+    ck_assert_str_eq(take(late), LATE("12"));
+}
+END_TEST
+
+START_TEST(who_joins_a_second_room_of_the_value_that_waits_gets_it_once) {
+    static const char *const rooms[] = {"prices", "prices:1:A"};
+    struct conn *conn = listener("ann");
+    keep(reserve_in(rooms, 2, 3), "a", 100);
+    keep(reserve_in(rooms, 2, 3), "a", 100); /* 11 */
+    turn();
+    join(conn, "prices:1:A");
+    snapshot_send(&worker, conn, SPAN_LITERAL("prices:1:A"));
+    tick(1100);
+    ck_assert_str_eq(take(conn), LIVE("10") LATE("11"));
+}
+END_TEST
+
+START_TEST(who_joins_a_room_of_other_values_still_gets_the_one_that_waits) {
+    struct conn *conn = listener("ann");
+    put_at(1000, "a");
+    put_at(1010, "a"); /* 11 */
+    keep(reserve("trades", 3), "t", 100);
+    turn();
+    join(conn, "trades");
+    snapshot_send(&worker, conn, SPAN_LITERAL("trades"));
+    tick(1100);
+    ck_assert_str_eq(take(conn), LIVE("10") LATE("12") LATE("11"));
+}
+END_TEST
+
+START_TEST(who_was_held_and_has_read_the_value_that_waits_in_the_ring_gets_it_once) {
+    struct conn *held = connect_user("ann");
+    conn_hold_a_moment(&worker, held);
+    join(held, "prices");
+    put_at(1000, "a");
+    put_at(1000, "slow");
+    put_sampled("slow", 5000); /* 12 */
+    turn();
+    tick(1500);
+    ck_assert_int_eq(held->state, CONN_LIVE);
+    ck_assert_str_eq(take(held), LIVE("10") LIVE("12"));
+    tick(6100);
+    ck_assert_str_eq(take(held), "");
+    put_at(6110, "slow"); /* 13 */
+    put_at(6111, "slow");
+    tick(7000);
+    ck_assert_str_eq(take(held), LATE("14"));
+}
+END_TEST
+
+START_TEST(who_was_given_it_and_is_slow_when_it_is_due_gets_it_once) {
+    put_at(1000, "a");
+    put_at(1010, "a"); /* 11 */
+    struct conn *slow = joiner("ann", "prices");
+    ck_assert_str_eq(take(slow), LATE("11"));
+    fall_behind(slow, "prices");
+    tick(1100);
+    ck_assert_int_eq(slow->state, CONN_CATCHING);
+    take(slow);
+    turn();
+    ck_assert_int_eq(slow->state, CONN_LIVE);
+    ck_assert_ptr_null(strstr(take(slow), "snapshot"));
+    tick(5000);
+    ck_assert_str_eq(take(slow), "");
+}
+END_TEST
+
+START_TEST(a_connection_in_the_place_of_one_that_was_given_it_gets_it_too) {
+    struct conn *second = listener("ann");
+    put_at(1000, "a");
+    put_at(1010, "a"); /* 11 */
+    struct conn *first = joiner("bob", "prices");
+    uint32_t index = first->self;
+    conn_kill(&worker, first);
+    turn();
+    struct conn *next = listener("eve");
+    ck_assert_uint_eq(next->self, index);
+    tick(1100);
+    ck_assert_str_eq(take(second), LIVE("10") LATE("11"));
+    ck_assert_str_eq(take(next), LATE("11"));
+}
+END_TEST
+
+START_TEST(of_more_joiners_than_are_noted_the_earliest_get_it_again) {
+    put_at(1000, "a");
+    put_at(1010, "a"); /* 11 */
+    struct conn *first = joiner("ann", "prices"), *last = joiner("bob", "prices");
+    for (unsigned i = 0; i < SAMPLE_GIVEN_MOST - 1; i++) {
+        take(last);
+        ck_assert_int_eq(conn_leave(&worker, last, SPAN_LITERAL("prices")), 1);
+        join(last, "prices");
+        snapshot_send(&worker, last, SPAN_LITERAL("prices"));
+    }
+    ck_assert_str_eq(take(last), LATE("11"));
+    tick(1100);
+    ck_assert_str_eq(take(first), LATE("11") LATE("11"));
+    ck_assert_str_eq(take(last), "");
+}
+END_TEST
+
 START_TEST(who_joins_after_a_value_that_nobody_got_waits_for_the_next_as_anybody) {
     put_at(1000, "a");
     put_at(1010, "a");
@@ -269,7 +387,8 @@ START_TEST(a_resume_behind_a_value_that_was_passed_over_gets_it_as_a_snapshot) {
     ck_assert_str_eq(take(back),
                      "{\"recovered\":true,\"count\":1} " LATE("11") LATE("12") LIVE("13"));
     tick(1200);
-    ck_assert_str_eq(take(back), LATE("11"));
+    ck_assert_str_eq(take(back), "");
+    ck_assert_str_eq(take(first), LIVE("13") LATE("11"));
 }
 END_TEST
 
@@ -463,6 +582,13 @@ int main(void) {
     tcase_add_test(tests, many_keys_come_in_the_order_of_their_times_none_too_early);
     tcase_add_test(tests, who_is_in_several_of_its_rooms_gets_it_once);
     tcase_add_test(tests, who_joins_in_between_gets_the_value_that_waits_and_then_no_older_one);
+    tcase_add_test(tests, who_joins_in_between_gets_the_value_that_waits_once);
+    tcase_add_test(tests, who_joins_a_second_room_of_the_value_that_waits_gets_it_once);
+    tcase_add_test(tests, who_joins_a_room_of_other_values_still_gets_the_one_that_waits);
+    tcase_add_test(tests, who_was_held_and_has_read_the_value_that_waits_in_the_ring_gets_it_once);
+    tcase_add_test(tests, who_was_given_it_and_is_slow_when_it_is_due_gets_it_once);
+    tcase_add_test(tests, a_connection_in_the_place_of_one_that_was_given_it_gets_it_too);
+    tcase_add_test(tests, of_more_joiners_than_are_noted_the_earliest_get_it_again);
     tcase_add_test(tests, who_joins_after_a_value_that_nobody_got_waits_for_the_next_as_anybody);
     tcase_add_test(tests, who_has_left_before_its_time_gets_nothing);
     tcase_add_test(tests, who_falls_behind_while_a_value_waits_gets_it_when_it_is_live_again);

@@ -73,7 +73,7 @@ static inline struct conn *worker_connect(const char *user, int fd) {
 
     conn->self = index;
     conn->fd = fd;
-    conn->id = index * 1000u;
+    conn->id = worker.conns->id_base + ++worker.conns->id_counter;
     conn_set_state(&worker, conn, CONN_PENDING);
     ck_assert_uint_lt(strlen(user), sizeof identity.user_id);
     strcpy(identity.user_id, user);
