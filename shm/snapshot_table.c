@@ -59,6 +59,7 @@ static enum snapshot_result try_read(const struct segment *segment, uint32_t slo
     uint32_t first = load_relaxed(&entry->first), length = load_relaxed(&entry->length);
     uint32_t key_length = load_relaxed(&entry->key_length);
     uint64_t position = load_relaxed(&entry->position), settled = load_relaxed(&entry->settled);
+    uint64_t since = load_relaxed(&entry->since);
     bool copied = false;
 
     if (lock % 2 != 0) {
@@ -77,6 +78,7 @@ static enum snapshot_result try_read(const struct segment *segment, uint32_t slo
         return SNAPSHOT_FREE;
     }
     out->position = position;
+    out->since = since;
     out->settled = settled;
     out->key_length = key_length;
     out->record = buffer;

@@ -95,6 +95,7 @@ struct snapshot_value {
     _Alignas(8) char key[SNAPSHOT_KEY_MAX_BYTES];
     uint32_t key_length;
     uint64_t position;
+    uint64_t since; /* position of the first record of this key in this slot */
     uint64_t settled;
     const struct record *record;
 };

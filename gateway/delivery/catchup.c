@@ -30,6 +30,7 @@ int catchups_new(struct catchups **out) {
 void catchups_free(struct catchups *all) {
     if (all != NULL) {
         slab_done(&all->slab); /* every connection has been forgotten before */
+        catchup_frame_done(&all->frames);
         free(all);
     }
 }

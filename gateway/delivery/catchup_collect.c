@@ -22,7 +22,8 @@ struct found {
     uint64_t key; /* position, and LATER */
     int64_t offset;
     uint32_t partition;
-    bool value; /* of a conflated route that is not sampled */
+    uint32_t snapshot_slot; /* of a value of a conflated route; else 0 */
+    bool value;             /* of a conflated route that is not sampled */
 };
 
 struct collection {
@@ -94,10 +95,14 @@ bool catchup_spares(struct worker *worker, const struct catchup_value *value) {
         !snapshot_table_superseded(segment, value->snapshot_slot, value->position)) {
         return false;
     }
-    if (!value->sampled) {
-        passed_over_count(worker, value->partition, PASSED_OVER_CONFLATED, 1);
-    }
+    catchup_spared(worker, value->partition, value->sampled);
     return true;
+}
+
+void catchup_spared(struct worker *worker, uint32_t partition, bool sampled) {
+    if (!sampled) {
+        passed_over_count(worker, partition, PASSED_OVER_CONFLATED, 1);
+    }
 }
 
 /* The user's personal rooms are one chain. */
@@ -252,8 +257,12 @@ static void take(struct collection *collection, const struct room_hit *hit) {
         collection->error = -E2BIG;
         return;
     }
-    found[collection->count++] = (struct found){
-        key, hit->offset, hit->partition, (hit->flags & RECORD_FLAG_CONFLATED) && !value.sampled};
+    bool conflated = hit->flags & RECORD_FLAG_CONFLATED;
+    found[collection->count++] = (struct found){.key = key,
+                                                .offset = hit->offset,
+                                                .partition = hit->partition,
+                                                .snapshot_slot = conflated ? hit->snapshot_slot : 0,
+                                                .value = conflated && !value.sampled};
 }
 
 static bool wanted(const struct collection *collection, const struct room_hit *hit, uint64_t *key) {
@@ -323,18 +332,18 @@ static bool offsets_rise(uint32_t count) {
 }
 
 static int list_of(const struct collection *collection, uint32_t count, struct catchup_list *out) {
-    uint64_t *positions = malloc(count * sizeof *positions);
-    if (positions == NULL) {
+    struct catchup_missed *entries = malloc(count * sizeof *entries);
+    if (entries == NULL) {
         return -ENOMEM;
     }
     for (uint32_t i = 0; i < count; i++) {
         out->missed += (found[i].key & LATER) == 0;
-        positions[i] = found[i].key & ~LATER;
+        entries[i] = (struct catchup_missed){found[i].key & ~LATER, found[i].snapshot_slot};
     }
     if (collection->stretch->wants == NULL) {
         out->missed = 0;
     }
-    out->positions = positions;
+    out->entries = entries;
     out->count = count;
     return 0;
 }

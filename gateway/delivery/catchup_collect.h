@@ -23,8 +23,14 @@ struct catchup_stretch {
     uint32_t whole_most;
 };
 
+/* One record that it has missed. */
+struct catchup_missed {
+    uint64_t position;
+    uint32_t snapshot_slot; /* as in the record, of a value of a conflated route; else 0 */
+};
+
 struct catchup_list {
-    uint64_t *positions; /* oldest first, for free(); NULL: none */
+    struct catchup_missed *entries; /* oldest first, for free(); NULL: none */
     uint32_t count;
     uint32_t missed;    /* a resume: so many of them, the first, are what it was asked for */
     uint64_t cost;      /* records looked at */
@@ -47,5 +53,7 @@ struct catchup_value {
 /* True: who catches up is spared it, since a newer value of its key is there or comes. Counted for its topic, unless that is
  * sampled: nobody is promised all of it. */
 bool catchup_spares(struct worker *worker, const struct catchup_value *value);
+/* It is; counts it. */
+void catchup_spared(struct worker *worker, uint32_t partition, bool sampled);
 
 #endif

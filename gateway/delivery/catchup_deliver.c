@@ -5,19 +5,24 @@
 #include "gateway/delivery/catchup_frame.h"
 #include "gateway/delivery/fanout.h"
 
-int catchup_deliver(struct worker *worker, struct conn *conn, uint64_t position, bool sparing) {
+int catchup_deliver(struct worker *worker, struct conn *conn, const struct catchup_missed *missed,
+                    bool sparing) {
     struct fanout *fanout = worker->fanout;
     struct catchup_frame *frame;
-    int error = catchup_frame_at(worker, position, &frame);
-    if (error != 0) {
+    int error = catchup_frame_at(worker, missed, &frame);
+    if (error != 0 && error != -EALREADY) {
         return error;
     }
     const struct record *record = frame->record;
     if (record->sender == conn->id || !fanout_hears(worker, conn, record)) {
         return CATCHUP_PASSED; /* it may have left since the record was listed */
     }
-    struct catchup_value value = {position, record->partition, record->snapshot_slot, record->flags,
-                                  record->sample_ms != 0};
+    if (error == -EALREADY) {
+        catchup_spared(worker, record->partition, record->sample_ms != 0);
+        return record->sample_ms != 0 ? CATCHUP_PASSED : CATCHUP_SPARED;
+    }
+    struct catchup_value value = {missed->position, record->partition, record->snapshot_slot,
+                                  record->flags, record->sample_ms != 0};
     if (sparing && catchup_spares(worker, &value)) {
         return value.sampled ? CATCHUP_PASSED : CATCHUP_SPARED;
     }

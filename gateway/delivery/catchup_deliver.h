@@ -5,6 +5,7 @@
 
 #include "gateway/worker.h"
 
+struct catchup_missed;
 struct conn;
 
 enum catchup_outcome {
@@ -14,8 +15,8 @@ enum catchup_outcome {
 };
 
 /* sparing: superseded values of conflated routes are not queued. enum catchup_outcome, or -ESTALE: overwritten;
- * -EBADMSG; -ENOMEM. */
-int catchup_deliver(struct worker *worker, struct conn *conn, uint64_t position,
+ * -EAGAIN: for a moment it can't be told; -EBADMSG; -ENOMEM. */
+int catchup_deliver(struct worker *worker, struct conn *conn, const struct catchup_missed *missed,
                     bool sparing) MUST_CHECK;
 
 #endif

@@ -1,13 +1,22 @@
 #include "gateway/delivery/catchup_frame.h"
 
+#include "gateway/delivery/catchup_collect.h"
 #include "gateway/delivery/catchup_queue.h"
+#include "shm/snapshot_table.h"
 
-static int read_record(struct worker *worker, uint64_t position, const struct record **out);
+#include <stdlib.h>
+
+static int read_record(struct worker *worker, const struct catchup_missed *missed,
+                       const struct record **out);
+static int read_value(struct worker *worker, const struct catchup_missed *missed,
+                      const struct record **out);
 static bool fits(const struct record *record);
 static void forget(struct frame_arena *arena, struct catchup_frame *frame);
 static void deflate(struct fanout *fanout, struct catchup_frame *frame);
 
-int catchup_frame_at(struct worker *worker, uint64_t position, struct catchup_frame **out) {
+int catchup_frame_at(struct worker *worker, const struct catchup_missed *missed,
+                     struct catchup_frame **out) {
+    uint64_t position = missed->position;
     struct catchup_frames *frames = &worker->fanout->catchups->frames;
     struct frame_arena *arena = &worker->fanout->arena;
     struct catchup_frame *frame = &frames->places[position / RECORD_ALIGN % CATCHUP_FRAME_PLACES];
@@ -17,7 +26,12 @@ int catchup_frame_at(struct worker *worker, uint64_t position, struct catchup_fr
         *out = frame;
         return 0;
     }
-    int error = read_record(worker, position, &record);
+    int error = read_record(worker, missed, &record);
+    if (error == -EALREADY) {
+        forget(arena, &frames->once);
+        frames->once.record = record;
+        *out = &frames->once;
+    }
     if (error == 0) {
         error = frame_make(arena, WSLAY_TEXT_FRAME, record_envelope(record), &piece);
     }
@@ -60,9 +74,43 @@ void catchup_frame_clear(struct worker *worker) {
     }
 }
 
-static int read_record(struct worker *worker, uint64_t position, const struct record **out) {
-    int result = ring_read_at(&worker->fanout->missed, position, out);
-    return result == RING_LAPPED ? -ESTALE : result;
+void catchup_frame_done(struct catchup_frames *frames) {
+    free(frames->value);
+    frames->value = NULL;
+}
+
+static int read_record(struct worker *worker, const struct catchup_missed *missed,
+                       const struct record **out) {
+    int result = ring_read_at(&worker->fanout->missed, missed->position, out);
+    if (result != RING_LAPPED) {
+        return result;
+    }
+    return missed->snapshot_slot != 0 ? read_value(worker, missed, out) : -ESTALE;
+}
+
+/* What was listed is the newest that the table had then: it is still that one, or gave way to one that is newer, unless
+ * the slot is another key's by now. */
+static int read_value(struct worker *worker, const struct catchup_missed *missed,
+                      const struct record **out) {
+    const struct segment *segment = &worker->view.segment;
+    struct catchup_frames *frames = &worker->fanout->catchups->frames;
+    struct snapshot_value value;
+    if (frames->value == NULL) {
+        frames->value = malloc(snapshot_table_longest(segment));
+    }
+    if (frames->value == NULL) {
+        return -ENOMEM;
+    }
+    enum snapshot_result result = snapshot_table_read(segment, missed->snapshot_slot - 1,
+                                                      missed->position + 1, frames->value, &value);
+    if (result == SNAPSHOT_BUSY) {
+        return -EAGAIN;
+    }
+    if (result == SNAPSHOT_FREE || value.since > missed->position) {
+        return -ESTALE;
+    }
+    *out = value.record;
+    return result == SNAPSHOT_LATER ? -EALREADY : 0;
 }
 
 /* Names before the envelope, as ingest writes them, and not too many. */

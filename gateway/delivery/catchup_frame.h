@@ -15,6 +15,8 @@
 /* The rest of a record than its envelope: rooms and their names. A longer one is read for each. */
 #define CATCHUP_FRAME_HEAD_BYTES 448u
 
+struct catchup_missed;
+
 struct catchup_frame {
     uint64_t position;
     const struct record *record; /* all but its envelope */
@@ -28,15 +30,21 @@ struct catchup_frame {
 struct catchup_frames {
     struct catchup_frame places[CATCHUP_FRAME_PLACES];
     struct catchup_frame once; /* of a record with too long a head */
+    char *value; /* a record as it is read from the snapshot table; NULL: none has been */
     bool used;
 };
 
-/* The event at `position`; *out is good until the next call. -ESTALE: overwritten; -EBADMSG; -ENOMEM. */
-int catchup_frame_at(struct worker *worker, uint64_t position,
+/* The missed event, from the ring; a value of a conflated route that is overwritten there, from the snapshot table. *out
+ * is good until the next call. -EALREADY: overwritten, but a newer value of its key is there or comes; *out has that one's
+ * record, and no frame. -ESTALE: overwritten, and gone from the table too. -EAGAIN: the table is being written there;
+ * -EBADMSG; -ENOMEM. */
+int catchup_frame_at(struct worker *worker, const struct catchup_missed *missed,
                      struct catchup_frame **out) MUST_CHECK;
 /* What is queued for one more connection. */
 struct frame_piece catchup_frame_piece(struct worker *worker, struct catchup_frame *frame,
                                        bool deflate);
 void catchup_frame_clear(struct worker *worker);
+/* What is left of them when the worker ends; their frames go with the arena. */
+void catchup_frame_done(struct catchup_frames *frames);
 
 #endif

@@ -7,6 +7,7 @@
 #include "gateway/delivery/catchup_frame.h"
 #include "gateway/delivery/fanout.h"
 
+struct catchup_missed;
 struct position_claim;
 
 enum catchup_phase { CATCHUP_HELD, CATCHUP_WAITING, CATCHUP_READING }; /* catchup.h */
@@ -32,10 +33,10 @@ struct catchup {
     bool told;             /* may be told the position of `held_at`: held for a moment */
     bool
         answering; /* held for a moment, and `authenticate` is being answered: snapshots come behind that */
-    uint64_t held_at;  /* the worker's cursor then */
-    uint64_t cursor;   /* all before it is queued or listed */
-    uint64_t *list;    /* positions missed; NULL: none */
-    uint64_t began_at; /* the first record that it lacks */
+    uint64_t held_at;            /* the worker's cursor then */
+    uint64_t cursor;             /* all before it is queued or listed */
+    struct catchup_missed *list; /* NULL: none */
+    uint64_t began_at;           /* the first record that it lacks */
     uint64_t late_at; /* slow: the oldest before that which was due since (sample.h); 0: none was */
     uint32_t at, count;
     uint64_t until_ms; /* HELD, WAITING: the end of it; 0: none */

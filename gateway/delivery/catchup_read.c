@@ -8,7 +8,7 @@
 /* The most that waits in the queue of who is catching up: one write's worth, and half of WS_MAX_QUEUE_BYTES. */
 #define FILL_BYTES 65536u
 /* Entries of all lists; past it no list is begun. */
-#define MAX_LISTED (8u << 20)
+#define MAX_LISTED (4u << 20)
 /* Who was only held a moment, as everybody is after authentication, gets every value of conflated routes, as if it had
  * been live: a moment of them at 20,000/s. If it is more, the newest ones, as for who is slow, and it is told. */
 #define HELD_WHOLE_MOST 4096u
@@ -51,7 +51,7 @@ int catchup_read_list(struct worker *worker, struct catchup *catchup,
                       const struct catchup_stretch *stretch, struct catchup_list *got) {
     bool told = catchup->slow; /* who resumes expects the newest values only */
     int error = catchup_collect(worker, catchup_queue_conn(worker, catchup), stretch, got);
-    if (error == -E2BIG && stretch->whole_most != 0) {
+    if ((error == -E2BIG || error == -ESTALE) && stretch->whole_most != 0) {
         struct catchup_stretch newest = *stretch;
         newest.whole_most = 0;
         told = true;
@@ -65,22 +65,22 @@ int catchup_read_list(struct worker *worker, struct catchup *catchup,
         return error;
     }
     if (left + got->count > CATCHUP_MAX_MISSED) {
-        free(got->positions);
+        free(got->entries);
         return -E2BIG;
     }
     if (catchup->list != NULL) {
-        uint64_t *both = malloc((left + got->count) * sizeof *both);
+        struct catchup_missed *both = malloc((left + got->count) * sizeof *both);
         if (both == NULL) {
-            free(got->positions);
+            free(got->entries);
             return -ENOMEM;
         }
         memcpy(both, catchup->list + catchup->at, left * sizeof *both);
-        memcpy(both + left, got->positions, got->count * sizeof *both);
-        free(got->positions);
-        got->positions = both;
+        memcpy(both + left, got->entries, got->count * sizeof *both);
+        free(got->entries);
+        got->entries = both;
     }
     catchup_read_drop(worker->fanout->catchups, catchup);
-    catchup->list = got->positions;
+    catchup->list = got->entries;
     catchup->count = left + got->count;
     worker->fanout->catchups->listed += catchup->count;
     catchup->cursor = stretch->to;
@@ -121,7 +121,11 @@ static long queue_listed(struct worker *worker, struct catchup *catchup) {
     while (catchup->at < catchup->count && catchup_read_has_space(worker, conn) &&
            done < CATCHUP_READ_MOST) {
         /* it may have stalled since the list was made; to a resume its events have been announced */
-        int result = catchup_deliver(worker, conn, catchup->list[catchup->at], catchup->slow);
+        int result = catchup_deliver(worker, conn, &catchup->list[catchup->at], catchup->slow);
+        if (result == -EAGAIN) {
+            catchup_queue_move(worker->fanout->catchups, catchup, CATCHUP_IDLE);
+            return done;
+        }
         if (result < 0) {
             catchup_read_give_up(worker, catchup, result);
             return done;

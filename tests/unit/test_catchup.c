@@ -135,7 +135,7 @@ START_TEST(a_resume_of_a_loud_room_gives_and_costs_its_keys_not_its_values) {
     ck_assert_int_eq(catchup_collect(&worker, conn, &all, &list), 0);
     ck_assert_uint_eq(list.count, KEYS + 3);
     ck_assert_uint_lt(list.cost, 3 * KEYS);
-    free(list.positions);
+    free(list.entries);
     resume_at(conn, "{\"order.updates\":[10]}");
     turn();
     const char *got = take(conn);
