@@ -82,7 +82,7 @@ static int parse_fields(struct row_parse *parse) {
     int result;
 
     if (row->count < 3) {
-        return refuse(parse, "a route is TOPIC TYPE ROOMS [OPTION...], here are %u fields",
+        return refuse(parse, "a route is TOPIC TYPE ROOMS [OPTION...]; fields here: %u",
                       row->count);
     }
     result = parse_topic(parse, row->fields[0]);

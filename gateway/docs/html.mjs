@@ -1,11 +1,9 @@
 // The documentation as one readable page, whole without scripts; docs_page.mjs adds "try it".
 
 import { readFileSync } from 'node:fs';
-import { fieldsOf } from './schema.mjs';
+import { fieldsOf, pretty } from './schema.mjs';
 
 const escape = (text) => String(text).replace(/[&<>"]/g, (sign) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[sign]);
-// An array of plain values stands on one line.
-const pretty = (value) => JSON.stringify(value, null, 2).replace(/\[\s+([^[\]{}]*?)\s+\]/g, (_, items) => `[${items.replace(/,\s+/g, ', ')}]`);
 const json = (value) => `<pre tabindex="0"><code>${escape(pretty(value))}</code></pre>`;
 
 function table(head, rows) {

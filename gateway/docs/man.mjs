@@ -1,6 +1,6 @@
 // The same as a manual page, moonx-protocol(7), in mdoc.
 
-import { fieldsOf } from './schema.mjs';
+import { fieldsOf, pretty } from './schema.mjs';
 
 /** Text as roff takes it: no escape, no control line by accident. */
 const plain = (text) => String(text).replaceAll('\\', '\\e').replace(/^([.'])/gm, '\\&$1').replaceAll('-', '\\-');
@@ -21,7 +21,7 @@ const prose = (text) => wrap(plain(text)
     .replace(/\{(?:client|server|event)\\-(\w+)\}/g, '`$1`')
     .replace(/`([^`]+)`/g, '\\(oq$1\\(cq'))
     .replace(/^([.'])/gm, '\\&$1');
-const json = (value) => `.Bd -literal -offset indent\n${plain(JSON.stringify(value, null, 2))}\n.Ed`;
+const json = (value) => `.Bd -literal -offset indent\n${plain(pretty(value))}\n.Ed`;
 
 function fields(data) {
     const rows = fieldsOf(data);
@@ -51,7 +51,7 @@ export function man(tables, { clientMessages, serverMessages, events, paths, clo
     return `.\\" Made by gateway/docs; make man writes it anew.
 .Dd November 21, 2026
 .Dt MOONX-PROTOCOL 7
-.Os
+.Os "MoonX Gateway"
 .Sh NAME
 .Nm moonx-protocol
 .Nd what clients and the MoonX Gateway say to each other

@@ -25,6 +25,10 @@ export function fieldsOf(data) {
     });
 }
 
+/** An example as people read it: an array of plain values stands on one line. */
+export const pretty = (value) => JSON.stringify(value, null, 2)
+    .replace(/\[\s+([^[\]{}]*?)\s+\]/g, (_, items) => `[${items.replace(/,\s+/g, ', ')}]`);
+
 export function schemaOf(data) {
     const fields = fieldsOf(data);
     const required = fields.filter((field) => field.required).map((field) => field.name);

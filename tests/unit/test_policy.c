@@ -222,8 +222,8 @@ END_TEST
 static const struct {
     const char *text, *error;
 } bad_tables[] = {
-    {"a user", "t:1: a rooms line is PATTERN JOIN PUBLISH, here are 2 fields"},
-    {"a user none none", "t:1: a rooms line is PATTERN JOIN PUBLISH, here are 4 fields"},
+    {"a user", "t:1: a rooms line is PATTERN JOIN PUBLISH; fields here: 2"},
+    {"a user none none", "t:1: a rooms line is PATTERN JOIN PUBLISH; fields here: 4"},
     {"\n\nb anyone none",
      "t:3: JOIN: 'anyone' is none of none, user, owner, role, role:NAME, claim:NAME and ask"},
     {"b user User",
