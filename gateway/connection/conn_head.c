@@ -27,11 +27,11 @@ void conn_head_plain(struct worker *worker, struct conn *conn) {
 /* The checks come first: whoever is refused costs no signature. */
 static void upgrade(struct worker *worker, struct conn *conn, const struct http_request *request,
                     const struct sockaddr *peer, struct span rest) {
-    struct conn_opening opening = {.deflate = worker->options->ws_deflate &&
-                                              ws_extension_takes_deflate(request)};
+    const char *extensions = worker->options->ws_deflate ? ws_extension_answer(request) : NULL;
+    struct conn_opening opening = {.deflate = extensions != NULL};
     const char *reason = "", *extra_header = "";
-    unsigned status = ws_upgrade_check(request, opening.deflate ? WS_EXTENSION_DEFLATE : NULL,
-                                       opening.response, &opening.length, &reason, &extra_header);
+    unsigned status = ws_upgrade_check(request, extensions, opening.response, &opening.length,
+                                       &reason, &extra_header);
     struct identity identity;
     struct middleware_handshake handshake = {.request = request, .identity = &identity};
     struct middleware_refusal refusal = {0};

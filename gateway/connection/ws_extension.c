@@ -4,35 +4,40 @@
 
 #define BLANKS " \t"
 
+#define DEFLATE             "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 #define LARGEST_WINDOW_BITS 15
 
+enum { SERVER_CONTEXT, CLIENT_CONTEXT, SERVER_WINDOW, CLIENT_WINDOW };
+
 static bool next_part(struct span *list, char separator, struct span *part);
-static bool takes_offer(struct span offer);
+static bool takes_offer(struct span offer, unsigned *seen);
 static bool is_name(struct span text, const char *name);
 static int window_bits(struct span value);
 static bool takes_parameter(struct span parameter, unsigned *seen);
 
-bool ws_extension_takes_deflate(const struct http_request *request) {
+const char *ws_extension_answer(const struct http_request *request) {
     struct span list, offer;
     if (http_request_header(request, "sec-websocket-extensions", &list) != 1) {
-        return false;
+        return NULL;
     }
     while (next_part(&list, ',', &offer)) {
-        if (takes_offer(offer)) {
-            return true;
+        unsigned seen = 0;
+        if (takes_offer(offer, &seen)) {
+            /* whoever names a window wants to have it confirmed (section 7.1.2.1) */
+            return (seen & (1u << SERVER_WINDOW)) ? DEFLATE "; server_max_window_bits=15" : DEFLATE;
         }
     }
-    return false;
+    return NULL;
 }
 
-static bool takes_offer(struct span offer) {
+/* `seen` gets a bit for each of its parameters. */
+static bool takes_offer(struct span offer, unsigned *seen) {
     struct span part;
-    unsigned seen = 0;
     if (!next_part(&offer, ';', &part) || !is_name(part, "permessage-deflate")) {
         return false;
     }
     while (next_part(&offer, ';', &part)) {
-        if (!takes_parameter(part, &seen)) {
+        if (!takes_parameter(part, seen)) {
             return false;
         }
     }
@@ -45,10 +50,10 @@ static const struct parameter {
     bool may_be_bare, may_have_bits;
     int least_bits;
 } parameters[] = {
-    {"server_no_context_takeover", true, false, 0},
-    {"client_no_context_takeover", true, false, 0},
-    {"server_max_window_bits", false, true, LARGEST_WINDOW_BITS},
-    {"client_max_window_bits", true, true, 8},
+    [SERVER_CONTEXT] = {"server_no_context_takeover", true, false, 0},
+    [CLIENT_CONTEXT] = {"client_no_context_takeover", true, false, 0},
+    [SERVER_WINDOW] = {"server_max_window_bits", false, true, LARGEST_WINDOW_BITS},
+    [CLIENT_WINDOW] = {"client_max_window_bits", true, true, 8},
 };
 
 static bool takes_parameter(struct span parameter, unsigned *seen) {

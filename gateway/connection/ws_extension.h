@@ -6,13 +6,10 @@
 
 #include "gateway/http/http_request.h"
 
-/* What the 101 says when an offer is taken. */
-#define WS_EXTENSION_DEFLATE                                                                       \
-    "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
-
-/* True when one of the offers in Sec-WebSocket-Extensions can be taken. An offer with a parameter that is unknown,
+/* What the 101 says to the first of the offers in Sec-WebSocket-Extensions that can be taken, a static text; NULL when
+ * there is none. An offer with a parameter that is unknown,
  * repeated or ill-formed is passed over (section 7.1), and so is one that wants a smaller window from the
  * server: the one compressor has the largest. */
-bool ws_extension_takes_deflate(const struct http_request *request);
+const char *ws_extension_answer(const struct http_request *request);
 
 #endif

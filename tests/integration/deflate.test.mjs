@@ -22,6 +22,13 @@ test('a client that offers it gets it, without context takeover in either direct
     await client.close();
 });
 
+test('the window that a client asks of the server is confirmed (RFC 7692, 7.1.2.1)', async () => {
+    const client = await connectClient(gateway, { perMessageDeflate: { serverMaxWindowBits: 15 } });
+    assert.match(client.ws.extensions, /permessage-deflate/);
+    assert.deepEqual(client.ws._receiver._extensions['permessage-deflate'].params.server_max_window_bits, 15);
+    await client.close();
+});
+
 test('a client that does not offer it speaks plainly', async () => {
     const client = await connectClient(gateway, { perMessageDeflate: false });
     assert.equal(client.ws.extensions, '');
