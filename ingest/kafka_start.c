@@ -14,8 +14,10 @@ struct kafka_start kafka_start_choose(const struct kafka_start_facts *facts) {
     if (next == POSITION_UNKNOWN && facts->control) {
         return (struct kafka_start){KAFKA_START_FIRST, low, low, 0};
     }
-    if (next == POSITION_UNKNOWN) {
-        return (struct kafka_start){KAFKA_START_FIRST, within(facts->since, low, high), high, 0};
+    if (next == POSITION_UNKNOWN) { /* unknown lies behind `high` */
+        uint64_t live_from = within(facts->live_from, low, high);
+        return (struct kafka_start){KAFKA_START_FIRST, within(facts->since, low, live_from),
+                                    live_from, 0};
     }
     if (next > high) {
         return (struct kafka_start){KAFKA_START_AGAIN, low, low, 0};

@@ -128,6 +128,12 @@ static const struct {
     {{UNKNOWN, UNKNOWN, 5, 9, 7, false, false}, {KAFKA_START_FIRST, 7, 9, 0}},
     {{UNKNOWN, UNKNOWN, 5, 9, 4, false, false}, {KAFKA_START_FIRST, 5, 9, 0}},
     {{UNKNOWN, UNKNOWN, 5, 9, 12, false, false}, {KAFKA_START_FIRST, 9, 9, 0}},
+    /* killed between the two stores: the end when it was first seen stays, what has come since is live */
+    {{UNKNOWN, 7, 0, 9, 4, false, false}, {KAFKA_START_FIRST, 4, 7, 0}},
+    {{UNKNOWN, 7, 0, 9, 8, false, false}, {KAFKA_START_FIRST, 7, 7, 0}},
+    {{UNKNOWN, 7, 0, 9, UNKNOWN, false, false}, {KAFKA_START_FIRST, 7, 7, 0}},
+    {{UNKNOWN, 7, 8, 9, UNKNOWN, false, false}, {KAFKA_START_FIRST, 8, 8, 0}},
+    {{UNKNOWN, 7, 0, 5, 4, false, false}, {KAFKA_START_FIRST, 4, 5, 0}},
     /* control messages: all of them, none is history */
     {{UNKNOWN, UNKNOWN, 5, 9, 7, false, true}, {KAFKA_START_FIRST, 5, 5, 0}},
     {{7, 5, 5, 9, 8, false, true}, {KAFKA_START_CONTINUE, 7, 5, 0}},
