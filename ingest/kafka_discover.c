@@ -91,8 +91,10 @@ static void begin(struct kafka_assign *assign, struct kafka_topic *topic, int32_
                   rd_kafka_topic_partition_list_t *add) {
     struct kafka_partition *partition = &topic->partitions[number];
     struct span name = span_of(topic->route->topic);
-    bool known = positions_find(assign->positions, name, number) >= 0;
-    int index = positions_intern(assign->positions, name, number);
+    /* one that was added to what is known already: all of it is live */
+    bool added = !topic->denied && (assign->heard || !assign->first_host_start);
+    int index =
+        positions_intern_from(assign->positions, name, number, added ? 0 : POSITION_UNKNOWN);
 
     if (index < 0) {
         log_error("%s: no room in the table of positions, it is not consumed", partition->label);
@@ -108,9 +110,6 @@ static void begin(struct kafka_assign *assign, struct kafka_topic *topic, int32_
                              ? !kafka_status_is_caught_up(assign->status)
                              : !assign->heard && partition->led;
     partition->state = KAFKA_PARTITION_STARTING;
-    if (!known && !topic->denied && (assign->heard || !assign->first_host_start)) {
-        kafka_fetch_from(partition, 0, 0);
-    }
     partition->next = load_relaxed(&partition->position->next);
     if (partition->next == POSITION_UNKNOWN) {
         store_relaxed(&partition->position->state, POSITION_IDLE); /* its end is asked for first */

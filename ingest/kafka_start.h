@@ -14,13 +14,12 @@ enum kafka_start_kind {
 
 /* What is known of the partition. All but the watermarks may be POSITION_UNKNOWN. */
 struct kafka_start_facts {
-    uint64_t next; /* where consumption stood */
-    uint64_t
-        live_from; /* known if next is; else only if a predecessor was killed just as it noted both */
-    uint64_t low;   /* the oldest offset there is; at most high */
-    uint64_t high;  /* the one behind the newest */
-    uint64_t since; /* the first one of the last HISTORY_SECONDS; unknown: there is none */
-    bool made_anew; /* proven: the topic is another one */
+    uint64_t next;      /* where consumption stood */
+    uint64_t live_from; /* known if next is, and after a kill just before that was noted */
+    uint64_t low;       /* the oldest offset there is; at most high */
+    uint64_t high;      /* the one behind the newest */
+    uint64_t since;     /* the first one of the last HISTORY_SECONDS; unknown: there is none */
+    bool made_anew;     /* proven: the topic is another one */
     bool control; /* what was revoked before this host started is still revoked: all of it counts */
 };
 

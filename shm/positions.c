@@ -7,9 +7,15 @@ static struct span topic_name(const struct positions *positions, uint32_t topic)
 static int find_topic(const struct positions *positions, struct span name);
 static int find_partition(const struct positions *positions, uint32_t topic, int32_t number);
 static int add_topic(struct positions *positions, struct span name);
-static int add_partition(struct positions *positions, uint32_t topic, int32_t number);
+static int add_partition(struct positions *positions, uint32_t topic, int32_t number,
+                         uint64_t start);
 
 int positions_intern(struct positions *positions, struct span topic, int32_t number) {
+    return positions_intern_from(positions, topic, number, POSITION_UNKNOWN);
+}
+
+int positions_intern_from(struct positions *positions, struct span topic, int32_t number,
+                          uint64_t start) {
     if (!topic_valid(topic) || number < 0)
         return -EINVAL;
     int found = find_topic(positions, topic);
@@ -22,7 +28,7 @@ int positions_intern(struct positions *positions, struct span topic, int32_t num
         return -ENOSPC;
     if (found < 0)
         found = add_topic(positions, topic);
-    return found < 0 ? found : add_partition(positions, (uint32_t)found, number);
+    return found < 0 ? found : add_partition(positions, (uint32_t)found, number, start);
 }
 
 int positions_find(const struct positions *positions, struct span topic, int32_t number) {
@@ -86,14 +92,15 @@ static int add_topic(struct positions *positions, struct span name) {
     return (int)index;
 }
 
-static int add_partition(struct positions *positions, uint32_t topic, int32_t number) {
+static int add_partition(struct positions *positions, uint32_t topic, int32_t number,
+                         uint64_t start) {
     uint32_t index = positions_count(positions);
     struct position *entry = &positions->partitions[index];
     entry->topic = topic;
     entry->number = number;
-    store_relaxed(&entry->next, POSITION_UNKNOWN);
-    store_relaxed(&entry->live_from, POSITION_UNKNOWN);
-    store_relaxed(&entry->whole_from, POSITION_UNKNOWN);
+    store_relaxed(&entry->next, start);
+    store_relaxed(&entry->live_from, start);
+    store_relaxed(&entry->whole_from, start);
     store_relaxed(&entry->high_watermark, 0);
     store_relaxed(&entry->gaps, 0);
     store_relaxed(&entry->errors, 0);

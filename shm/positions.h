@@ -60,6 +60,9 @@ struct positions {
 /* Index of the topic-partition, added when it is new (next and live_from unknown). -ENOSPC when the table
  * is full, -EINVAL for a bad name. Writer only. */
 int positions_intern(struct positions *positions, struct span topic, int32_t number) MUST_CHECK;
+/* The same for one whose start is known: a new entry has it as next, live_from and whole_from. */
+int positions_intern_from(struct positions *positions, struct span topic, int32_t number,
+                          uint64_t start) MUST_CHECK;
 /* Its index, or -ENOENT. Both search from the front: callers keep the index. */
 int positions_find(const struct positions *positions, struct span topic, int32_t number) MUST_CHECK;
 /* "" for an index that is none. */

@@ -112,6 +112,17 @@ START_TEST(a_writer_killed_in_mid_entry_has_added_nothing) {
 }
 END_TEST
 
+START_TEST(where_a_new_partition_starts_is_there_when_it_is_counted_and_an_old_one_stays_as_it_is) {
+    ck_assert_int_eq(positions_intern_from(table, SPAN_LITERAL("trades"), 0, 7), 0);
+    ck_assert_uint_eq(load_relaxed(&table->partitions[0].next), 7);
+    ck_assert_uint_eq(load_relaxed(&table->partitions[0].live_from), 7);
+    ck_assert_uint_eq(load_relaxed(&table->partitions[0].whole_from), 7);
+    ck_assert_int_eq(positions_intern_from(table, SPAN_LITERAL("trades"), 0, 9), 0);
+    ck_assert_int_eq(positions_intern(table, SPAN_LITERAL("trades"), 0), 0);
+    ck_assert_uint_eq(load_relaxed(&table->partitions[0].next), 7);
+}
+END_TEST
+
 START_TEST(counts_and_lengths_beyond_the_table_are_not_believed) {
     ck_assert_int_eq(positions_intern(table, SPAN_LITERAL("trades"), 0), 0);
     store_relaxed(&table->partition_count, UINT32_MAX);
@@ -137,6 +148,9 @@ int main(void) {
     tcase_add_test(tests, a_full_table_takes_no_more_and_keeps_what_it_has);
     tcase_add_test(tests, topics_have_a_limit_of_their_own);
     tcase_add_test(tests, a_writer_killed_in_mid_entry_has_added_nothing);
+    tcase_add_test(
+        tests,
+        where_a_new_partition_starts_is_there_when_it_is_counted_and_an_old_one_stays_as_it_is);
     tcase_add_test(tests, counts_and_lengths_beyond_the_table_are_not_believed);
     tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);
