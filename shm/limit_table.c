@@ -77,21 +77,21 @@ void limit_table_unmap(struct limit_table *table) {
     *table = (struct limit_table){.header = NULL};
 }
 
+/* In three steps, so that whoever is killed in between leaves an entry that is free: the old key goes, then what was
+ * known of it, then the new key comes. */
 static bool claim(const struct limit_table *table, uint32_t index, uint64_t key, uint64_t now_ns) {
-    uint64_t before = load_full(&table->entries[index].key);
-    if (before != 0 && !idle(table, index, now_ns))
+    struct limit_entry *entry = &table->entries[index];
+    uint64_t before = load_full(&entry->key), none = 0;
+    if (before != 0 && (!idle(table, index, now_ns) || !replace_full(&entry->key, &before, 0)))
         return false;
-    if (!replace_full(&table->entries[index].key, &before, key))
+    if (before != 0 && !idle(table, index, now_ns)) {
+        /* somebody came for the old key in between: give it back (unless it went on to a third) */
+        (void)replace_full(&entry->key, &none, before);
         return false;
-    if (before == 0 || idle(table, index, now_ns)) {
-        store_relaxed(&table->entries[index].owed_ns, 0);
-        store_relaxed(&table->entries[index].elsewhere, 0);
-        return true;
     }
-    /* somebody came for the old key in between: give it back (unless it went on to a third) */
-    uint64_t mine = key;
-    (void)replace_full(&table->entries[index].key, &mine, before);
-    return false;
+    store_relaxed(&entry->owed_ns, 0);
+    store_relaxed(&entry->elsewhere, 0);
+    return replace_full(&entry->key, &none, key);
 }
 
 /* The first slot of the key's set in that level: level 0 has the first SLOTS_LEAST slots, each other one as many as all

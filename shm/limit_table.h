@@ -21,7 +21,8 @@
  *
  * An entry is idle when nobody counts in it and its bucket is full; the next newcomer of its sets takes it over.
  * (A count or a token that somebody takes in the instant between the look and the take-over goes to the wrong
- * key; it is given back like any other.) Sets without an idle entry refuse nobody: index 0. */
+ * key; it is given back like any other. Whoever is killed in the midst of it leaves an entry without a key.) Sets without
+ * an idle entry refuse nobody: index 0. */
 #ifndef MOONX_SHM_LIMIT_TABLE_H
 #define MOONX_SHM_LIMIT_TABLE_H
 
