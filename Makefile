@@ -170,10 +170,11 @@ $(OUT)/man/option_entries: $(OUT)/obj/man/option_entries.o $(ARCHIVE)
 check-asan: ## unit tests under the address and undefined-behaviour sanitizers
 	$(MAKE) VARIANT=asan check
 
-TORTURE := torture_ring torture_torn torture_snapshot torture_wake torture_uplink
+TORTURE := torture_step torture_ring torture_torn torture_snapshot torture_wake torture_uplink
 torture: ## processes killed in mid-write, torn reads, lost wake-ups: some 30 s
 torture: $(TORTURE:%=$(OUT)/tests/torture/%)
 	tests/run-unit $(TORTURE:%=$(OUT)/tests/torture/%)
+	$(OUT)/tests/torture/torture_step --broken
 
 THREADS := torture_threads torture_uplink_threads
 check-tsan: ## ring and uplink in threads under the thread sanitizer
