@@ -4,9 +4,8 @@
 //   CHAOS_ONLY=TEXT   those whose name contains it
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
-import { startKafka } from '../kafka/kafka.mjs';
 import { churn } from './churn.mjs';
-import { TOPICS } from './load.mjs';
+import { startHouse } from './house.mjs';
 import { Random } from './random.mjs';
 import { scenarios } from './scenarios.mjs';
 import { Scene } from './scene.mjs';
@@ -19,18 +18,16 @@ const SHORT_MS = 3_000, LONG_MS = 15_000; // of faults; each begun is waited for
 const told = figures => Object.entries(figures).map(([name, count]) => `${count} ${name}`).join(', ');
 
 describe(`chaos, CHAOS_SEED=${SEED}`, () => {
-    const house = { partitions: { ...TOPICS }, sent: [] };
     const totals = {};
+    let house;
 
-    before(async () => {
-        const kafka = house.kafka = await startKafka();
-        await Promise.all(Object.entries(TOPICS).map(([topic, count]) => kafka.createTopic(topic, count)));
-    });
+    before(async () => (house = await startHouse()));
 
-    after(() => house.kafka?.stop());
+    after(() => house?.kafka.stop());
 
     async function run(t, scenario, seed) {
-        const scene = new Scene(house, scenario, seed, SECONDS > 0);
+        const own = scenario.brokers && await startHouse(scenario.brokers);
+        const scene = new Scene(own || house, scenario, seed, SECONDS > 0);
         try {
             await scene.set();
             await scene.breakThings(SECONDS > 0 ? LONG_MS : SHORT_MS);
@@ -42,6 +39,7 @@ describe(`chaos, CHAOS_SEED=${SEED}`, () => {
             for (const [name, count] of Object.entries(figures))
                 totals[name] = (totals[name] ?? 0) + count;
             await scene.end();
+            await own?.kafka.stop();
         }
     }
 

@@ -1,5 +1,7 @@
 // What happens to Kafka: the broker goes and comes, topics grow, lose their oldest records, are deleted and made anew.
-import { childOf, one, replaced, signalled } from './faults_process.mjs';
+import { until } from '../integration/harness.mjs';
+import { HEALED_MS, childOf, one, replaced, signalled } from './faults_process.mjs';
+import { PRODUCED, TOPICS } from './load.mjs';
 import { pause } from './random.mjs';
 
 // One after the other: an operator, too, waits until the broker is there before he changes a topic.
@@ -19,6 +21,21 @@ async function addPartitions({ kafka, partitions, random }) {
     const topic = random.of(['order.updates', 'trade.updates', 'price.updates']);
     await kafka.addPartitions(topic, ++partitions[topic]);
 }
+
+// Who leads a partition dies, or is shut down; another leads, and what is sent to it is heard while the first is away. Over
+// when all copies are whole again: the next one may go.
+const endLeader = signal => async ({ kafka, load, wanderers, random }) => {
+    const topic = random.of(PRODUCED);
+    const { partition, leader } = random.of(await kafka.partitions(topic));
+    const node = kafka.nodes[leader - 1];
+    await node.end(signal);
+    await kafka.settled(topic, seen => ![leader, -1].includes(seen[partition].leader));
+    const name = await load.one(topic, partition);
+    await until('what the new leader has', () => wanderers[0].has(name), HEALED_MS);
+    await kafka.start([node]);
+    for (const known of Object.keys(TOPICS))
+        await kafka.settled(known, seen => seen.every(({ replicas, inSync }) => inSync.length === replicas.length));
+};
 
 // Retention takes what ingest has not read: it stands still, or is dead, while the topic is cut to its end.
 const overrunRetention = death => async scene => {
@@ -50,6 +67,8 @@ async function recreateTopic(scene) {
 
 export const kafkaFaults = {
     killBroker: scene => inTurn(scene, killBroker),
+    killLeader: scene => inTurn(scene, endLeader('SIGKILL')),
+    moveLeader: scene => inTurn(scene, endLeader('SIGTERM')),
     restartBroker: scene => inTurn(scene, ({ kafka }) => kafka.restart()),
     addPartitions: scene => inTurn(scene, addPartitions),
     recreateTopic: scene => inTurn(scene, recreateTopic),

@@ -1,7 +1,7 @@
 // The table. `faults`: what breaks, one after the other, `together` so many at once; `meanwhile`: what goes on beside them.
 // `short`: also part of `make test`. `closes`: codes with which the gateway may end a connection; none where no process dies
 // that holds one: a healthy client is not closed. `refusals`: reasons for which a resume may be refused. `lapped`, `gaps`:
-// somebody is, something is lost, and told. `needs`: see scene.mjs.
+// somebody is, something is lost, and told. `needs`: see scene.mjs. `brokers`: a Kafka of its own, of so many nodes.
 const died = [1006];
 
 const table = [
@@ -17,6 +17,9 @@ const table = [
     { name: 'the broker is restarted', faults: ['restartBroker'], closes: [] },
     { name: 'the broker is killed', faults: ['killBroker'], closes: [], short: true },
     { name: 'broker and ingest are killed', faults: ['killBroker', 'killIngest'], closes: [] },
+    { name: 'the leader of a partition is killed', brokers: 3, faults: ['killLeader'], closes: [], short: true },
+    { name: 'leaders move', brokers: 3, faults: ['killLeader', 'moveLeader', 'move'], closes: [] },
+    { name: 'leaders and ingest are killed', brokers: 3, together: 2, faults: ['killLeader', 'killIngest'], closes: [] },
     { name: 'partitions are added', faults: ['addPartitions', 'move'], closes: [] },
     { name: 'retention takes what nobody has read', faults: ['overrunRetention', 'overrunRetentionAndKill'], closes: [], gaps: true, short: true },
     { name: 'retention, and clients move', faults: ['overrunRetention'], meanwhile: ['move'], closes: [], gaps: true, refusals: ['TOO_OLD'] },

@@ -1,5 +1,5 @@
 /* Topics of a test's Kafka, by librdkafka's admin interface: one process start instead of a JVM's.
- *   kafka_admin BROKERS wait MS              until a broker answers and a controller is known
+ *   kafka_admin BROKERS wait MS N            until N brokers are there
  *   kafka_admin BROKERS create TOPIC N       a topic of N partitions, until each has a leader
  *   kafka_admin BROKERS grow TOPIC N         to N partitions, until each has a leader
  *   kafka_admin BROKERS trim TOPIC N         takes all records out of its N partitions
@@ -16,9 +16,11 @@
 
 #define ADMIN_TIMEOUT_MS    60000
 #define METADATA_TIMEOUT_MS 2000
+#define DEFAULT_REPLICAS    (-1) /* of the broker's configuration */
 
 struct wanted {
-    const char *topic; /* NULL: any broker will do */
+    int brokers;       /* at least */
+    const char *topic; /* NULL: no matter which */
     int partitions;    /* 0: the topic must be gone */
     const char *user, *right;
 };
@@ -48,7 +50,7 @@ static int led_partitions(const struct rd_kafka_metadata *metadata, const char *
 }
 
 static bool as_wanted(const struct rd_kafka_metadata *metadata, const struct wanted *wanted) {
-    if (metadata->broker_cnt == 0)
+    if (metadata->broker_cnt < wanted->brokers)
         return false;
     return !wanted->topic || led_partitions(metadata, wanted->topic) == wanted->partitions;
 }
@@ -121,8 +123,8 @@ static int outcome(rd_kafka_queue_t *queue) {
 
 static int create(rd_kafka_t *client, rd_kafka_queue_t *queue, const struct wanted *wanted) {
     char error[256];
-    rd_kafka_NewTopic_t *topic =
-        rd_kafka_NewTopic_new(wanted->topic, wanted->partitions, 1, error, sizeof error);
+    rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(wanted->topic, wanted->partitions,
+                                                       DEFAULT_REPLICAS, error, sizeof error);
     if (!topic)
         return fail(wanted->topic, error);
     rd_kafka_CreateTopics(client, &topic, 1, NULL, queue);
@@ -197,7 +199,7 @@ static const struct command {
     int arguments; /* behind its name */
     bool awaited;  /* until metadata agrees */
     int (*request)(rd_kafka_t *client, rd_kafka_queue_t *queue, const struct wanted *wanted);
-} commands[] = {{"wait", 1, true, NULL},  {"create", 2, true, create}, {"grow", 2, true, grow},
+} commands[] = {{"wait", 2, true, NULL},  {"create", 2, true, create}, {"grow", 2, true, grow},
                 {"trim", 2, false, trim}, {"delete", 1, true, delete}, {"allow", 3, false, allow}};
 
 static rd_kafka_t *client_new(const char *brokers) {
@@ -227,9 +229,10 @@ static int run(const struct command *command, const char *brokers, char **argume
         return 1;
     int status;
     if (!command->request) {
-        status = await(client, &(struct wanted){0}, atoi(arguments[0]));
+        status = await(client, &(struct wanted){.brokers = atoi(arguments[1])}, atoi(arguments[0]));
     } else {
-        struct wanted wanted = {.topic = arguments[0],
+        struct wanted wanted = {.brokers = 1,
+                                .topic = arguments[0],
                                 .partitions = command->arguments > 1 ? atoi(arguments[1]) : 0,
                                 .user = command->arguments > 2 ? arguments[1] : "",
                                 .right = command->arguments > 2 ? arguments[2] : ""};
@@ -248,6 +251,6 @@ int main(int argc, char **argv) {
         if (strcmp(argv[2], commands[i].name) == 0 && argc == 3 + commands[i].arguments)
             return run(&commands[i], argv[1], argv + 3);
     return fail("usage",
-                "kafka_admin BROKERS wait MS | create TOPIC N | grow TOPIC N | trim TOPIC N | "
+                "kafka_admin BROKERS wait MS N | create TOPIC N | grow TOPIC N | trim TOPIC N | "
                 "delete TOPIC | allow TOPIC NAME read|describe");
 }

@@ -1,5 +1,4 @@
-// Apache Kafka for a test: one node that is broker and controller, on 127.0.0.1, its data in a temporary
-// folder. The process dies with the test (also when that is killed), and stop() removes the folder.
+// Apache Kafka for a test: one node (node.mjs), or several that keep copies of everything.
 //
 //   const kafka = await startKafka();
 //   await kafka.createTopic('price.updates', 4);
@@ -8,28 +7,24 @@
 //   await kafka.deleteTopic('price.updates');
 //   await kafka.kill(); await kafka.start();    restart() is both, with a clean shutdown
 //   await kafka.stop();
+//   const cluster = await startKafka({ brokers: 3 });
+//   const [{ leader }] = await cluster.partitions('price.updates');
+//   await cluster.nodes[leader - 1].end('SIGKILL');
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
-import { randomBytes, randomInt } from 'node:crypto';
-import { mkdtempSync, openSync, closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { Node, SHUTDOWN_MS, exitOf, launch, root } from './node.mjs';
 import { serverProperties } from './server.properties.mjs';
 
 const run = promisify(execFile);
-const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const helpers = process.env.MOONX_TEST_HELPERS ?? join(root, 'build/release/tests/integration');
 const START_MS = 120_000;
-const SHUTDOWN_MS = 30_000;
+const SETTLED_MS = 60_000, LOOK_MS = 100;
 const FIRST_PORT = 10_000;
-
-const java = [
-    '-Xms96m', '-Xmx320m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData', '-Xshare:auto',
-    '-Dlog4j2.level=OFF', '-cp', join(root, 'build/kafka/lib/*'),
-];
 
 const listen = (server, ...where) => new Promise((resolve, reject) => server.once('error', reject).listen(...where, resolve));
 
@@ -62,81 +57,29 @@ export async function freePort(host = '127.0.0.1') {
 
 const admin = (bootstrap, ...args) => run(join(helpers, 'kafka_admin'), [bootstrap, ...args.map(String)]);
 
-// --pdeathsig: a test that is killed leaves no broker behind.
-const launch = (command, args, options) => spawn('setpriv', ['--pdeathsig', 'KILL', command, ...args], options);
-
-const exited = child => child.exitCode !== null || child.signalCode !== null;
-
-function exitOf(child, deadlineMs) {
-    if (exited(child))
-        return Promise.resolve(true);
-    return new Promise(resolve => {
-        const timer = setTimeout(() => resolve(false), deadlineMs);
-        child.once('exit', () => {
-            clearTimeout(timer);
-            resolve(true);
-        });
-    });
-}
-
 class Kafka {
-    #dir;
-    #config;
-    #log;
-    #child = null;
-
-    constructor(dir, port, controllerPort, properties) {
-        this.#dir = dir;
-        this.#config = join(dir, 'server.properties');
-        this.#log = join(dir, 'log');
-        this.bootstrap = `127.0.0.1:${port}`;
-        writeFileSync(this.#config, serverProperties({ dir, port, controllerPort }) + properties);
-        // For a test that fails before stop(): the broker first, or it would write its folder again.
-        process.once('exit', () => {
-            this.#child?.kill('SIGKILL');
-            rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
-        });
+    constructor(nodes) {
+        this.nodes = nodes;
+        this.bootstrap = nodes.map(({ address }) => address).join();
     }
 
-    async format() {
-        // one in 64 would begin with a dash, which the tool takes for a flag
-        const id = randomBytes(16).toString('base64url').replace(/^-/, 'A');
-        await run('java', [...java, 'kafka.tools.StorageTool', 'format', '-t', id, '-c', this.#config]);
-    }
-
+    // Of the first node.
     get pid() {
-        return this.#child?.pid;
+        return this.nodes[0].pid;
     }
 
-    async start() {
-        const log = openSync(this.#log, 'a');
-        this.#child = launch('java', [...java, 'kafka.Kafka', this.#config], { stdio: ['ignore', log, log] });
-        closeSync(log);
-        const running = this.#child;
-        const died = new Promise((_, reject) => running.once('exit', () => reject(new Error(
-            `Kafka ended while starting:\n${readFileSync(this.#log, 'utf8').slice(-4000)}`))));
-        died.catch(() => {});
-        await Promise.race([admin(this.bootstrap, 'wait', START_MS), died]);
+    // Those nodes that do not run, until all are there.
+    async start(nodes = this.nodes) {
+        const died = nodes.map(node => node.run());
+        await Promise.race([admin(this.bootstrap, 'wait', START_MS, this.nodes.length), ...died]);
     }
 
-    async #end(signal) {
-        const running = this.#child;
-        this.#child = null;
-        if (!running || exited(running))
-            return;
-        running.kill(signal);
-        if (!await exitOf(running, SHUTDOWN_MS)) {
-            running.kill('SIGKILL');
-            await exitOf(running, SHUTDOWN_MS);
-        }
+    async shutdown() {
+        await Promise.all(this.nodes.map(node => node.end('SIGTERM')));
     }
 
-    shutdown() {
-        return this.#end('SIGTERM');
-    }
-
-    kill() {
-        return this.#end('SIGKILL');
+    async kill() {
+        await Promise.all(this.nodes.map(node => node.end('SIGKILL')));
     }
 
     async restart() {
@@ -147,7 +90,26 @@ class Kafka {
     // The data goes too, so nothing is gained by a slow shutdown.
     async stop() {
         await this.kill();
-        rmSync(this.#dir, { recursive: true, force: true, maxRetries: 5 });
+        this.nodes.forEach(node => node.remove());
+    }
+
+    // What its metadata says of a topic's partitions: {partition, leader, replicas, inSync}, those by numbers of nodes, from 1.
+    async partitions(topic) {
+        const { stdout } = await run('kcat', ['-b', this.bootstrap, '-L', '-J', '-t', topic]);
+        return JSON.parse(stdout).topics[0].partitions.map(({ partition, leader, replicas, isrs }) =>
+            ({ partition, leader, replicas: replicas.map(({ id }) => id), inSync: isrs.map(({ id }) => id) }));
+    }
+
+    // Until the partitions are as they should be; asked of the nodes that answer.
+    async settled(topic, good) {
+        const end = performance.now() + SETTLED_MS;
+        for (;;) {
+            const seen = await this.partitions(topic).catch(() => []);
+            if (seen.length > 0 && good(seen))
+                return;
+            assert.ok(performance.now() < end, `${topic} after ${SETTLED_MS} ms: ${JSON.stringify(seen)}`);
+            await new Promise(resolve => setTimeout(resolve, LOOK_MS));
+        }
     }
 
     async createTopic(name, partitions = 1) {
@@ -173,12 +135,15 @@ class Kafka {
     }
 }
 
-// `start: false` gives a formatted broker whose address is known but where nobody answers yet. `properties`: lines behind
-// those of server.properties.mjs.
-export async function startKafka({ dir, start = true, properties = '' } = {}) {
-    const folder = dir ?? mkdtempSync(join(tmpdir(), 'moonx-kafka-'));
-    const kafka = new Kafka(folder, await freePort(), await freePort(), properties);
-    await kafka.format();
+// `start: false` gives a formatted broker whose address is known but where nobody answers yet. `brokers`: so many nodes, each
+// with a copy of everything, so that any one of three may go. `properties`: lines behind those of server.properties.mjs.
+export async function startKafka({ brokers = 1, start = true, properties = '' } = {}) {
+    const ports = [];
+    for (let number = 1; number <= brokers; number++)
+        ports.push({ number, port: await freePort(), controllerPort: await freePort() });
+    const nodes = ports.map(mine => new Node(mine, folder => serverProperties(folder, mine, ports) + properties));
+    await Node.format(nodes);
+    const kafka = new Kafka(nodes);
     if (start)
         await kafka.start();
     return kafka;

@@ -1,8 +1,17 @@
-// The configuration of a single test broker, from its folder and ports.
-export const serverProperties = ({ dir, port, controllerPort }) => `
+// With three nodes each partition has three copies, two of which must have a message before it counts, and a node that
+// has come back soon leads its partitions again.
+const several = `
+controlled.shutdown.enable=true
+min.insync.replicas=2
+leader.imbalance.check.interval.seconds=2
+replica.lag.time.max.ms=5000
+`.trimStart();
+
+// The configuration of a node, from its folder, its own number and ports, and those of all.
+export const serverProperties = (dir, { number, port, controllerPort }, nodes) => `
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:${controllerPort}
+node.id=${number}
+controller.quorum.voters=${nodes.map(node => `${node.number}@127.0.0.1:${node.controllerPort}`).join()}
 listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}
 advertised.listeners=PLAINTEXT://127.0.0.1:${port}
 controller.listener.names=CONTROLLER
@@ -14,7 +23,8 @@ num.io.threads=2
 num.partitions=1
 auto.create.topics.enable=false
 offsets.topic.num.partitions=1
-offsets.topic.replication.factor=1
+default.replication.factor=${nodes.length}
+offsets.topic.replication.factor=${nodes.length}
 transaction.state.log.num.partitions=1
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
@@ -26,4 +36,4 @@ controlled.shutdown.enable=false
 broker.session.timeout.ms=2000
 broker.heartbeat.interval.ms=300
 log.segment.delete.delay.ms=1000
-`.trimStart();
+`.trimStart() + (nodes.length > 1 ? several : '');
