@@ -22,7 +22,7 @@ static struct {
     enum log_format format;
     _Atomic uint64_t lost;          /* lines, since the start */
     _Atomic uint64_t lost_unspoken; /* of these, not yet told by a line */
-    _Atomic bool broken;            /* the last line was written in part */
+    _Atomic bool broken;            /* stderr may end in a part of a line */
 } logger = {.process = "moonx", .level = LOG_LEVEL_INFO, .format = LOG_FORMAT_JSON};
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
@@ -218,6 +218,12 @@ static ssize_t write_now(const char *line, size_t length) {
     return write(STDERR_FILENO, line, length);
 }
 
+/* A file that could not grow holds part of a line: of this process's, or of another one's that writes to it too. */
+static bool leaves_a_part(ssize_t written, size_t length) {
+    return written < 0 ? errno == ENOSPC || errno == EFBIG || errno == EDQUOT
+                       : written > 0 && (size_t)written < length;
+}
+
 static bool write_line(const char *line, size_t length) {
     ssize_t written;
 
@@ -228,7 +234,7 @@ static bool write_line(const char *line, size_t length) {
         atomic_store_explicit(&logger.broken, false, memory_order_relaxed);
     }
     written = write_now(line, length);
-    if (written > 0 && (size_t)written < length) {
+    if (leaves_a_part(written, length)) {
         atomic_store_explicit(&logger.broken, true, memory_order_relaxed);
     }
     return written == (ssize_t)length;

@@ -89,9 +89,11 @@ static int write_address(const struct dev_broker *broker, char *error, size_t er
     char line[280];
     int length = snprintf(line, sizeof(line), "%s\n", broker->bootstrap);
 
-    if (ftruncate(broker->file, 0) < 0 || pwrite(broker->file, line, (size_t)length, 0) != length) {
+    /* over what stood there: on a full disk a successor's address finds the room of its predecessor's */
+    ssize_t written = pwrite(broker->file, line, (size_t)length, 0);
+    if (written != length || ftruncate(broker->file, length) < 0) {
         snprintf(error, error_size, "the development broker's address can't be written: %s",
-                 strerror(errno));
+                 strerror(written >= 0 && written < length ? ENOSPC : errno));
         return -EINVAL;
     }
     return 0;

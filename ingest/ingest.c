@@ -50,7 +50,7 @@ void ingest_main(const struct heritage *heritage, const struct options *options,
 
 /* The supervisor decides when all stop: what a terminal sends to the whole group is not for us. */
 static void handle_signals(void) {
-    static const int ignored[] = {SIGPIPE, SIGINT, SIGHUP};
+    static const int ignored[] = {SIGPIPE, SIGXFSZ, SIGINT, SIGHUP};
     struct sigaction action = {.sa_handler = SIG_IGN};
 
     for (unsigned i = 0; i < ARRAY_LENGTH(ignored); i++) {

@@ -16,15 +16,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define STATUS_BAD 2
+#define STATUS_FAILED 1
+#define STATUS_BAD    2
 
 static int check_here(const struct options *options, bool dev, char *error, size_t size);
 static int run_helper(int program_fd, const char *title, int argc, char *const *argv, bool add_flag,
                       char *said, size_t size);
 
-static int refuse(const char *error) {
+static int refuse(const char *error, int status) {
     fprintf(stderr, "moonx-gateway: %s\n", error);
-    return STATUS_BAD;
+    return status;
 }
 
 int config_check_command(int argc, char *const *argv, const struct options *options, bool dev) {
@@ -32,7 +33,7 @@ int config_check_command(int argc, char *const *argv, const struct options *opti
     char error[1024] = "";
     if (check_here(options, dev, error, sizeof(error)) < 0 ||
         spawn_open_programs(&programs, error, sizeof(error)) < 0) {
-        return refuse(error);
+        return refuse(error, STATUS_BAD);
     }
     int status = run_helper(programs.ingest_fd, "moonx-ingest", argc, argv, false, NULL, 0);
     spawn_close_programs(&programs);
@@ -160,10 +161,10 @@ static int check_here(const struct options *options, bool dev, char *error, size
     return result < 0 ? result : check_auth(options, dev, error, size);
 }
 
-/* A helper that ends with 2 has said why; anything else needs a word from here. */
+/* A helper that ends by itself has said why. One that died says nothing of the configuration: the machine refuses. */
 static int judge(int status, const char *title, char *said, size_t size) {
     char error[256];
-    if (status == 0 || status == STATUS_BAD) {
+    if (status >= 0 && status <= STATUS_BAD) {
         return status;
     }
     if (status < 0) {
@@ -173,10 +174,10 @@ static int judge(int status, const char *title, char *said, size_t size) {
         snprintf(error, sizeof(error), "%s --check-config failed with status %d", title, status);
     }
     if (said == NULL) {
-        return refuse(error);
+        return refuse(error, STATUS_FAILED);
     }
     snprintf(said, size, "%s", error);
-    return STATUS_BAD;
+    return STATUS_FAILED;
 }
 
 static int run_helper(int program_fd, const char *title, int argc, char *const *argv, bool add_flag,

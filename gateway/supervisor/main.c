@@ -12,6 +12,7 @@
 #include "gateway/worker.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -95,6 +96,7 @@ int main(int argc, char **argv) {
     struct option_command command;
     char error[1024] = "";
     open_standard();
+    signal(SIGXFSZ, SIG_IGN); /* what is too large for a limit fails, as a full disk does */
     secret_hide_environment();
     int child = heritage_take(&heritage);
     if (child < 0) {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define STATUS_FAILED    1
 #define STATUS_BAD       2
@@ -127,17 +128,35 @@ static int open_tickets(struct start *start, char *error, size_t size) {
     return 0;
 }
 
+/* A memfd takes any size and memory only as it fills: without this the kernel's killer would come days later. */
+static int check_memory(const struct start *start) {
+    uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    return start->state.segment.size > memory ? -ENOMEM : 0;
+}
+
+static int refuse_state(const struct options *options, int failure, char *error, size_t size) {
+    if (failure == -EMFILE || failure == -ENFILE) {
+        snprintf(error, size, "can't make shared memory: %s; raise the limit of open files",
+                 strerror(-failure));
+    } else {
+        snprintf(error, size,
+                 "can't make shared memory: %s; see RING_BYTES (--ring-bytes, now %lld) and "
+                 "SNAPSHOT_BYTES",
+                 strerror(-failure), options->ring_bytes);
+    }
+    return STATUS_FAILED;
+}
+
 static int open_state(struct start *start, char *error, size_t size) {
     const struct options *options = start->options;
     start->state_open = true;
     int result = shared_state_open((uint64_t)options->ring_bytes, (uint64_t)options->snapshot_bytes,
                                    (unsigned)options->workers, &start->state);
+    if (result == 0) {
+        result = check_memory(start);
+    }
     if (result < 0) {
-        snprintf(error, size,
-                 "can't make shared memory: %s; see RING_BYTES (--ring-bytes, now %lld) and "
-                 "SNAPSHOT_BYTES",
-                 strerror(-result), options->ring_bytes);
-        return STATUS_FAILED;
+        return refuse_state(options, result, error, size);
     }
     result = shared_state_add_revocations(&start->state, (uint64_t)options->revocation_max);
     if (result < 0) {

@@ -1,10 +1,10 @@
 // What the host lacks or gets wrong: descriptors, memory, room for log lines, the time of day, room in a bell.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { alive, root, until } from '../integration/harness.mjs';
+import { alive, prlimit, root, until } from '../integration/harness.mjs';
 import { childOf, one, replaced, signalled } from './faults_process.mjs';
 import { pause } from './random.mjs';
 import { Scarce } from './scarce.mjs';
@@ -12,13 +12,6 @@ import { Scarce } from './scarce.mjs';
 const run = promisify(execFile);
 export const helpers = process.env.MOONX_TEST_HELPERS ?? join(root, 'build/release/tests/chaos');
 const HOUR_S = 3600;
-
-// As the process's own user, who may always change its limits; root may not everywhere.
-function prlimit(pid, ...args) {
-    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-    const id = name => status.match(new RegExp(`^${name}:\\s+(\\d+)`, 'm'))[1];
-    return run('setpriv', ['--reuid', id('Uid'), '--regid', id('Gid'), '--keep-groups', 'prlimit', '--pid', String(pid), ...args]);
-}
 
 // For a while the process may open nothing that it does not have open now.
 async function withoutDescriptors(scene, pid) {

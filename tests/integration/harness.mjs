@@ -7,7 +7,7 @@
 //   const event = await client.next('price_update');      // event.raw is the text as it came
 //   await gateway.stop();                                 // fails when anything is left behind
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { appendFileSync, existsSync, mkdtempSync, openSync, readFileSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { request } from 'node:https';
@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import WebSocket from 'ws';
 import { Recorder } from '../checker/recorder.mjs';
 import { freePort } from '../kafka/kafka.mjs';
@@ -67,6 +68,13 @@ function commandLine(pid) {
     } catch {
         return [];
     }
+}
+
+// As the process's own user, who may always change its limits; root may not everywhere.
+export function prlimit(pid, ...args) {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    const id = name => status.match(new RegExp(`^${name}:\\s+(\\d+)`, 'm'))[1];
+    return promisify(execFile)('setpriv', ['--reuid', id('Uid'), '--regid', id('Gid'), '--keep-groups', 'prlimit', '--pid', String(pid), ...args]);
 }
 
 // One figure of /proc/PID/status in KiB. RssAnon is the process's own: VmRSS grows as the shared ring is read.
@@ -131,7 +139,7 @@ class Gateway {
         this.logFile = join(this.#dir, 'log');
         // --pdeathsig: a test that is killed leaves no gateway behind.
         this.#child = spawn('setpriv', ['--pdeathsig', 'TERM', program('moonx-gateway'), ...args],
-            { env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env }, stdio: ['ignore', 'pipe', stderr ? openSync(stderr, 'w') : 'pipe'],
+            { env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env }, stdio: ['ignore', 'pipe', stderr ? openSync(stderr, 'a') : 'pipe'],
                 cwd: root, detached: true }); // a process group of its own, as under a terminal
         for (const stream of this.#streams())
             stream.setEncoding('utf8').on('data', text => this.#take(text)).unref();

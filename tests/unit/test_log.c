@@ -309,6 +309,30 @@ START_TEST(the_line_after_one_written_in_part_begins_anew) {
 }
 END_TEST
 
+START_TEST(the_line_after_one_for_which_a_disk_had_no_room_begins_anew) {
+    FILE *file = tmpfile();
+    char text[1024] = "";
+    int full = open("/dev/full", O_WRONLY);
+
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_ge(full, 0);
+    dup2(full, STDERR_FILENO);
+    close(full);
+    log_info("lost");
+    ck_assert_uint_eq(log_lost(), 1);
+    /* what another process could still write of its own */
+    ck_assert_int_eq(fputs("{\"time\":", file), 1);
+    ck_assert_int_eq(fflush(file), 0);
+    dup2(fileno(file), STDERR_FILENO);
+    log_info("after");
+    ck_assert_int_gt(pread(fileno(file), text, sizeof(text) - 1, 0), 0);
+    ck_assert_int_eq(strncmp(text, "{\"time\":\n{\"time\":", 17), 0);
+    ck_assert_ptr_nonnull(strstr(text, "\"1 log lines lost: stderr was full\"}\n{"));
+    ck_assert_ptr_nonnull(strstr(text, "\"after\"}\n"));
+    fclose(file);
+}
+END_TEST
+
 START_TEST(a_closed_stderr_harms_nobody) {
     close(STDERR_FILENO);
     log_info("x");
@@ -379,6 +403,7 @@ int main(void) {
     tcase_add_test(cases, a_process_name_is_copied_and_cut);
     tcase_add_test(cases, errno_survives_a_log_line);
     tcase_add_test(cases, a_full_pipe_loses_lines_instead_of_waiting);
+    tcase_add_test(cases, the_line_after_one_for_which_a_disk_had_no_room_begins_anew);
     tcase_add_test(cases, a_full_socket_loses_lines_instead_of_waiting);
     tcase_add_test(cases, a_regular_file_is_written);
     tcase_add_test(cases, the_line_after_one_written_in_part_begins_anew);
