@@ -32,7 +32,8 @@ struct middleware_handshake {
     struct address_client client;
     bool identified;           /* a good token has come along: */
     struct identity *identity; /* whose it is */
-    struct span token;         /* in the request: what MIDDLEWARE_LATER is about */
+    char *decoded;             /* room for a token that stands escaped in the request */
+    struct span token;         /* in one of them: what MIDDLEWARE_LATER is about */
 };
 
 enum middleware_verdict {

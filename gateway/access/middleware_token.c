@@ -13,7 +13,8 @@ static int find(struct middleware_handshake *handshake) {
         .query = handshake->worker->options->ws_query_token,
     };
 
-    return handshake_token_find(handshake->request, &sources, &handshake->token);
+    return handshake_token_find(handshake->request, &sources, handshake->decoded,
+                                &handshake->token);
 }
 
 enum middleware_verdict middleware_token(struct middleware_handshake *handshake,

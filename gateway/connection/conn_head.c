@@ -1,5 +1,6 @@
 #include "gateway/connection/conn_head.h"
 
+#include "gateway/access/handshake_token.h"
 #include "gateway/access/middleware.h"
 #include "gateway/connection/conn_admin.h"
 #include "gateway/connection/conn_answer.h"
@@ -33,7 +34,9 @@ static void upgrade(struct worker *worker, struct conn *conn, const struct http_
     unsigned status = ws_upgrade_check(request, extensions, opening.response, &opening.length,
                                        &reason, &extra_header);
     struct identity identity;
-    struct middleware_handshake handshake = {.request = request, .identity = &identity};
+    char decoded[HANDSHAKE_TOKEN_BYTES];
+    struct middleware_handshake handshake = {
+        .request = request, .identity = &identity, .decoded = decoded};
     struct middleware_refusal refusal = {0};
     if (status != 101) {
         conn_answer_error(worker, conn, status, reason, extra_header);

@@ -137,6 +137,8 @@ test('with an origin list the cookie signs in, from these origins only', async (
         await client.close();
         assert.match(await handshake(gateway, { headers: { ...headers, Origin: 'https://evil.example' } }), /^HTTP\/1\.1 403 /);
         assert.match(await handshake(gateway, { headers }), /^HTTP\/1\.1 403 /);
+        const quoted = { Cookie: `theme=dark; token="${mintToken()}"`, Origin: 'https://app.example.org' };
+        assert.match(await handshake(gateway, { headers: quoted }), /^HTTP\/1\.1 101 [^]*auth_success/);
         const bad = { Cookie: 'token=bad', Origin: 'https://app.example.org' };
         assert.match(await handshake(gateway, { headers: bad }), /^HTTP\/1\.1 401 /);
     });
@@ -147,6 +149,7 @@ test('with WS_QUERY_TOKEN the address signs in, and is never logged', async () =
     await withGateway({ WS_QUERY_TOKEN: 'true', LOG_LEVEL: 'debug' }, async gateway => {
         const token = mintToken({ email: 'q@example.org' });
         assert.match(await handshake(gateway, { path: `/ws?x=1&token=${token}` }), /^HTTP\/1\.1 101 [^]*auth_success[^]*auto_subscribed/);
+        assert.match(await handshake(gateway, { path: `/ws?token=${token.replaceAll('.', '%2E')}` }), /^HTTP\/1\.1 101 [^]*auth_success/);
         assert.match(await handshake(gateway, { path: `/ws?token=${token}x` }), /^HTTP\/1\.1 401 /);
         await gateway.printed(/Token refused/);
         assert.equal(gateway.output.includes(token.split('.')[1]), false);

@@ -38,6 +38,9 @@ static const struct {
     {COOKIE, "/ws", "cookie: x=1;token=a.b.c;\r\n", "a.b.c"},
     {COOKIE, "/ws", "Cookie: x=token=a\r\n", ABSENT},
     {COOKIE, "/ws", "Cookie: mytoken=a; token2=b; Token=c\r\n", ABSENT},
+    {COOKIE, "/ws", "Cookie: token=\"a.b.c\"; x=1\r\n", "a.b.c"},
+    {COOKIE, "/ws", "Cookie: token=\"\"\r\n", REFUSED},
+    {COOKIE, "/ws", "Cookie: token=\"\r\n", "\""}, /* a bad one */
     {COOKIE, "/ws", "Cookie: token=\r\n", REFUSED},
     {COOKIE, "/ws", "Cookie: token\r\n", ABSENT},
     {COOKIE, "/ws", "Cookie: token=a; token=b\r\n", REFUSED},
@@ -50,6 +53,11 @@ static const struct {
     {COOKIE, "/ws?token=a.b.c", "", ABSENT},
     {QUERY, "/ws?token=a.b.c", "", "a.b.c"},
     {QUERY, "/ws?x=1&token=a.b.c&y=2", "", "a.b.c"},
+    {QUERY, "/ws?x=1&token=a%2bb%2Fc%3D%3d&y=%zz", "", "a+b/c=="},
+    {QUERY, "/ws?token=a+b", "", "a+b"},
+    {QUERY, "/ws?token=a%2", "", REFUSED},
+    {QUERY, "/ws?token=a%00b", "", REFUSED},
+    {QUERY, "/ws?token=a%2e&token=b", "", REFUSED},
     {QUERY, "/ws?xtoken=a", "", ABSENT},
     {QUERY, "/ws?x=token=a", "", ABSENT},
     {QUERY, "/ws?", "", ABSENT},
@@ -63,7 +71,7 @@ static const struct {
 };
 
 START_TEST(a_token_is_found_where_it_may_be_and_nowhere_else) {
-    char head[1024];
+    char head[1024], decoded[HANDSHAKE_TOKEN_BYTES];
     struct head_gate *gate;
     size_t consumed;
     struct span token = {NULL, 0};
@@ -73,7 +81,7 @@ START_TEST(a_token_is_found_where_it_may_be_and_nowhere_else) {
                           rows[_i].target, rows[_i].headers);
     ck_assert_int_eq(head_gate_new(&gate), 0);
     ck_assert_int_eq(head_gate_feed(gate, head, (size_t)length, &consumed), HEAD_DONE);
-    int found = handshake_token_find(head_gate_request(gate), &sources, &token);
+    int found = handshake_token_find(head_gate_request(gate), &sources, decoded, &token);
     if (rows[_i].token == ABSENT) {
         ck_assert_int_eq(found, 0);
     } else if (strcmp(rows[_i].token, REFUSED) == 0) {
