@@ -1,12 +1,11 @@
 /* Addresses, lists of networks, and whose request it is behind proxies. */
 #include "gateway/access/address_client.h"
 #include "gateway/http/head_gate.h"
+#include "tests/unit/unit.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static struct address address_of(const char *text) {
     struct address address;
@@ -292,8 +291,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("address");
     TCase *tests = tcase_create("address");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_loop_test(tests, a_list_has_the_addresses_of_its_networks_and_no_others, 0,
                         (int)ARRAY_LENGTH(memberships));
@@ -307,8 +304,5 @@ int main(void) {
     tcase_add_test(tests, nobody_else_is_believed);
     tcase_add_test(tests, a_chain_of_more_proxies_than_any_real_one_is_unreadable);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

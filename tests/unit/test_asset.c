@@ -3,6 +3,7 @@
 
 #include "gateway/access/auth.h"
 #include "gateway/http/asset.h"
+#include "tests/unit/unit.h"
 
 static struct http_fixture fixture;
 static struct http_response response;
@@ -141,9 +142,5 @@ int main(void) {
                         ARRAY_LENGTH(hosts));
     Suite *suite = suite_create("asset");
     suite_add_tcase(suite, test_case);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

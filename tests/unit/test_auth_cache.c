@@ -1,9 +1,8 @@
 /* Verified tokens are remembered, until they end, and only so many. */
 #include "gateway/access/auth_cache.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static struct auth_cache *cache;
 static struct identity found;
@@ -110,7 +109,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("auth_cache");
     TCase *tests = tcase_create("cache");
-    SRunner *runner = srunner_create(suite);
     tcase_add_checked_fixture(tests, start, stop);
     tcase_add_test(tests, what_went_in_comes_out_until_its_time);
     tcase_add_test(tests, the_largest_identity_fits);
@@ -118,8 +116,5 @@ int main(void) {
     tcase_add_test(tests, clearing_forgets_all);
     tcase_add_test(tests, it_stays_bounded_and_keeps_those_that_last);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -2,8 +2,8 @@
 #include "gateway/access/auth.h"
 #include "gateway/access/auth_jwt.h"
 #include "gateway/access/base64url.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -738,8 +738,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("auth_jwt");
     TCase *tests = tcase_create("tokens");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, a_token_signed_with_the_right_secret_is_judged_by_what_it_says, 0,
@@ -762,8 +760,5 @@ int main(void) {
     tcase_add_test(tests, a_short_secret_works_with_a_warning);
     tcase_add_test(tests, in_development_the_secret_comes_from_the_directory_only_when_none_is_set);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

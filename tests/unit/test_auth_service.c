@@ -1,9 +1,8 @@
 /* What the auth service's answers mean, and which settings for it are refused. */
 #include "gateway/access/auth.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define GOOD    0
 #define GARBAGE (-1)
@@ -170,7 +169,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("auth_service");
     TCase *tests = tcase_create("service");
-    SRunner *runner = srunner_create(suite);
     tcase_add_loop_test(tests, an_answer_is_read_strictly, 0, (int)ARRAY_LENGTH(answers));
     tcase_add_loop_test(tests, an_answer_about_a_room_is_read_strictly, 0,
                         (int)ARRAY_LENGTH(room_answers));
@@ -178,8 +176,5 @@ int main(void) {
     tcase_add_test(tests,
                    with_the_service_alone_every_token_is_a_question_but_those_that_cannot_be_one);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

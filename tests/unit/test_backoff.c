@@ -1,7 +1,6 @@
 /* Backoff: doubles, stays within [half, whole], never overflows. */
 #include "common/backoff.h"
-
-#include <check.h>
+#include "tests/unit/unit.h"
 
 START_TEST(the_delay_doubles_up_to_the_most) {
     struct backoff backoff = {.first_ms = 100, .most_ms = 1000};
@@ -59,16 +58,11 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("backoff");
     TCase *cases = tcase_create("backoff");
-    int failed;
 
     suite_add_tcase(suite, cases);
     tcase_add_test(cases, the_delay_doubles_up_to_the_most);
     tcase_add_test(cases, reset_begins_anew);
     tcase_add_test(cases, extreme_numbers_do_not_overflow);
     tcase_add_test(cases, delays_are_spread_evenly_over_the_upper_half);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return unit_run(suite);
 }

@@ -1,8 +1,6 @@
 /* When a service is left alone, and when it is asked again. */
 #include "common/breaker.h"
-
-#include <check.h>
-#include <stdlib.h>
+#include "tests/unit/unit.h"
 
 static struct breaker breaker;
 
@@ -71,7 +69,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("breaker");
     TCase *tests = tcase_create("breaker");
-    SRunner *runner = srunner_create(suite);
     tcase_add_checked_fixture(tests, start, NULL);
     tcase_add_test(tests, only_failures_in_a_row_open_it);
     tcase_add_test(tests, one_probe_decides);
@@ -79,8 +76,5 @@ int main(void) {
     tcase_add_test(tests,
                    late_failures_of_calls_under_way_change_nothing_and_a_late_success_closes);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -1,6 +1,7 @@
 /* Catching up over a real ring in this process: the worker reads it a turn at a time, connections fall behind, resume,
  * join and leave meanwhile; what stands in their queues is compared with what was put into the ring. */
 #include "tests/unit/delivery_fixture.h"
+#include "tests/unit/unit.h"
 
 START_TEST(who_falls_behind_gets_all_in_order_and_is_live_again) {
     struct conn *slow = connect_user("ann"), *other = connect_user("bob");
@@ -810,9 +811,5 @@ int main(void) {
     tcase_add_test(tests, one_that_dies_while_it_waits_leaves_nothing_behind);
     tcase_add_test(tests, a_rejected_message_moves_the_position_once_the_worker_has_read_so_far);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return unit_run(suite);
 }

@@ -2,6 +2,7 @@
  * taken from the snapshot table, or gives way to the newer one of its key. */
 #include "gateway/delivery/catchup_queue.h"
 #include "tests/unit/delivery_fixture.h"
+#include "tests/unit/unit.h"
 
 enum { KEYS = 10 };
 
@@ -169,9 +170,5 @@ int main(void) {
     tcase_add_test(tests, a_slot_that_is_being_written_is_asked_again);
     tcase_add_test(tests, what_neither_ring_nor_table_has_any_more_ends_the_connection);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return unit_run(suite);
 }

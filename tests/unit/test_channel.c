@@ -1,8 +1,6 @@
 /* From the channel that a client names to the rooms that it means. */
 #include "gateway/message/channel.h"
-
-#include <check.h>
-#include <stdlib.h>
+#include "tests/unit/unit.h"
 
 #define X64 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 
@@ -81,15 +79,10 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("channel");
     TCase *tests = tcase_create("rooms");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_loop_test(tests, a_channel_becomes_its_rooms, 0, (int)ARRAY_LENGTH(cases));
     tcase_add_test(tests, own_rooms_of_nobody_do_not_exist);
     tcase_add_test(tests, a_room_that_the_user_id_makes_too_long_is_refused);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

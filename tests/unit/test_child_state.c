@@ -1,8 +1,6 @@
 /* A child's life, driven by hand: the clock is a number, processes don't exist. */
 #include "gateway/supervisor/child_state.h"
-
-#include <check.h>
-#include <stdlib.h>
+#include "tests/unit/unit.h"
 
 static struct child_state_machine child;
 static uint64_t now;
@@ -271,9 +269,5 @@ int main(void) {
     tcase_add_test(tests, a_hung_child_that_is_told_to_stop_gets_no_gentler_signal);
     tcase_add_test(tests, every_event_is_understood_in_every_state);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

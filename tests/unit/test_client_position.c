@@ -1,7 +1,7 @@
 /* What moonx-client keeps of the server's positions, and how events move it. */
 #include "gateway/client/client_position.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -158,9 +158,5 @@ int main(void) {
     tcase_add_test(tests, what_is_no_position_is_refused_and_leaves_the_old_one);
     tcase_add_test(tests, more_topics_or_partitions_than_there_can_be_are_refused);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

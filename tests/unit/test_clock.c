@@ -1,7 +1,7 @@
 /* The clocks: real ones move and agree with the system's, fake ones stand still. */
 #include "common/clock.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <time.h>
 
 START_TEST(the_real_monotonic_clock_never_goes_back) {
@@ -40,15 +40,10 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("clock");
     TCase *cases = tcase_create("clock");
-    int failed;
 
     suite_add_tcase(suite, cases);
     tcase_add_test(cases, the_real_monotonic_clock_never_goes_back);
     tcase_add_test(cases, the_real_wall_clock_is_that_of_the_system);
     tcase_add_test(cases, fake_clocks_stand_until_set_again);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return unit_run(suite);
 }

@@ -1,7 +1,6 @@
 /* The names that clients know, written by hand on purpose: they must not change with the table. */
 #include "common/code_table.h"
-
-#include <check.h>
+#include "tests/unit/unit.h"
 
 START_TEST(every_name_of_the_protocol_is_there) {
     static const char *const names[] = {"INVALID_JSON",
@@ -53,15 +52,10 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("code_table");
     TCase *cases = tcase_create("code_table");
-    int failed;
 
     suite_add_tcase(suite, cases);
     tcase_add_test(cases, every_name_of_the_protocol_is_there);
     tcase_add_test(cases, messages_need_no_escaping_in_json);
     tcase_add_test(cases, a_number_that_no_row_has_still_gives_a_known_code);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return unit_run(suite);
 }

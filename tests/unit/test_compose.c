@@ -2,8 +2,8 @@
 #include "gateway/client/compose.h"
 #include "gateway/client/envelope.h"
 #include "gateway/client/input.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -187,9 +187,5 @@ int main(void) {
     tcase_add_test(lines, lines_come_one_at_a_time_however_they_were_cut);
     tcase_add_test(lines, an_overlong_line_is_passed_over_and_the_next_one_read);
     suite_add_tcase(suite, lines);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -1,7 +1,7 @@
 /* The configured files as children see them: as they were when the supervisor read them. */
 #include "common/config_files.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -193,9 +193,5 @@ int main(void) {
     tcase_add_test(tests, another_memfd_is_refused);
     tcase_add_test(tests, a_reader_never_sees_half_of_two_reloads);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "gateway/access/token_verify.h"
 #include "tests/unit/conn_fixture.h"
+#include "tests/unit/unit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -399,9 +400,5 @@ int main(void) {
     tcase_add_test(tests, a_message_begun_before_the_verdict_has_a_deadline_after_it);
     tcase_add_test(tests, a_refresh_stops_nobody);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

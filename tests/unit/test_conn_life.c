@@ -2,6 +2,7 @@
  * a clock that the test moves: each state ends, whatever the peer does. */
 #include "gateway/connection/conn_read.h"
 #include "tests/unit/conn_fixture.h"
+#include "tests/unit/unit.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -527,9 +528,5 @@ int main(void) {
     tcase_add_test(tests, the_answers_to_all_who_are_read_in_a_turn_go_out_in_the_next);
     tcase_add_test(tests, a_peer_that_vanishes_in_any_state_is_buried);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "tests/unit/conn_fixture.h"
+#include "tests/unit/unit.h"
 
 #define CONNS  400u
 #define NOW_MS 1700000000000ull
@@ -222,9 +223,5 @@ int main(void) {
     tcase_add_test(all, what_was_announced_before_the_start_concerns_nobody);
     tcase_add_test(all, marks_stand_by_index_over_the_edges_of_chunks);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

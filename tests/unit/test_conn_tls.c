@@ -7,6 +7,7 @@
 #include "shm/limit_table.h"
 #include "tests/unit/conn_fixture.h"
 #include "tests/unit/tls_fixture.h"
+#include "tests/unit/unit.h"
 
 static SSL_CTX *client_context;
 static SSL *client;
@@ -303,7 +304,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("conn_tls");
     TCase *tests = tcase_create("conn_tls");
-    SRunner *runner = srunner_create(suite);
     tcase_add_checked_fixture(tests, set_up_tls, tear_down_tls);
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, a_handshake_that_comes_byte_by_byte_is_done, 0,
@@ -315,8 +315,5 @@ int main(void) {
     tcase_add_test(tests, messages_in_one_record_are_all_answered_though_the_socket_says_no_more);
     tcase_add_test(tests, too_many_in_a_second_are_sent_away_before_any_cryptography);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -3,6 +3,7 @@
 #include "gateway/connection/conn_timers.h"
 #include "gateway/http/head_gate.h"
 #include "tests/unit/conn_fixture.h"
+#include "tests/unit/unit.h"
 
 #define WALL_S 1700000000LL
 #define LEAD_S 300
@@ -175,7 +176,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("conn_token");
     TCase *tests = tcase_create("tokens");
-    SRunner *runner = srunner_create(suite);
     tcase_add_checked_fixture(tests, start, stop);
     tcase_add_test(tests, a_new_token_is_asked_for_once_in_time);
     tcase_add_test(tests, with_less_left_it_is_asked_for_at_once);
@@ -185,8 +185,5 @@ int main(void) {
     tcase_add_test(tests, without_a_lead_nothing_is_asked);
     tcase_add_test(tests, a_token_of_the_far_future_never_ends);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

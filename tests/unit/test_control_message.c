@@ -1,7 +1,7 @@
 /* Control messages: whom they name and what is refused. */
 #include "common/control_message.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 
 static struct control_message message;
@@ -124,9 +124,5 @@ int main(void) {
     tcase_add_loop_test(tests, what_is_half_understood_is_refused, 0, ARRAY_LENGTH(refused));
     tcase_add_test(tests, a_name_of_255_bytes_fits_and_one_more_does_not);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

@@ -3,6 +3,7 @@
 #include "gateway/connection/ws_events.h"
 #include "gateway/connection/ws_extension.h"
 #include "gateway/connection/ws_inflate.h"
+#include "tests/unit/unit.h"
 #include "tests/unit/worker_fixture.h"
 
 #include <stdio.h>
@@ -347,9 +348,5 @@ int main(void) {
     tcase_add_test(tests, garbage_and_bad_utf8_close_with_1007);
     tcase_add_test(tests, any_bytes_inflate_or_fail_and_never_more_than_the_limit);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

@@ -1,7 +1,7 @@
 /* What --dev keeps on disk, and what it prints. */
 #include "gateway/supervisor/dev.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -138,9 +138,5 @@ int main(void) {
     tcase_add_test(tests, the_banner_tells_addresses_that_can_be_connected_to);
     tcase_add_test(tests, an_ipv6_address_stands_in_brackets);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -2,8 +2,8 @@
 #include "common/http_client.h"
 #include "gateway/external/enrich_answer.h"
 #include "gateway/external/external.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -162,9 +162,5 @@ int main(void) {
     tcase_add_loop_test(tests, a_wrong_setting_is_told_in_one_line_without_the_key, 0,
                         ARRAY_LENGTH(settings));
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

@@ -1,6 +1,7 @@
 #include "ingest/event_check.h"
 
 #include "tests/unit/route_fixture.h"
+#include "tests/unit/unit.h"
 
 static struct event event;
 
@@ -183,8 +184,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("event_check");
     TCase *tests = tcase_create("all");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tests, fixture_open_routes, fixture_close_routes);
     tcase_add_loop_test(tests, a_sample_is_bare_data_and_the_same_in_an_envelope, 0,
@@ -196,9 +195,5 @@ int main(void) {
     tcase_add_test(tests, an_event_of_its_own_type_keeps_type_from_and_rooms);
     tcase_add_test(tests, labels_have_a_limit);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

@@ -1,7 +1,7 @@
 /* What travels beside a value: written by this gateway, and by anybody else who may write to the topic. */
 #include "ingest/event_headers.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 #define ONCE "00112233445566778899aabbccddeeff"
@@ -166,8 +166,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("event_headers");
     TCase *tests = tcase_create("event_headers");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, what_is_written_is_read_again);
@@ -181,9 +179,5 @@ int main(void) {
     tcase_add_test(tests, bytes_of_any_kind_and_length_are_looked_at_and_no_further);
     tcase_add_test(tests, the_longest_expiry_is_far_from_overflowing);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

@@ -2,6 +2,7 @@
 
 #include "tests/shm_fixture.h"
 #include "tests/unit/route_fixture.h"
+#include "tests/unit/unit.h"
 
 #include <sys/eventfd.h>
 
@@ -243,8 +244,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("event_publish");
     TCase *tests = tcase_create("all");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, an_event_becomes_a_record_that_is_visible_only_after_the_flush);
@@ -257,9 +256,5 @@ int main(void) {
     tcase_add_test(tests, a_control_message_wakes_everyone_and_has_no_rooms);
     tcase_add_test(tests, a_batch_larger_than_a_quarter_of_the_ring_is_counted_whole);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

@@ -1,6 +1,7 @@
 #include "ingest/event_rooms.h"
 
 #include "tests/unit/route_fixture.h"
+#include "tests/unit/unit.h"
 
 static const struct siphash_key hash_key = {1, 2};
 static struct event_rooms rooms;
@@ -167,8 +168,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("event_rooms");
     TCase *tests = tcase_create("all");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tests, fixture_open_routes, fixture_close_routes);
     tcase_add_test(tests, a_price_goes_to_all_and_to_its_token);
@@ -184,9 +183,5 @@ int main(void) {
     tcase_add_test(tests, a_message_may_name_its_rooms);
     tcase_add_test(tests, a_control_message_needs_none);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

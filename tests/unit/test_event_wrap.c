@@ -1,6 +1,7 @@
 #include "ingest/event_wrap.h"
 
 #include "tests/unit/route_fixture.h"
+#include "tests/unit/unit.h"
 
 static char envelope[4096];
 
@@ -68,8 +69,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("event_wrap");
     TCase *tests = tcase_create("all");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tests, fixture_open_routes, fixture_close_routes);
     tcase_add_test(tests, the_value_s_bytes_are_spliced_as_they_are);
@@ -77,9 +76,5 @@ int main(void) {
     tcase_add_test(tests, a_published_event_says_who_it_is_from);
     tcase_add_test(tests, numbers_at_the_edge_are_printed_whole);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

@@ -1,8 +1,6 @@
 /* --expect: which messages count, and what is refused. */
 #include "gateway/client/expect.h"
-
-#include <check.h>
-#include <stdlib.h>
+#include "tests/unit/unit.h"
 
 #define MESSAGE                                                                                    \
     "{\"id\":\"t:0:1\",\"type\":\"hello\",\"ref\":\"r1\",\"from\":\"bob\",\"data\":{\"n\":1.50,"   \
@@ -62,9 +60,5 @@ int main(void) {
     tcase_add_test(tests, fields_are_looked_for_in_the_data_then_in_the_message);
     tcase_add_test(tests, what_can_not_be_read_is_refused);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -1,5 +1,6 @@
 /* From a record to the queues of its listeners: once each, in order, to nobody else. The connections here have
  * no socket; what would be written stands in their queues. */
+#include "tests/unit/unit.h"
 #include "tests/unit/worker_fixture.h"
 
 #include <stdio.h>
@@ -357,9 +358,5 @@ int main(void) {
     tcase_add_test(tests, interest_shows_exactly_the_buckets_with_a_listener);
     tcase_add_test(tests, another_users_token_does_not_take_a_connection_over);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

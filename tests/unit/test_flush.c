@@ -1,12 +1,11 @@
 /* The flush step's two back ends through the same tests: whatever a socket does, the results are the same. */
 #include "gateway/delivery/flush_backend.h"
 #include "gateway/delivery/flush_schedule.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -189,9 +188,5 @@ int main(void) {
     tcase_add_loop_test(tests, a_descriptor_that_is_none_gives_an_error, 0, n);
     tcase_add_loop_test(tests, signals_in_between_change_nothing, 0, n);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

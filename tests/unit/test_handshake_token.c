@@ -1,10 +1,9 @@
 /* Where a handshake may carry a token, and where not. */
 #include "gateway/access/handshake_token.h"
 #include "gateway/http/head_gate.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define ABSENT  NULL
 #define REFUSED "(refused)"
@@ -100,12 +99,8 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("handshake_token");
     TCase *tests = tcase_create("tokens");
-    SRunner *runner = srunner_create(suite);
     tcase_add_loop_test(tests, a_token_is_found_where_it_may_be_and_nowhere_else, 0,
                         (int)ARRAY_LENGTH(rows));
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -1,8 +1,8 @@
 /* The table of what the gate lets through and what it refuses, each row fed whole, byte by byte
  * and in two pieces cut at every place. */
 #include "gateway/http/head_gate.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -374,9 +374,5 @@ int main(void) {
     tcase_add_test(tests, an_unfinished_head_asks_for_more);
     tcase_add_test(tests, a_list_of_tokens_is_searched_over_several_headers_without_case);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return unit_run(suite);
 }

@@ -1,5 +1,6 @@
 #include "gateway/http/health.h"
 #include "http_fixture.h"
+#include "tests/unit/unit.h"
 
 static struct http_fixture fixture;
 
@@ -248,9 +249,5 @@ int main(void) {
     tcase_add_test(tests, a_host_without_ingest_has_never_been_ready);
     tcase_add_test(tests, a_draining_host_is_not_ready);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return unit_run(suite);
 }

@@ -1,7 +1,7 @@
 /* What a child inherits: whole, sealed, bounded and ours, or nothing at all. */
 #include "common/heritage.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <signal.h>
@@ -293,7 +293,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("heritage");
     TCase *cases = tcase_create("heritage");
-    int failed;
 
     tcase_add_checked_fixture(cases, start, NULL);
     suite_add_tcase(suite, cases);
@@ -307,9 +306,5 @@ int main(void) {
     tcase_add_test(cases, to_stay_who_one_is_is_nothing_to_do);
     tcase_add_test(cases, root_becomes_another_user_for_good);
     tcase_add_test(cases, who_is_not_root_can_not_become_another);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return unit_run(suite);
 }

@@ -1,7 +1,7 @@
 /* What each role sees of the host, and with which rights. */
 #include "shm/host_view.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
@@ -152,10 +152,5 @@ int main(void) {
     tcase_add_test(tests, a_block_of_the_wrong_kind_is_refused_and_nothing_stays_mapped);
     tcase_add_test(tests, a_block_of_another_version_is_refused);
     suite_add_tcase(suite, tests);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return unit_run(suite);
 }

@@ -1,8 +1,6 @@
 /* Parameters of a query. */
 #include "gateway/http/http_query.h"
-
-#include <check.h>
-#include <stdlib.h>
+#include "tests/unit/unit.h"
 
 static const struct {
     const char *query, *name;
@@ -75,9 +73,5 @@ int main(void) {
     tcase_add_loop_test(all, a_parameter_is_found_and_decoded, 0, ARRAY_LENGTH(texts));
     tcase_add_loop_test(all, a_number_is_taken_within_its_bounds_only, 0, ARRAY_LENGTH(numbers));
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

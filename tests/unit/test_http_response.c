@@ -1,7 +1,7 @@
 #include "common/clock.h"
 #include "gateway/http/http_response.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -129,9 +129,5 @@ int main(void) {
     tcase_add_test(tests, an_error_replaces_what_was_prepared);
     tcase_add_test(tests, an_upgrade_that_is_required_is_listed_in_connection);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return unit_run(suite);
 }

@@ -1,8 +1,6 @@
 /* Addresses of services, as options give them. */
 #include "common/http_url.h"
-
-#include <check.h>
-#include <stdlib.h>
+#include "tests/unit/unit.h"
 
 static const struct {
     const char *url, *path;
@@ -70,8 +68,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("http_url");
     TCase *tests = tcase_create("http_url");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_loop_test(tests, an_address_is_taken_apart, 0, (int)ARRAY_LENGTH(good));
     tcase_add_loop_test(tests, what_is_no_address_is_refused_with_its_option, 0,
@@ -79,8 +75,5 @@ int main(void) {
     tcase_add_loop_test(tests, a_path_has_nothing_that_a_request_line_can_t_have, 0,
                         (int)ARRAY_LENGTH(bad_paths));
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -1,8 +1,8 @@
 /* The hash table of slab indices and the slab, against simple models. */
 #include "gateway/delivery/index_table.h"
 #include "gateway/delivery/slab.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -121,9 +121,5 @@ int main(void) {
     tcase_add_test(tests, entries_at_the_table_end_wrap_to_its_start);
     tcase_add_test(tests, a_slab_hands_out_each_index_once_and_zeroed);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

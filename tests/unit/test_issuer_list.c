@@ -1,8 +1,6 @@
 /* JWT_JWKS_FILE and JWT_JWKS_URL: one place, or one for each issuer. */
 #include "common/issuer_list.h"
-
-#include <check.h>
-#include <stdlib.h>
+#include "tests/unit/unit.h"
 
 static const struct {
     const char *text;
@@ -44,12 +42,8 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("issuer_list");
     TCase *tests = tcase_create("list");
-    SRunner *runner = srunner_create(suite);
     tcase_add_loop_test(tests, a_list_of_issuers_is_taken_apart_or_refused, 0,
                         (int)ARRAY_LENGTH(cases));
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -1,7 +1,7 @@
 /* Strict JSON: what RFC 8259 allows passes, all that cJSON lets pass beyond that is refused. */
 #include "common/json.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -565,7 +565,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("json");
     TCase *cases = tcase_create("json");
-    int failed;
 
     suite_add_tcase(suite, cases);
     tcase_add_test(cases, valid_texts_pass);
@@ -589,9 +588,5 @@ int main(void) {
     tcase_add_test(cases, escape_makes_any_bytes_the_inside_of_a_string);
     tcase_add_test(cases, escaped_text_of_every_two_bytes_is_valid_and_comes_back_when_it_was);
     tcase_add_test(cases, utf8_has_exactly_the_characters_of_unicode);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return unit_run(suite);
 }

@@ -4,6 +4,7 @@
 
 #include "gateway/access/jwt_hmac.h"
 #include "gateway/access/jwt_jwk.h"
+#include "tests/unit/unit.h"
 
 #define BAD (int)ERROR_INVALID_TOKEN
 
@@ -660,7 +661,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("jwt_key");
     TCase *tests = tcase_create("public keys");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_unchecked_fixture(tests, make_keys, free_keys);
     tcase_set_timeout(tests, 60);
@@ -686,8 +686,5 @@ int main(void) {
     tcase_add_test(tests, an_algorithm_that_the_key_is_not_for_is_refused_at_start);
     tcase_add_test(tests, a_pkcs_1_key_is_read_as_well);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -4,8 +4,8 @@
 #include "ingest/kafka_recheck.h"
 #include "ingest/kafka_start.h"
 #include "shm/positions.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -245,8 +245,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("kafka_config");
     TCase *tests = tcase_create("all");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, the_consumer_is_set_up_as_consumption_needs_it);
@@ -264,9 +262,5 @@ int main(void) {
                         (int)ARRAY_LENGTH(good_brokers));
     tcase_add_loop_test(tests, what_is_no_broker_is_named, 0, (int)ARRAY_LENGTH(bad_brokers));
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

@@ -1,6 +1,7 @@
 /* Keys and certificates for Kafka: read once, and good when their files can't be read any more. */
 #include "ingest/kafka_keys.h"
 #include "tests/unit/tls_fixture.h"
+#include "tests/unit/unit.h"
 
 static rd_kafka_conf_t *conf;
 static char error[512];
@@ -121,8 +122,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("kafka_keys");
     TCase *tests = tcase_create("kafka_keys");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, a_producer_is_made_again_without_the_files);
@@ -133,9 +132,5 @@ int main(void) {
     tcase_add_test(tests, other_properties_are_none_of_its_business);
     tcase_add_test(tests, what_can_t_be_read_is_named_with_its_path);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

@@ -2,11 +2,10 @@
 #include "ingest/kafka_produce.h"
 
 #include "common/clock.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <librdkafka/rdkafka_mock.h>
 #include <poll.h>
-#include <stdlib.h>
 
 #define PATIENCE_MS 50000
 
@@ -100,17 +99,11 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("kafka_produce");
     TCase *tests = tcase_create("kafka_produce");
-    SRunner *runner;
-    int failed;
 
     tcase_set_timeout(tests, 60);
     tcase_add_checked_fixture(tests, setup, NULL); /* each in a process of its own, which ends */
     tcase_add_test(tests, each_message_has_its_report_with_where_it_is);
     tcase_add_test(tests, a_producer_that_failed_for_good_is_made_anew);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

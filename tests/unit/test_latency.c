@@ -1,8 +1,6 @@
 /* Percentiles, and two clocks that differ. */
 #include "gateway/client/latency.h"
-
-#include <check.h>
-#include <stdlib.h>
+#include "tests/unit/unit.h"
 
 static struct latency latency;
 
@@ -76,9 +74,5 @@ int main(void) {
     tcase_add_test(tests, percentiles_are_right_within_an_eighth);
     tcase_add_test(tests, a_time_past_all_buckets_is_still_counted);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

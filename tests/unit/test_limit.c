@@ -1,9 +1,8 @@
 /* The limits as the options name them, and what they allow. */
 #include "common/clock.h"
 #include "gateway/access/limit.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 static struct options options;
@@ -240,8 +239,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("limit");
     TCase *tests = tcase_create("limit");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, an_address_has_its_connections_over_all_workers);
@@ -257,8 +254,5 @@ int main(void) {
     tcase_add_test(tests, too_many_types_are_refused);
     tcase_add_test(tests, a_worker_that_the_table_does_not_know_is_not_attached);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -1,10 +1,9 @@
 /* The shared counters behind the limits: buckets that refill evenly, counts over several workers, entries that are
  * taken over, and processes that are killed while they count. */
 #include "shm/limit_table.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -420,8 +419,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("limit_table");
     TCase *tests = tcase_create("limit_table");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(tests, 30);
     tcase_add_checked_fixture(tests, set_up, tear_down);
@@ -443,8 +440,5 @@ int main(void) {
     tcase_add_test(tests, what_is_elsewhere_holds_for_its_time_and_for_its_key);
     tcase_add_test(tests, tokens_taken_by_several_processes_add_up_exactly);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -1,15 +1,14 @@
 /* Real sockets on loopback; the port is one that the kernel has just given to somebody. */
 #include "gateway/supervisor/listeners.h"
 #include "gateway/supervisor/port_owner.h"
+#include "tests/unit/unit.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -282,9 +281,5 @@ int main(void) {
     tcase_add_test(tests, a_port_without_a_listener_has_no_owner);
     tcase_add_test(tests, an_admin_address_is_a_numeric_host_and_a_port);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -3,8 +3,8 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/log_text.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -390,7 +390,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("log");
     TCase *cases = tcase_create("log");
-    int failed;
 
     tcase_add_checked_fixture(cases, start, stop);
     suite_add_tcase(suite, cases);
@@ -410,9 +409,5 @@ int main(void) {
     tcase_add_test(cases, a_closed_stderr_harms_nobody);
     tcase_add_test(cases, a_rate_lets_so_many_lines_a_second_through_and_counts_the_rest);
     tcase_add_test(cases, escaping_never_writes_past_its_buffer);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return unit_run(suite);
 }

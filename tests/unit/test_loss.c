@@ -4,6 +4,7 @@
 
 #include "gateway/connection/conn.h"
 #include "tests/unit/conn_fixture.h"
+#include "tests/unit/unit.h"
 
 #include <cjson/cJSON.h>
 #include <stdlib.h>
@@ -105,9 +106,5 @@ int main(void) {
     tcase_add_test(tests, who_catches_up_is_told_what_kafka_lost_and_not_what_the_ring_still_has);
     tcase_add_test(tests, without_memory_the_notice_is_owed_and_no_position_is_told);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -4,8 +4,7 @@
 #include "gateway/message/reply.h"
 #include "tests/fake/fake_conn.h"
 #include "tests/fake/fake_presence.h"
-
-#include <check.h>
+#include "tests/unit/unit.h"
 
 #define NOW_MS 1700000000123LL
 #define SECRET "0123456789abcdef0123456789abcdef"
@@ -867,13 +866,8 @@ static void add_tests(TCase *tests) {
 int main(void) {
     Suite *suite = suite_create("message");
     TCase *tests = tcase_create("answers");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     add_tests(tests);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

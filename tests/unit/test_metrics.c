@@ -2,6 +2,7 @@
  * lines together behind its HELP and TYPE, no family and no sample twice, numbers that are numbers. */
 #include "gateway/http/metrics.h"
 #include "http_fixture.h"
+#include "tests/unit/unit.h"
 
 #include <regex.h>
 
@@ -257,9 +258,5 @@ int main(void) {
     tcase_add_test(tests, states_that_are_off_are_zero);
     tcase_add_test(tests, label_values_are_escaped);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return unit_run(suite);
 }

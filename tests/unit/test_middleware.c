@@ -5,12 +5,11 @@
 #include "gateway/connection/conn_table.h"
 #include "gateway/http/head_gate.h"
 #include "gateway/message/message.h"
+#include "tests/unit/unit.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 static struct worker worker;
@@ -232,8 +231,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("middleware");
     TCase *tests = tcase_create("middleware");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, the_first_check_that_refuses_is_the_answer_and_the_one_that_counts);
@@ -247,8 +244,5 @@ int main(void) {
     tcase_add_test(tests, nothing_configured_refuses_nothing_but_a_full_host);
     tcase_add_test(tests, limits_without_their_table_do_not_start);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

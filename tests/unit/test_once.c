@@ -1,8 +1,7 @@
 /* What counts once: by offset, by message time, by number, and over a killed ingest. */
 #include "shm/once.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 static int fd;
@@ -146,8 +145,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("once");
     TCase *tests = tcase_create("once");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, the_second_of_a_mark_does_not_count_and_other_marks_and_partitions_do);
@@ -161,9 +158,5 @@ int main(void) {
     tcase_add_test(tests, an_offset_that_went_back_is_no_second_one);
     tcase_add_test(tests, past_the_last_window_nobody_can_tell);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

@@ -1,7 +1,7 @@
 /* The option table as the user meets it: flags, environment, defaults, errors and --help. */
 #include "common/option.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -405,7 +405,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("option");
     TCase *cases = tcase_create("option");
-    int failed;
 
     tcase_add_checked_fixture(cases, start, NULL);
     suite_add_tcase(suite, cases);
@@ -428,9 +427,5 @@ int main(void) {
     tcase_add_test(cases, no_arguments_at_all_is_the_defaults);
     tcase_add_test(cases, help_lists_every_row);
     tcase_add_test(cases, help_keeps_to_the_width);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return unit_run(suite);
 }

@@ -14,9 +14,8 @@
 #include "common/option_row.c"
 #include "common/option_doc.c"
 #include "common/option_file.c"
+#include "tests/unit/unit.h"
 /* clang-format on */
-
-#include <check.h>
 
 static struct options options;
 static struct option_command command;
@@ -123,7 +122,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("option_bool");
     TCase *cases = tcase_create("option_bool");
-    int failed;
 
     tcase_add_checked_fixture(cases, start, NULL);
     suite_add_tcase(suite, cases);
@@ -133,9 +131,5 @@ int main(void) {
     tcase_add_test(cases, negative_numbers_are_read);
     tcase_add_test(cases, a_secret_without_a_file_is_led_to_its_variable);
     tcase_add_test(cases, help_shows_both_spellings_of_a_switch);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return unit_run(suite);
 }

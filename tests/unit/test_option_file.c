@@ -1,8 +1,8 @@
 /* CONFIG_FILE: which lines are options, what beats what, and what a reload takes. */
 #include "common/option_reload.h"
 #include "common/option_row.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -176,8 +176,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("option_file");
     TCase *tests = tcase_create("option_file");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tests, start, finish);
     tcase_add_test(tests, a_line_sets_an_option_and_comments_and_blanks_do_not_count);
@@ -189,8 +187,5 @@ int main(void) {
     tcase_add_test(tests, a_reload_gives_each_role_what_it_may_take_and_of_the_rest_what_was);
     tcase_add_test(tests, what_needs_a_restart_is_kept_and_named);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -1,10 +1,9 @@
 /* Which pages may open a WebSocket. */
 #include "gateway/access/origin.h"
 #include "gateway/http/head_gate.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define LIST "https://app.example.org, http://localhost:3000,http://[::1]:8080"
 
@@ -121,8 +120,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("origin");
     TCase *tests = tcase_create("origin");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_loop_test(tests, an_origin_passes_only_when_it_stands_in_the_list, 0,
                         (int)ARRAY_LENGTH(cases));
@@ -130,8 +127,5 @@ int main(void) {
     tcase_add_loop_test(tests, what_no_browser_sends_is_refused_in_the_list, 0,
                         (int)ARRAY_LENGTH(bad));
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

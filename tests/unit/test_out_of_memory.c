@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "tests/unit/failing_memory.h"
+#include "tests/unit/unit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -184,9 +185,5 @@ int main(void) {
     tcase_add_loop_test(tests, one_allocation_fails, 1, LAST_FAILURE);
     tcase_add_loop_test(tests, all_allocations_fail_from_one_on, 1, LAST_FAILURE);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

@@ -13,6 +13,7 @@
 #include "gateway/presence/presence.h"
 #include "gateway/uplink.h"
 #include "tests/unit/failing_memory.h"
+#include "tests/unit/unit.h"
 
 #include <arpa/inet.h>
 #include <poll.h>
@@ -326,9 +327,5 @@ int main(void) {
     tcase_add_loop_test(tests, all_allocations_fail_from_one_on, 0, BLOCKS);
     tcase_add_loop_test(tests, one_fails_while_a_handshake_waits, 0, BLOCKS);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

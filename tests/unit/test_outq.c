@@ -1,7 +1,7 @@
 /* Frames, queues of references to them, and what short writes leave. */
 #include "gateway/delivery/outq.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 static struct frame_arena arena;
@@ -223,9 +223,5 @@ int main(void) {
     tcase_add_test(tests, a_frame_longer_than_a_block_has_one_of_its_own);
     tcase_add_test(tests, a_message_past_the_limit_is_refused);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

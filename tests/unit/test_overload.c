@@ -2,6 +2,7 @@
 #include "tests/unit/conn_fixture.h"
 
 #include "gateway/delivery/overload.h"
+#include "tests/unit/unit.h"
 
 #define LIMIT 8000u
 
@@ -92,9 +93,5 @@ int main(void) {
     tcase_add_test(tests, each_stage_does_its_part_and_is_seen);
     tcase_add_test(tests, who_reads_is_never_shed);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return unit_run(suite);
 }

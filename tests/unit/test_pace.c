@@ -1,6 +1,5 @@
 #include "ingest/pace.h"
-
-#include <check.h>
+#include "tests/unit/unit.h"
 
 #define RING 1000u
 
@@ -116,8 +115,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("pace");
     TCase *tests = tcase_create("all");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, half_the_ring_is_not_yet_too_much);
@@ -128,9 +125,5 @@ int main(void) {
     tcase_add_test(tests, a_worker_that_does_not_serve_is_ignored_and_starts_afresh);
     tcase_add_test(tests, a_cursor_beyond_the_head_lags_by_nothing);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

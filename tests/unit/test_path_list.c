@@ -1,7 +1,7 @@
 /* Lists of files in one option: cut at commas, blanks around them gone, never more than there is room for. */
 #include "common/path_list.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 
 #define MOST 3
@@ -63,9 +63,5 @@ int main(void) {
     tcase_add_test(cases, a_blank_inside_a_path_stays);
     tcase_add_test(cases, nothing_between_commas_counts_for_nothing);
     tcase_add_test(cases, more_than_there_is_room_for_is_refused);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

@@ -2,8 +2,8 @@
  * project's root, where deploy/ is. */
 #include "gateway/access/policy.h"
 #include "gateway/access/room_claims.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -352,8 +352,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("policy");
     TCase *tests = tcase_create("join");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_loop_test(tests, each_room_of_the_default_table_is_judged_by_its_row, 0,
                         (int)ARRAY_LENGTH(cases));
@@ -373,8 +371,5 @@ int main(void) {
     tcase_add_loop_test(tests, what_is_no_pattern_is_refused, 0, (int)ARRAY_LENGTH(bad_patterns));
     tcase_add_test(tests, a_file_that_is_not_there_is_named);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -1,6 +1,6 @@
 #include "shm/positions.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -154,10 +154,5 @@ int main(void) {
     tcase_add_test(tests, counts_and_lengths_beyond_the_table_are_not_believed);
     tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return unit_run(suite);
 }

@@ -1,7 +1,7 @@
 /* How moonx-client shows messages, and which of them it counts as events. */
 #include "gateway/client/print.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 static char shown[512];
@@ -115,9 +115,5 @@ int main(void) {
     tcase_add_test(tests, a_terminal_too_narrow_shows_an_ellipsis_and_no_second_line);
     tcase_add_test(tests, quiet_shows_nothing);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

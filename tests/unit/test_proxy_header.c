@@ -1,9 +1,8 @@
 /* The PROXY header, both versions: what it names, what is refused, in one piece and byte by byte. */
 #include "gateway/connection/proxy_header.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
 #define BYTES(text)                                                                                \
@@ -162,8 +161,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("proxy_header");
     TCase *tests = tcase_create("proxy_header");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_loop_test(tests, a_header_names_its_client_whatever_the_pieces_and_takes_no_byte_more,
                         0, (int)ARRAY_LENGTH(good));
@@ -172,8 +169,5 @@ int main(void) {
                         (int)ARRAY_LENGTH(bad));
     tcase_add_test(tests, a_unix_socket_or_the_longest_header_of_version_2_is_passed_over);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -1,7 +1,6 @@
 /* record_valid(): each field at its last allowed value and one beyond. */
 #include "tests/shm_fixture.h"
-
-#include <check.h>
+#include "tests/unit/unit.h"
 
 #define LENGTH 256u
 #define BODY   (sizeof(struct record) + sizeof(struct record_room))
@@ -138,10 +137,5 @@ int main(void) {
     tcase_add_loop_test(tests, an_envelope_lies_behind_the_rooms_and_inside_the_record, 0,
                         (int)ARRAY_LENGTH(envelope_cases));
     suite_add_tcase(suite, tests);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return unit_run(suite);
 }

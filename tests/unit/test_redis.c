@@ -1,10 +1,9 @@
 /* Where Redis is, and what it says. */
 #include "gateway/redis/redis_address.h"
 #include "gateway/redis/redis_reply.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static struct redis_address address;
 static char error[512];
@@ -250,9 +249,5 @@ int main(void) {
     tcase_add_test(cases, a_string_that_never_ends_is_given_up);
     tcase_add_test(cases, errors_of_the_whole_server_count_as_down_and_others_do_not);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

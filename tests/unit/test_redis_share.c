@@ -5,6 +5,7 @@
 #include "gateway/redis/redis_presence.h"
 #include "shm/stats.h"
 #include "tests/fake/fake_redis.h"
+#include "tests/unit/unit.h"
 
 #include <event2/event.h>
 #include <stdio.h>
@@ -297,7 +298,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("redis_share");
     TCase *cases = tcase_create("redis_share");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_add_test(cases, a_user_has_one_share_however_much_he_has_said_and_the_end_tells_it);
@@ -310,8 +310,5 @@ int main(void) {
     tcase_add_test(cases, a_full_command_goes_at_once_and_who_asked_may_have_ended);
     tcase_add_test(cases, who_is_online_is_who_has_connections_somewhere);
     suite_add_tcase(suite, cases);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

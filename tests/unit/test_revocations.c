@@ -1,8 +1,8 @@
 /* The table of revoked tokens: what an entry concerns and for how long, what a full set does, and the row of changes
  * that workers follow. */
 #include "shm/revocations.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <unistd.h>
 
 #define NOW  1700000000000ull
@@ -166,9 +166,5 @@ int main(void) {
     tcase_add_test(tests, a_change_that_was_overwritten_is_not_taken_for_another);
     tcase_add_test(tests, what_is_no_table_is_refused);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

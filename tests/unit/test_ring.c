@@ -1,7 +1,6 @@
 /* The ring in one process: what goes in comes out, and every edge of wrap, lap and limit. */
 #include "tests/shm_fixture.h"
-
-#include <check.h>
+#include "tests/unit/unit.h"
 
 #define CAPACITY 4096u
 #define LIMIT    (CAPACITY / 8)
@@ -368,10 +367,5 @@ int main(void) {
     tcase_add_loop_test(plain, read_and_skipped_add_up_to_published, 0, 6);
     suite_add_tcase(suite, plain);
     tcase_set_timeout(plain, 60);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return unit_run(suite);
 }

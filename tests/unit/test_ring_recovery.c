@@ -1,8 +1,8 @@
 /* What a killed producer leaves, and what damage looks like: every state is made by hand, as a kill between
  * two stores would leave it. */
 #include "tests/shm_fixture.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <signal.h>
 
 #define CAPACITY 4096u
@@ -382,10 +382,5 @@ int main(void) {
                                      SIGABRT, 0, 2);
     tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return unit_run(suite);
 }

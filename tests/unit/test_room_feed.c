@@ -5,8 +5,7 @@
 #include "shm/room_index.h"
 #include "tests/shm_fixture.h"
 #include "tests/unit/route_fixture.h"
-
-#include <check.h>
+#include "tests/unit/unit.h"
 
 static struct segment segment;
 
@@ -78,9 +77,5 @@ int main(void) {
     tcase_add_test(tcase, messages_that_name_their_rooms_feed_all_and_control_messages_none);
     tcase_add_test(tcase, rooms_without_placeholders_get_slots_of_their_own);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return unit_run(suite);
 }

@@ -1,8 +1,7 @@
 /* The room index and the walk along it: every record of a room, newest first, and nobody else's. */
 #include "shm/room_walk.h"
 #include "tests/shm_fixture.h"
-
-#include <check.h>
+#include "tests/unit/unit.h"
 
 #define CAPACITY 4096u
 #define PLAIN    (1u << ROOM_PLAIN)
@@ -457,9 +456,5 @@ int main(void) {
     tcase_add_test(tcase, a_record_can_be_read_at_a_place_that_the_index_tells);
     tcase_add_test(tcase, buckets_follow_the_size_of_the_ring);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return unit_run(suite);
 }

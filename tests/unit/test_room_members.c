@@ -1,7 +1,7 @@
 /* Who is in a room, made of the answers of workers and hosts: each user once, and said whether that is all. */
 #include "gateway/presence/room_members.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -139,9 +139,5 @@ int main(void) {
     tcase_add_test(tests, an_answer_that_is_none_adds_nothing);
     tcase_add_test(tests, what_is_no_user_id_in_an_answer_is_left_out_and_it_is_not_exact);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return unit_run(suite);
 }

@@ -1,7 +1,6 @@
 /* Names of rooms: every byte, every length edge, every personal prefix. */
 #include "common/room_name.h"
-
-#include <check.h>
+#include "tests/unit/unit.h"
 
 START_TEST(exactly_the_listed_bytes_are_allowed) {
     const char *listed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:@|+=~-";
@@ -94,7 +93,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("room_name");
     TCase *cases = tcase_create("room_name");
-    int failed;
 
     suite_add_tcase(suite, cases);
     tcase_add_test(cases, exactly_the_listed_bytes_are_allowed);
@@ -104,9 +102,5 @@ int main(void) {
     tcase_add_test(cases, a_name_cut_short_is_not_read_past_its_end);
     tcase_add_test(cases, prefixes_and_kinds_agree);
     tcase_add_test(cases, personal_rooms_of_one_user_share_the_hash_of_the_user_id);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return unit_run(suite);
 }

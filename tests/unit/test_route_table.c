@@ -1,6 +1,6 @@
 #include "ingest/route_table.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -185,8 +185,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("route_table");
     TCase *tests = tcase_create("all");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, without_a_file_the_protocol_s_nine_topics_are_routed);
@@ -198,9 +196,5 @@ int main(void) {
                         (int)ARRAY_LENGTH(bad));
     tcase_add_test(tests, limits_hold_at_the_edge);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

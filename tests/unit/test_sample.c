@@ -1,6 +1,7 @@
 /* Sampling over a real ring in this process with a clock set by hand: what stands in the queues of connections, value by
  * value, is compared with what was put into the ring and when. */
 #include "tests/unit/delivery_fixture.h"
+#include "tests/unit/unit.h"
 
 /* The envelope of an offset as it is delivered when it is late. */
 #define LATE(offset) offset ",\"snapshot\":true} "
@@ -606,9 +607,5 @@ int main(void) {
     tcase_add_test(tests, a_late_value_is_one_frame_for_all_its_listeners);
     tcase_add_test(tests, what_is_due_at_once_is_cut_into_turns);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return unit_run(suite);
 }

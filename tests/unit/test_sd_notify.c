@@ -1,7 +1,7 @@
 /* What systemd would hear: a datagram socket of our own stands in for it. */
 #include "gateway/supervisor/sd_notify.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -156,9 +156,5 @@ int main(void) {
     tcase_add_test(tests, children_do_not_see_the_variables);
     tcase_add_test(tests, the_watchdog_is_fed_at_half_its_time_and_only_by_who_is_meant);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

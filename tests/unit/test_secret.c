@@ -1,7 +1,7 @@
 /* Secrets: what is accepted, what a file's end counts for, and how the memory is kept. */
 #include "common/secret.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,7 +196,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("secret");
     TCase *cases = tcase_create("secret");
-    int failed;
 
     tcase_add_checked_fixture(cases, start, stop);
     suite_add_tcase(suite, cases);
@@ -210,9 +209,5 @@ int main(void) {
     tcase_add_test(cases, the_memory_is_left_out_of_core_dumps_and_gone_when_freed);
     tcase_add_test(cases, the_environment_is_left_out_of_core_dumps);
     tcase_add_test(cases, a_protected_process_is_not_dumpable);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return unit_run(suite);
 }

@@ -2,11 +2,10 @@
 #include "shm/positions.h"
 #include "shm/region.h"
 #include "shm/segment.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -235,10 +234,5 @@ int main(void) {
     tcase_add_test(tests, the_lock_goes_with_its_process_and_not_before);
     tcase_add_test(tests, the_lock_survives_the_closing_of_other_descriptors);
     suite_add_tcase(suite, tests);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return unit_run(suite);
 }

@@ -1,5 +1,6 @@
 /* Which path answers what to whom; and the two admin pages. */
 #include "http_fixture.h"
+#include "tests/unit/unit.h"
 
 static struct http_fixture fixture;
 
@@ -443,9 +444,5 @@ int main(void) {
     tcase_add_test(tests, memory_that_runs_out_at_any_moment_makes_a_500_without_a_body);
     tcase_add_test(tests, an_error_keeps_its_status_when_memory_runs_out);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return unit_run(suite);
 }

@@ -1,7 +1,6 @@
 /* SipHash-2-4 against the vectors of its reference implementation (key 00..0f, input 00..n-1). */
 #include "common/siphash.h"
-
-#include <check.h>
+#include "tests/unit/unit.h"
 
 static const struct siphash_key key = {0x0706050403020100ull, 0x0f0e0d0c0b0a0908ull};
 
@@ -39,15 +38,10 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("siphash");
     TCase *cases = tcase_create("siphash");
-    int failed;
 
     suite_add_tcase(suite, cases);
     tcase_add_test(cases, published_vectors_come_out);
     tcase_add_test(cases, an_empty_span_without_address_has_a_hash);
     tcase_add_test(cases, another_key_gives_another_hash_and_an_odd_address_the_same);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return unit_run(suite);
 }

@@ -4,10 +4,10 @@
 
 #include "shm/ring_append.h"
 #include "shm/snapshot_put.h"
+#include "tests/unit/unit.h"
 #include "tests/unit/worker_fixture.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #define HEARD_BYTES (1u << 20)
 
@@ -364,8 +364,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("snapshot");
     TCase *tests = tcase_create("all");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, a_joiner_gets_each_key_of_the_room_once_in_the_order_of_keys);
@@ -380,9 +378,5 @@ int main(void) {
     tcase_add_test(tests, frames_of_values_that_keep_changing_hold_a_bounded_memory);
     tcase_add_test(tests, who_does_not_read_gets_no_second_one);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

@@ -1,8 +1,7 @@
 #include "shm/snapshot_put.h"
 
 #include "tests/shm_fixture.h"
-
-#include <check.h>
+#include "tests/unit/unit.h"
 
 static struct segment segment;
 static struct snapshot_put put;
@@ -274,8 +273,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("snapshot_table");
     TCase *tests = tcase_create("all");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, a_key_has_its_newest_value_below_the_cursor_and_none_from_there_on);
@@ -292,9 +289,5 @@ int main(void) {
     tcase_add_test(tests, after_a_killed_producer_all_slots_are_walked);
     tcase_add_test(tests, changes_are_walked_once_and_all_slots_after_too_many);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

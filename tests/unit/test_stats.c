@@ -1,6 +1,5 @@
 #include "shm/stats.h"
-
-#include <check.h>
+#include "tests/unit/unit.h"
 
 static bool name_valid(const char *name) {
     for (const char *c = name; *c; c++)
@@ -63,10 +62,5 @@ int main(void) {
     tcase_add_test(tests, a_new_incarnation_keeps_counters_and_resets_gauges);
     tcase_add_test(tests, counts_add_up_and_wrap_like_any_counter);
     suite_add_tcase(suite, tests);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return unit_run(suite);
 }

@@ -1,5 +1,6 @@
 /* Questions and answers in workers' blocks, and the pages made of them. */
 #include "http_fixture.h"
+#include "tests/unit/unit.h"
 
 #define NUMBER 77u
 
@@ -138,9 +139,5 @@ int main(void) {
     tcase_add_test(all, an_answer_to_another_question_or_worker_or_with_impossible_lengths_is_none);
     tcase_add_test(all, a_question_is_read_while_it_is_open);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -1,7 +1,7 @@
 /* Tables in files: rows, comments, continuations, line numbers and refusals. */
 #include "common/table_file.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -194,7 +194,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("table_file");
     TCase *cases = tcase_create("table_file");
-    int failed;
 
     tcase_add_checked_fixture(cases, make_directory, remove_directory);
     suite_add_tcase(suite, cases);
@@ -207,9 +206,5 @@ int main(void) {
     tcase_add_test(cases, a_file_is_read_and_named_in_errors);
     tcase_add_test(cases, what_can_not_be_read_says_so_in_one_line);
     tcase_add_test(cases, a_file_may_have_a_mebibyte_and_no_byte_more);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return unit_run(suite);
 }

@@ -1,7 +1,7 @@
 /* Templates: what compiles, what comes out, and what is dropped. */
 #include "common/template.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 
 struct results {
@@ -239,7 +239,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("template");
     TCase *cases = tcase_create("template");
-    int failed;
 
     suite_add_tcase(suite, cases);
     tcase_add_test(cases, literal_text_comes_out_as_it_is);
@@ -253,9 +252,5 @@ int main(void) {
     tcase_add_test(cases, bad_templates_are_refused_with_a_reason);
     tcase_add_test(cases, limits_of_length_and_fields_hold_at_their_edges);
     tcase_add_test(cases, a_text_that_ends_within_a_field_is_not_read_past_its_end);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return unit_run(suite);
 }

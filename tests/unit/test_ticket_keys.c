@@ -2,11 +2,10 @@
 #include "shm/ticket_keys.h"
 
 #include "shm/segment.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -109,9 +108,5 @@ int main(void) {
     tcase_add_test(tests, a_worker_reads_what_the_supervisor_writes_and_cannot_write);
     tcase_add_test(tests, another_block_is_not_taken_for_keys);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

@@ -2,8 +2,7 @@
 #include "shm/feed_table.h"
 #include "shm/time_index.h"
 #include "tests/shm_fixture.h"
-
-#include <check.h>
+#include "tests/unit/unit.h"
 
 #define CAPACITY 4096u /* 8 stretches of 512 bytes */
 #define LENGTH   256u
@@ -222,9 +221,5 @@ int main(void) {
     tcase_add_test(tcase, more_than_fits_feeds_every_room_or_a_longer_list_of_them);
     tcase_add_test(tcase, a_writer_killed_in_the_middle_leaves_a_table_that_hides_nothing);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return unit_run(suite);
 }

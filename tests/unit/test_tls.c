@@ -2,6 +2,7 @@
 #include "gateway/tls/tls.h"
 #include "gateway/tls/tls_names.h"
 #include "tests/unit/tls_fixture.h"
+#include "tests/unit/unit.h"
 
 #include <signal.h>
 
@@ -202,7 +203,6 @@ int main(void) {
     Suite *suite = suite_create("tls");
     TCase *files = tcase_create("files");
     TCase *names = tcase_create("names");
-    SRunner *runner = srunner_create(suite);
     tcase_add_checked_fixture(files, set_up, tear_down);
     tcase_set_timeout(files, 60);
     tcase_add_test(files, without_a_certificate_there_is_no_tls);
@@ -218,8 +218,5 @@ int main(void) {
     tcase_add_test(names, a_name_of_any_length_or_with_a_nul_is_no_surprise);
     suite_add_tcase(suite, files);
     suite_add_tcase(suite, names);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

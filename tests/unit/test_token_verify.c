@@ -3,8 +3,8 @@
 #include "gateway/access/revocation.h"
 #include "gateway/access/token_verify.h"
 #include "shm/segment.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 #define START_MS 1000000
@@ -204,9 +204,5 @@ int main(void) {
     tcase_add_test(tests, who_waits_when_the_worker_stops_is_told_that_no_answer_comes);
     tcase_add_test(tests, without_a_table_of_revocations_nobody_waits);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

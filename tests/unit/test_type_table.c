@@ -1,8 +1,7 @@
 /* The types that routes own, as ingest writes them and workers ask for them. */
 #include "shm/type_table.h"
 #include "tests/shm_fixture.h"
-
-#include <check.h>
+#include "tests/unit/unit.h"
 
 static struct segment segment;
 
@@ -70,8 +69,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("type_table");
     TCase *tests = tcase_create("type_table");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, nothing_is_owned_before_ingest_has_come);
@@ -80,9 +77,5 @@ int main(void) {
     tcase_add_test(tests, a_full_table_of_the_longest_types_is_searched_to_its_end);
     tcase_add_test(tests, while_it_is_written_every_type_may_be_owned);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

@@ -1,9 +1,8 @@
 /* The uplink's queue from both sides, at its edges: full, wrapped, killed on either side, written by an enemy. */
 #include "shm/uplink_put.h"
 #include "shm/uplink_take.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 static struct uplink_block *block;
@@ -339,8 +338,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("uplink");
     TCase *tests = tcase_create("uplink");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, what_is_handed_in_is_taken_in_order_with_all_that_goes_along);
@@ -358,9 +355,5 @@ int main(void) {
     tcase_add_test(tests, words_that_contradict_each_other_are_refused_once);
     tcase_add_test(tests, who_sleeps_is_woken_once);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

@@ -1,8 +1,8 @@
 /* Who is woken and who is not, one step at a time; that no wake-up is lost between processes is shown by
  * tests/torture/torture_wake.c. */
 #include "shm/wake.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -189,10 +189,5 @@ int main(void) {
     tcase_add_test(tests, a_full_bell_is_rung_already);
     tcase_add_test(tests, every_bucket_is_reached_and_only_that_one);
     suite_add_tcase(suite, tests);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return unit_run(suite);
 }

@@ -1,8 +1,6 @@
 /* The timing wheel against a plain model, and its edges one by one. No clock runs: times are given. */
 #include "common/wheel.h"
-
-#include <check.h>
-#include <stdlib.h>
+#include "tests/unit/unit.h"
 
 #define ENTRIES 200
 #define START   1000000007ull
@@ -317,7 +315,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("wheel");
     TCase *cases = tcase_create("wheel");
-    int failed;
 
     suite_add_tcase(suite, cases);
     tcase_add_test(cases, an_entry_fires_once_never_early_and_at_most_a_tick_late);
@@ -331,9 +328,5 @@ int main(void) {
     tcase_add_test(cases, an_entry_that_is_always_late_fires_once_an_advance);
     tcase_add_test(cases, fire_may_cancel_and_move_entries_that_are_due_in_the_same_advance);
     tcase_add_test(cases, random_use_agrees_with_a_simple_model);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return unit_run(suite);
 }

@@ -2,6 +2,7 @@
  * stream whole, cut in two at every byte and byte by byte, with the same outcome. The connections have no
  * socket; what would be written stands in their queues. */
 #include "gateway/connection/ws_events.h"
+#include "tests/unit/unit.h"
 #include "tests/unit/worker_fixture.h"
 
 #include <malloc.h>
@@ -702,10 +703,6 @@ int main(void) {
     tcase_add_test(tests, the_memory_of_many_messages_returns_to_its_base);
     tcase_add_test(tests, when_all_contexts_are_out_the_next_frame_closes_with_1013);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
     free(stream.bytes);
-    return failed == 0 ? 0 : 1;
+    return unit_run(suite);
 }

@@ -1,10 +1,9 @@
 /* The client's half of the WebSocket handshake and its URL. */
 #include "gateway/client/ws_handshake.h"
 #include "gateway/client/ws_url.h"
+#include "tests/unit/unit.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define KEY "dGhlIHNhbXBsZSBub25jZQ==" /* RFC 6455 section 1.3 */
 #define GOOD                                                                                       \
@@ -168,9 +167,5 @@ int main(void) {
     tcase_add_test(tests, what_is_no_ws_url_is_refused_and_leaves_the_output_alone);
     tcase_add_test(tests, a_url_that_is_too_long_for_a_field_is_refused);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return unit_run(suite);
 }

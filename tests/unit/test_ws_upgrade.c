@@ -1,5 +1,6 @@
 #include "gateway/connection/ws_upgrade.h"
 #include "http_fixture.h"
+#include "tests/unit/unit.h"
 
 #define GOOD_KEY  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 #define UPGRADE   "Upgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -143,9 +144,5 @@ int main(void) {
     tcase_add_loop_test(tests, a_handshake_with_a_fault_gets_its_status, 0,
                         (int)ARRAY_LENGTH(refusals));
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return unit_run(suite);
 }
