@@ -1,5 +1,5 @@
-/* Subject of torture_step.c: the ring's producer. It appends over the ring's end, publishes several records, stores
- * `next` itself, and takes over from a predecessor killed before `indexed` and one killed in mid-record. A successor must
+/* Subject of torture_step.c: the ring's producer. It appends over the ring's end, publishes several records, gives a room
+ * a slot of its own, and takes over from a predecessor killed before `indexed` and one killed in mid-record. A successor must
  * find exactly the records published so far, with positions and indexes that fit, and go on. */
 #ifndef MOONX_TESTS_STEP_RING_H
 #define MOONX_TESTS_STEP_RING_H
@@ -44,6 +44,12 @@ static void step_ring_append(struct ring_append *writer, size_t length) {
     fixture_append(writer, length, sequence % 2 ? 0 : 1, (int64_t)((sequence - 1) / 2));
 }
 
+/* One room gets a slot of its own, as at a start with other routes. */
+static void step_ring_own_room(struct segment *segment) {
+    uint64_t hash = room_index_hash(fixture_room_hash(0), ROOM_CHAIN_EVENTS);
+    fixture_need(room_index_add_own(segment, hash), "room_index_add_own");
+}
+
 static void step_ring_operate(void) {
     struct segment *live = &step_ring.live;
     struct ring_append writer;
@@ -55,10 +61,13 @@ static void step_ring_operate(void) {
     step_ring_append(&writer, 136);
     step_ring_append(&writer, 136);
     ring_append_publish(&writer);
+    step_ring_own_room(live);
+    step_ring_append(&writer, 136);
+    ring_append_publish(&writer);
     step_need(ring_append_reserve(&writer, 512) != NULL); /* announced, never written */
 
     /* A predecessor killed before it had stored the first `next` of its last publish. */
-    store_relaxed(&live->words->indexed, load_relaxed(&live->words->published) - 272);
+    store_relaxed(&live->words->indexed, load_relaxed(&live->words->published) - 408);
     store_relaxed(&live->positions->partitions[0].next, 2);
     store_relaxed(&live->positions->partitions[1].next, 1);
     fixture_need(ring_append_open(&writer, live), "ring_append_open again");
@@ -118,6 +127,8 @@ static void step_ring_succeed(uint64_t done) {
     step_expect(writer.sequence == expected, "sequence %llu after %llu records",
                 (unsigned long long)writer.sequence, (unsigned long long)expected);
     step_ring_check_next(expected);
+    step_ring_check_indexes();
+    step_ring_own_room(copy);
     fixture_need(ring_read_init(&reader, copy), "ring_read_init");
     step_ring_append(&writer, 136);
     step_ring_append(&writer, 480);
