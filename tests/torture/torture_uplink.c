@@ -67,7 +67,7 @@ static void kill_them(pid_t *pids, const struct torture_options *options) {
     uint64_t random = options->seed;
     double end = torture_now() + options->seconds;
 
-    while (torture_now() < end) {
+    while (torture_now() < end && !sides_spent(sides)) {
         uint64_t chance = fixture_random(&random);
         enum side side = chance & 1 ? SENDER : TAKER;
         torture_sleep_us((chance >> 8) % 1500);

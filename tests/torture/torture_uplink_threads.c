@@ -34,7 +34,9 @@ int main(int argc, char **argv) {
     bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     pthread_create(&sender, NULL, send_on, NULL);
     pthread_create(&taker, NULL, take_on, NULL);
-    torture_sleep_us((uint64_t)(options.seconds * 1e6));
+    double end = torture_now() + options.seconds;
+    while (torture_now() < end && !sides_spent(sides))
+        torture_sleep_us(10000);
     store_release(&sides->stop, 1);
     pthread_join(sender, NULL);
     store_release(&sides->stop, 2);
@@ -116,7 +118,7 @@ static void doze(struct sides_taker *taker) {
     if (!uplink_take_sleep(&taker->take, false))
         return;
     from = load_acquire(&turns);
-    while (poll(&ring, 1, 500) == 0 && load_acquire(&sides->stop) == 0) {
+    while (poll(&ring, 1, 500) == 0 && load_acquire(&sides->stop) == 0 && !sides_spent(sides)) {
         if (load_acquire(&turns) > from + MANY_TURNS && poll(&ring, 1, 0) == 0) {
             torture_violation(&sides->violations, "the taker was not woken");
             break;

@@ -13,8 +13,8 @@
 #include "shm/uplink_take.h"
 #include "tests/torture/torture.h"
 
-#define SIDES_MESSAGES (1u << 20)
-#define SIDES_LOG      (1u << 21) /* retries take a place each */
+#define SIDES_MESSAGES (1u << 22) /* some minute's */
+#define SIDES_LOG      (1u << 23) /* retries take a place each */
 #define SIDES_COUNTED  (1ull << 63)
 
 /* A message's fate, as its sender was told. */
@@ -30,6 +30,11 @@ struct sides {
     shm_u64 told[SIDES_MESSAGES];
     shm_u64 log[SIDES_LOG]; /* a message's number + 1, SIDES_COUNTED when it counts */
 };
+
+/* There is no number left: nobody can hand in more. */
+static inline bool sides_spent(const struct sides *sides) {
+    return load_relaxed(&sides->next) >= SIDES_MESSAGES;
+}
 
 /* --- the worker's side --- */
 
