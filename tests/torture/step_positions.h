@@ -1,12 +1,13 @@
-/* Subject of torture_step.c: where consumption stands, as ingest notes it when it finds topics and partitions, and which
- * rooms topics feed. A partition is there whole or not at all; what workers have believed of it stays true under the
- * successor; and a topic's feeds are never too few. */
+/* Subject of torture_step.c: where consumption stands, as ingest notes it when it finds topics and partitions, which
+ * rooms topics feed, and which types routes own. A partition is there whole or not at all; what workers have believed of
+ * it stays true under the successor; feeds and types are never too few. */
 #ifndef MOONX_TESTS_STEP_POSITIONS_H
 #define MOONX_TESTS_STEP_POSITIONS_H
 
 #include "ingest/kafka_fetch.h"
 #include "ingest/kafka_start.h"
 #include "shm/feed_table.h"
+#include "shm/type_table.h"
 #include "tests/torture/step.h"
 
 #define STEP_POSITIONS_HIGH                                                                        \
@@ -25,6 +26,13 @@ static void step_positions_feed(struct segment *segment, uint32_t topic, bool ag
     feed_table_set(segment, topic, again ? after : before, 3);
 }
 
+static void step_positions_types(struct segment *segment, bool again) {
+    const struct span types[] = {SPAN_LITERAL("x"), SPAN_LITERAL("price_update"),
+                                 SPAN_LITERAL("fill")};
+    const struct span reordered[] = {types[2], types[1]};
+    type_table_set(segment, again ? reordered : types, again ? 2 : 3);
+}
+
 static void step_positions_watch(void *part, size_t length) {
     size_t at = (size_t)((char *)part - (char *)step_positions.live.header);
     step_watch(part, (char *)step_positions.copy.header + at, length);
@@ -37,9 +45,11 @@ static void step_positions_prepare(void) {
     fixture_need(segment_map(live->fd, true, &step_positions.copy), "segment_map");
     step_copy(step_positions.copy.header, live->size, live->fd);
     step_positions_feed(live, 0, false);
+    step_positions_types(live, false);
     step_positions_watch(live->positions,
                          offsetof(struct positions, topics) + 3 * sizeof(struct positions_topic));
     step_positions_watch(live->positions->partitions, 5 * sizeof(struct position));
+    step_positions_watch(live->types, offsetof(struct type_table, names[3]));
     step_positions_watch(live->feeds, offsetof(struct feed_table, topics[2]));
 }
 
@@ -56,6 +66,16 @@ static void step_positions_operate(void) {
     step_done();
     step_positions_feed(&step_positions.live, 1, true);
     step_done();
+    step_positions_types(&step_positions.live, true);
+    step_done();
+}
+
+/* A type that routes own is never free. */
+static void step_positions_check_types(void) {
+    const struct segment *copy = &step_positions.copy;
+    step_expect(type_table_has(copy, SPAN_LITERAL("fill")) &&
+                    type_table_has(copy, SPAN_LITERAL("price_update")),
+                "a type that routes own is anybody's");
 }
 
 /* The feeds of topic 0, old or new; more of them while that can't be told. */
@@ -87,6 +107,7 @@ static void step_positions_read(uint64_t done) {
                      load_relaxed(&added->next) == 0 && load_relaxed(&added->live_from) == 0),
                 "a partition that was added does not start at 0");
     step_positions_check_feeds(done);
+    step_positions_check_types();
 }
 
 /* The end has moved meanwhile. Workers may have told clients the first one. */
@@ -112,6 +133,9 @@ static void step_positions_succeed(uint64_t done) {
     step_expect(positions_count(positions) == 4, "a partition is there twice");
     step_positions_feed(&step_positions.copy, 1, true);
     step_positions_check_feeds(done);
+    step_positions_types(&step_positions.copy, true);
+    step_positions_check_types();
+    step_expect(!type_table_has(&step_positions.copy, SPAN_LITERAL("x")), "a type is not given up");
 }
 
 #endif

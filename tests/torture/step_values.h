@@ -89,6 +89,25 @@ static void step_values_prepare(void) {
     step_watch(live->snapshots, step_values.copy.snapshots, live->snapshot_shape.size);
 }
 
+/* Three values are in the table and in the ring, and not published: what a killed ingest leaves. */
+static void step_values_prepare_left(void) {
+    step_values_prepare();
+    for (unsigned i = 0; i < STEP_VALUES - 1; i++)
+        step_values_append(&step_values.writer, &step_values.put, step_value_list[i].key,
+                           step_value_list[i].length);
+}
+
+/* The successor is killed as well. */
+static void step_values_take_over(void) {
+    struct segment *live = &step_values.live;
+    fixture_need(ring_append_open(&step_values.writer, live), "ring_append_open");
+    fixture_need(snapshot_put_open(&step_values.put, live), "snapshot_put_open");
+    for (unsigned i = 0; i < STEP_VALUES; i++)
+        step_values_append(&step_values.writer, &step_values.put, step_value_list[i].key,
+                           step_value_list[i].length);
+    ring_append_publish(&step_values.writer);
+}
+
 static void step_values_operate(void) {
     for (unsigned i = 0; i < STEP_VALUES; i++) {
         step_values_append(&step_values.writer, &step_values.put, step_value_list[i].key,

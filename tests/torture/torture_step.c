@@ -15,6 +15,10 @@
 static const struct step_subject subjects[] = {
     {"ring", step_ring_prepare, step_ring_operate, {step_ring_succeed}},
     {"values", step_values_prepare, step_values_operate, {step_values_read, step_values_succeed}},
+    {"values, left",
+     step_values_prepare_left,
+     step_values_take_over,
+     {step_values_read, step_values_succeed}},
     {"positions",
      step_positions_prepare,
      step_positions_operate,
