@@ -13,8 +13,6 @@
 #define ASK_AGAIN_MS  1000
 #define TELL_AGAIN_MS 10000 /* one line for all partitions of a topic that was made anew */
 
-static void move_fetch(struct kafka_assign *assign, struct kafka_topic *topic, int32_t number,
-                       uint64_t offset);
 static void forget_positions(struct kafka_assign *assign);
 static void on_watermarks(struct kafka_assign *assign, const struct kafka_answer *answer);
 static uint64_t since_of(const struct kafka_answer *answer, const rd_kafka_topic_partition_t *low);
@@ -22,7 +20,8 @@ static void on_watermark(struct kafka_assign *assign, struct kafka_topic *topic,
                          struct kafka_start_facts *facts);
 static void tell_start(struct kafka_assign *assign, struct kafka_topic *topic,
                        struct kafka_partition *partition, const struct kafka_start *start);
-static void apply_start(struct kafka_partition *partition, const struct kafka_start *start);
+static void apply_start(struct kafka_assign *assign, struct kafka_partition *partition,
+                        const struct kafka_start *start);
 static void ask_open(struct kafka_assign *assign, uint64_t now_ms);
 static int64_t since_ms(const struct kafka_assign *assign, const struct route *route);
 
@@ -82,23 +81,6 @@ void kafka_assign_made_anew(struct kafka_assign *assign, struct kafka_topic *top
 
 void kafka_assign_fetch_again(struct kafka_assign *assign, struct kafka_topic *topic,
                               int32_t number, uint64_t offset) {
-    struct kafka_partition *partition = kafka_topics_partition(topic, number);
-    uint64_t next = partition->next;
-
-    move_fetch(assign, topic, number, offset);
-    partition->next = next;
-}
-
-void kafka_assign_skip_to(struct kafka_assign *assign, struct kafka_topic *topic, int32_t number,
-                          uint64_t offset) {
-    struct kafka_partition *partition = kafka_topics_partition(topic, number);
-
-    kafka_fetch_from(partition, offset, load_relaxed(&partition->position->live_from));
-    move_fetch(assign, topic, number, offset);
-}
-
-static void move_fetch(struct kafka_assign *assign, struct kafka_topic *topic, int32_t number,
-                       uint64_t offset) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
 
     kafka_fetch_add(list, topic, number);
@@ -106,6 +88,14 @@ static void move_fetch(struct kafka_assign *assign, struct kafka_topic *topic, i
     kafka_topics_partition(topic, number)->state = KAFKA_PARTITION_STARTING;
     list->elems[0].offset = (int64_t)offset;
     kafka_fetch_begin(assign->handle, assign->topics, list);
+}
+
+void kafka_assign_skip_to(struct kafka_assign *assign, struct kafka_topic *topic, int32_t number,
+                          uint64_t offset) {
+    struct kafka_partition *partition = kafka_topics_partition(topic, number);
+
+    kafka_fetch_from(partition, offset, load_relaxed(&partition->position->live_from));
+    kafka_assign_fetch_again(assign, topic, number, offset);
 }
 
 void kafka_assign_tick(struct kafka_assign *assign, uint64_t now_ms) {
@@ -119,6 +109,7 @@ static void forget_positions(struct kafka_assign *assign) {
 
     for (uint32_t i = 0; i < count; i++) {
         struct position *position = &assign->positions->partitions[i];
+        positions_unmark(assign->positions, i);
         store_relaxed(&position->live_from, 0);
         store_relaxed(&position->whole_from, 0);
         store_relaxed(&position->restarts, load_relaxed(&position->restarts) + 1);
@@ -176,7 +167,7 @@ static void on_watermark(struct kafka_assign *assign, struct kafka_topic *topic,
     start = kafka_start_choose(facts);
     store_relaxed(&partition->position->high_watermark, facts->high);
     tell_start(assign, topic, partition, &start);
-    apply_start(partition, &start);
+    apply_start(assign, partition, &start);
     if (partition->await_offset == POSITION_UNKNOWN) {
         partition->await_offset = facts->high;
     }
@@ -215,7 +206,11 @@ static void tell_start(struct kafka_assign *assign, struct kafka_topic *topic,
     }
 }
 
-static void apply_start(struct kafka_partition *partition, const struct kafka_start *start) {
+static void apply_start(struct kafka_assign *assign, struct kafka_partition *partition,
+                        const struct kafka_start *start) {
+    if (start->kind == KAFKA_START_AGAIN) { /* first: it is a message of another topic */
+        positions_unmark(assign->positions, partition->index);
+    }
     if (start->kind != KAFKA_START_CONTINUE) {
         kafka_fetch_from(partition, start->offset, start->live_from);
     }

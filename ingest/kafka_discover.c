@@ -2,6 +2,7 @@
 
 #include "common/log.h"
 #include "ingest/kafka_fetch.h"
+#include "ingest/kafka_recheck.h"
 #include "ingest/kafka_unclear.h"
 #include "ingest/room_feed.h"
 #include "shm/positions.h"
@@ -15,7 +16,7 @@ static void on_topic(struct kafka_assign *assign, struct kafka_topic *topic,
                      rd_kafka_topic_partition_list_t *add);
 static void note_leaders(struct kafka_topic *topic, const struct rd_kafka_metadata_topic *heard);
 static void begin(struct kafka_assign *assign, struct kafka_topic *topic, int32_t number,
-                  rd_kafka_topic_partition_list_t *add);
+                  bool first, rd_kafka_topic_partition_list_t *add);
 static void on_missing(struct kafka_assign *assign, struct kafka_topic *topic);
 
 void kafka_discover(struct kafka_assign *assign, const struct rd_kafka_metadata *metadata) {
@@ -65,7 +66,7 @@ static void on_topic(struct kafka_assign *assign, struct kafka_topic *topic,
     for (int32_t i = 0; i < heard->partition_cnt; i++) {
         if (i >= known || topic->partitions[i].state == KAFKA_PARTITION_GONE) {
             topic->partitions[i].suspect = i < known;
-            begin(assign, topic, i, add);
+            begin(assign, topic, i, i >= known, add);
         }
     }
     topic->denied = false;
@@ -88,7 +89,7 @@ static void note_leaders(struct kafka_topic *topic, const struct rd_kafka_metada
 }
 
 static void begin(struct kafka_assign *assign, struct kafka_topic *topic, int32_t number,
-                  rd_kafka_topic_partition_list_t *add) {
+                  bool first, rd_kafka_topic_partition_list_t *add) {
     struct kafka_partition *partition = &topic->partitions[number];
     struct span name = span_of(topic->route->topic);
     /* one that was added to what is known already: all of it is live */
@@ -115,6 +116,10 @@ static void begin(struct kafka_assign *assign, struct kafka_topic *topic, int32_
         store_relaxed(&partition->position->state, POSITION_IDLE); /* its end is asked for first */
     } else {
         kafka_fetch_add(add, topic, number);
+        if (first) {
+            add->elems[add->cnt - 1].offset =
+                (int64_t)kafka_recheck_recall(partition, assign->positions);
+        }
     }
 }
 

@@ -26,7 +26,7 @@ void kafka_fetch_begin(rd_kafka_t *handle, struct kafka_topics *topics,
         const rd_kafka_topic_partition_t *entry = &list->elems[i];
         struct kafka_partition *partition =
             kafka_topics_partition(kafka_topics_find(topics, entry->topic), entry->partition);
-        partition->next = (uint64_t)entry->offset;
+        partition->next = load_relaxed(&partition->position->next); /* less is known already */
         partition->state = KAFKA_PARTITION_ASSIGNED;
         store_relaxed(&partition->position->state, POSITION_ASSIGNED);
     }

@@ -2,6 +2,7 @@
 
 #include "common/log.h"
 
+static void note_last(struct kafka_recheck *recheck);
 static void note_committed(struct kafka_recheck *recheck, const rd_kafka_topic_partition_t *entry);
 static void recheck_suspects(struct kafka_recheck *recheck);
 static bool ask_committed(struct kafka_recheck *recheck);
@@ -12,6 +13,7 @@ void kafka_recheck_init(struct kafka_recheck *recheck, struct kafka_assign *assi
 }
 
 void kafka_recheck_tick(struct kafka_recheck *recheck, uint64_t now_ms) {
+    note_last(recheck);
     recheck_suspects(recheck);
     if (recheck->assign->asking || now_ms - recheck->begun_ms < KAFKA_RECHECK_MS) {
         return;
@@ -34,6 +36,21 @@ void kafka_recheck_on_answer(struct kafka_recheck *recheck, const struct kafka_a
     kafka_commit_send(recheck->commit, now_ms);
 }
 
+uint64_t kafka_recheck_recall(struct kafka_partition *partition,
+                              const struct positions *positions) {
+    const struct position_mark *mark = &positions->marks[partition->index];
+    uint64_t next = load_relaxed(&partition->position->next), offset = load_acquire(&mark->offset);
+
+    if (offset >= next) { /* POSITION_UNKNOWN, too */
+        return next;
+    }
+    partition->last = (struct kafka_mark){true, offset, (int64_t)load_relaxed(&mark->time_ms),
+                                          load_relaxed(&mark->length)};
+    partition->anchor = partition->last;
+    partition->rechecking = true;
+    return offset;
+}
+
 bool kafka_recheck_is_proof(struct kafka_partition *partition, const struct kafka_mark *mark) {
     const struct kafka_mark *anchor = &partition->anchor;
 
@@ -43,6 +60,22 @@ bool kafka_recheck_is_proof(struct kafka_partition *partition, const struct kafk
     partition->rechecking = false;
     return mark->offset == anchor->offset &&
            (mark->time_ms != anchor->time_ms || mark->length != anchor->length);
+}
+
+/* Between batches: all that was taken is in the ring. */
+static void note_last(struct kafka_recheck *recheck) {
+    struct positions *positions = recheck->assign->positions;
+    struct kafka_topics_walk walk = {0};
+
+    while (kafka_topics_next(recheck->assign->topics, &walk)) {
+        const struct kafka_partition *partition = walk.at;
+        const struct kafka_mark *last = &partition->last;
+        if (partition->state == KAFKA_PARTITION_ASSIGNED && last->known && !partition->suspect &&
+            !partition->rechecking &&
+            load_relaxed(&positions->marks[partition->index].offset) != last->offset) {
+            positions_mark(positions, partition->index, last->offset, last->time_ms, last->length);
+        }
+    }
 }
 
 static void note_committed(struct kafka_recheck *recheck, const rd_kafka_topic_partition_t *entry) {

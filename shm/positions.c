@@ -36,6 +36,21 @@ int positions_find(const struct positions *positions, struct span topic, int32_t
     return found < 0 ? found : find_partition(positions, (uint32_t)found, number);
 }
 
+void positions_mark(struct positions *positions, uint32_t index, uint64_t offset, int64_t time_ms,
+                    uint64_t length) {
+    struct position_mark *mark = &positions->marks[index];
+
+    positions_unmark(positions, index);
+    store_relaxed(&mark->time_ms, (uint64_t)time_ms);
+    store_relaxed(&mark->length, length);
+    store_release(&mark->offset, offset);
+}
+
+void positions_unmark(struct positions *positions, uint32_t index) {
+    store_relaxed(&positions->marks[index].offset, POSITION_UNKNOWN);
+    fence_release();
+}
+
 struct span positions_topic_name(const struct positions *positions, uint32_t partition) {
     if (partition >= positions_count(positions))
         return (struct span){"", 0};
@@ -106,6 +121,7 @@ static int add_partition(struct positions *positions, uint32_t topic, int32_t nu
     store_relaxed(&entry->errors, 0);
     store_relaxed(&entry->restarts, 0);
     store_relaxed(&entry->state, POSITION_IDLE);
+    positions_unmark(positions, index);
     /* add_partition:A pairs with positions_count:A: counted only when it is whole. */
     store_release(&positions->partition_count, index + 1);
     return (int)index;

@@ -48,6 +48,16 @@ struct position {
 
 static_assert(sizeof(struct position) == 64, "one cache line each");
 
+/* A message that was taken: enough to know it again. By it a successor of ingest sees whether the topic is still the same
+ * one (ingest/kafka_recheck.h). `offset` is POSITION_UNKNOWN while nothing is known, and while the rest is written. */
+struct position_mark {
+    shm_u64 offset;
+    shm_u64 time_ms;
+    shm_u64 length;
+    uint64_t reserved;
+};
+static_assert(sizeof(struct position_mark) == 32, "two a cache line");
+
 enum position_state { POSITION_IDLE, POSITION_ASSIGNED, POSITION_GONE };
 
 struct positions {
@@ -55,6 +65,7 @@ struct positions {
     shm_u32 partition_count;
     struct positions_topic topics[POSITIONS_MAX_TOPICS];
     struct position partitions[POSITIONS_MAX_PARTITIONS];
+    struct position_mark marks[POSITIONS_MAX_PARTITIONS]; /* by the same index */
 };
 
 /* Index of the topic-partition, added when it is new (next and live_from unknown). -ENOSPC when the table
@@ -65,6 +76,10 @@ int positions_intern_from(struct positions *positions, struct span topic, int32_
                           uint64_t start) MUST_CHECK;
 /* Its index, or -ENOENT. Both search from the front: callers keep the index. */
 int positions_find(const struct positions *positions, struct span topic, int32_t number) MUST_CHECK;
+/* Writer only. A writer that is killed in between leaves no mark. */
+void positions_mark(struct positions *positions, uint32_t index, uint64_t offset, int64_t time_ms,
+                    uint64_t length);
+void positions_unmark(struct positions *positions, uint32_t index);
 /* "" for an index that is none. */
 struct span positions_topic_name(const struct positions *positions, uint32_t partition);
 uint32_t positions_count(const struct positions *positions);

@@ -23,7 +23,7 @@
 #include "shm/stats.h"
 
 #define SEGMENT_MAGIC   0x6d6f6f6e73656731ull
-#define SEGMENT_VERSION 8u
+#define SEGMENT_VERSION 9u
 
 struct segment_header {
     uint64_t magic;

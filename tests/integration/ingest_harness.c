@@ -318,6 +318,58 @@ static void a_deleted_topic_is_marked_gone_and_continued_when_it_is_back(void) {
     close_all(&host, &broker);
 }
 
+static void await_mark(struct host *host, const char *topic, uint64_t offset) {
+    uint64_t until_ms = clock_mono_ms() + HOST_PATIENCE_MS;
+    int index = positions_find(host->segment.positions, span_of(topic), 0);
+
+    CHECK(index >= 0, "a position");
+    while (load_acquire(&host->segment.positions->marks[index].offset) != offset) {
+        CHECK(clock_mono_ms() < until_ms, "its last message is noted");
+        (void)poll(NULL, 0, 20);
+    }
+}
+
+/* The broker that comes after the kill is another one, and has more than the first had: no offset goes back. */
+static void a_topic_made_anew_while_ingest_is_away_is_noticed_though_it_is_longer(void) {
+    struct host host;
+    struct broker broker, second;
+    const struct record *record;
+
+    open_all(&host, &broker);
+    start(&host, &broker);
+    host_await_flag(&host, INGEST_CAUGHT_UP, true);
+    for (unsigned i = 0; i < 5; i++) {
+        broker_text(&broker, "notification.updates", 0, "{\"title\":\"t\",\"message\":\"m\"}");
+        CHECK(host_read(&host, HOST_PATIENCE_MS) != NULL, "an event");
+    }
+    await_mark(&host, "notification.updates", 4);
+    host_kill(&host);
+    broker_text(&broker, "notification.updates", 0, "{\"title\":\"t\",\"message\":\"m\"}");
+    broker_flush(&broker);
+    start(&host, &broker); /* the same broker first: nothing is taken for a new topic */
+    record = host_read(&host, HOST_PATIENCE_MS);
+    CHECK(record != NULL && record->offset == 5, "goes on");
+    CHECK(stat(&host, STAT_KAFKA_RESTARTS) == 0, "the same topic");
+    await_mark(&host, "notification.updates", 5);
+    host_kill(&host);
+    broker_open(&second);
+    broker_topic(&second, "notification.updates", 1);
+    for (unsigned i = 0; i < 9; i++) {
+        broker_text(&second, "notification.updates", 0, "{\"title\":\"new\",\"message\":\"m\"}");
+    }
+    broker_flush(&second);
+    start(&host, &second);
+    for (int64_t offset = 0; offset < 9; offset++) {
+        record = host_read(&host, HOST_PATIENCE_MS);
+        CHECK(record != NULL && record->offset == offset, "from the first event of the new topic");
+    }
+    CHECK(stat(&host, STAT_KAFKA_RESTARTS) == 1, "counted");
+    host_stop(&host);
+    CHECK(next_of(&host, "notification.updates", 0) == 9, "follows");
+    broker_close(&second);
+    close_all(&host, &broker);
+}
+
 /* The broker that comes after the kill is another one: its offsets lie before ours. */
 static void offsets_that_went_back_are_said_counted_and_followed(void) {
     struct host host;
@@ -489,6 +541,7 @@ int main(int argc, char **argv) {
         TEST(a_control_topic_that_is_not_there_keeps_nobody_waiting),
         TEST(a_topic_that_becomes_readable_starts_as_if_it_had_been_from_the_first),
         TEST(a_deleted_topic_is_marked_gone_and_continued_when_it_is_back),
+        TEST(a_topic_made_anew_while_ingest_is_away_is_noticed_though_it_is_longer),
         TEST(offsets_that_went_back_are_said_counted_and_followed),
         TEST(a_gap_is_counted_offset_by_offset),
         TEST(dev_mode_brings_its_own_broker_and_a_stream_and_survives_a_kill),

@@ -128,3 +128,38 @@ test('a topic that is gone and comes back later: the same', async () => {
     await trades(3);
     await recreate(() => gateway.printed(/topic trade\.updates is gone/, RECOVERY_MS));
 });
+
+// Ingest stands still while `change` happens, and is killed then: only its successor can notice.
+async function whileIngestIsAway(change) {
+    for (const end = performance.now() + 300; performance.now() < end;) // until it has noted one of them
+        await trades(1);
+    process.kill(gateway.pids().ingest, 'SIGSTOP');
+    await change(client.received.filter(({ data }) => data?.life === life).length);
+    await gateway.kill('ingest');
+}
+
+test('a topic made anew while ingest is away, and longer than before: all of its events arrive, the restart is counted', async () => {
+    const restarts = await gateway.metric('kafka_topic_restarts_total'), sent = [];
+    await whileIngestIsAway(async before => {
+        await kafka.deleteTopic('trade.updates');
+        await kafka.createTopic('trade.updates', 1);
+        life++;
+        while (sent.length < before + 5)
+            sent.push(await producer.send('trade.updates', { tradeId: `longer-${sent.length}`, life }));
+    });
+    assert.equal(sent[0].offset, 0);
+    await client.next(message => message.id === sent.at(-1).id && message.data.life === life, RECOVERY_MS);
+    await arrives('trade.updates', { tradeId: 'goes on', life });
+    assert.deepEqual(client.received.filter(({ data }) => data?.life === life).map(({ id }) => Number(id.split(':')[2])),
+        Array.from({ length: sent.length + 1 }, (_, offset) => offset));
+    assert.equal(await gateway.metric('kafka_topic_restarts_total'), restarts + 1);
+    await gateway.printed(/OFFSETS WENT BACK/);
+});
+
+test('the message by which the topic would be known again has expired meanwhile: ingest goes on where it stood', async () => {
+    const restarts = await gateway.metric('kafka_topic_restarts_total');
+    await whileIngestIsAway(() => kafka.trim('trade.updates', 1));
+    await arrives('trade.updates', { tradeId: 'behind what expired', life });
+    assertCounted(client.received.filter(({ data }) => data?.life === life).map(({ id }) => Number(id.split(':')[2])), 'offsets of trade.updates:0');
+    assert.equal(await gateway.metric('kafka_topic_restarts_total'), restarts);
+});

@@ -27,6 +27,22 @@ START_TEST(a_new_partition_knows_nothing_yet) {
 }
 END_TEST
 
+START_TEST(a_mark_is_kept_until_it_is_taken_away) {
+    int index = positions_intern(table, SPAN_LITERAL("trades"), 3);
+    struct position_mark *mark = &table->marks[index];
+    ck_assert_uint_eq(load_relaxed(&mark->offset), POSITION_UNKNOWN);
+    positions_mark(table, (uint32_t)index, 7, -1, 0);
+    ck_assert_uint_eq(load_relaxed(&mark->offset), 7);
+    ck_assert_int_eq((int64_t)load_relaxed(&mark->time_ms), -1);
+    positions_mark(table, (uint32_t)index, 8, 1000, 20);
+    ck_assert_uint_eq(load_relaxed(&mark->offset), 8);
+    ck_assert_uint_eq(load_relaxed(&mark->time_ms), 1000);
+    ck_assert_uint_eq(load_relaxed(&mark->length), 20);
+    positions_unmark(table, (uint32_t)index);
+    ck_assert_uint_eq(load_relaxed(&mark->offset), POSITION_UNKNOWN);
+}
+END_TEST
+
 START_TEST(the_same_partition_keeps_its_index) {
     int a = positions_intern(table, SPAN_LITERAL("trades"), 0);
     int b = positions_intern(table, SPAN_LITERAL("trades"), 1);
@@ -141,6 +157,7 @@ int main(void) {
     TCase *tests = tcase_create("table");
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, a_new_partition_knows_nothing_yet);
+    tcase_add_test(tests, a_mark_is_kept_until_it_is_taken_away);
     tcase_add_test(tests, the_same_partition_keeps_its_index);
     tcase_add_test(tests, what_is_not_there_is_not_found);
     tcase_add_test(tests, bad_names_and_numbers_are_refused);
