@@ -4,7 +4,8 @@
  * When nothing is left between its cursor and the worker's, it is live again, with neither gap nor double.
  *
  *   HELD      right after authentication: waits for a resume, a moment or until the answers are written
- *   WAITING   a resume of a position that this worker has not reached: asked again each tick, 2 s at most
+ *   WAITING   a resume of a position that this worker has not reached: asked again each tick, 2 s at most; or for
+ *             others' lists of missed records to become shorter
  *   READING   queues what is on the list; then lists what has come meanwhile
  *
  * While there are no places for what it needs to read (queue full) it stands on no list and costs nothing; the flush

@@ -13,7 +13,7 @@
 
 /* Sorted as one number: what a resume asked for first, each part in the order of the ring. */
 #define LATER        (1ull << 63)
-#define MAX_HOPS     (CATCHUP_MAX_MISSED * 8ull) /* of rooms that share a bucket */
+#define MAX_HOPS     (CATCHUP_MAX_MISSED * 2ull) /* those not asked for, or of other rooms, too */
 #define FEW_VALUES   512u /* are walked, some 0.05 ms, however few keys they are of */
 #define NOT_WHOLE    UINT64_MAX
 #define PERSONAL_ALL (~(1u << ROOM_PLAIN))

@@ -7,7 +7,7 @@
 
 /* The most that waits in the queue of who is catching up: one write's worth, and half of WS_MAX_QUEUE_BYTES. */
 #define FILL_BYTES 65536u
-/* Entries of all lists; past it no list is begun. */
+/* Entries of all lists, 64 MiB; past it no list is begun. */
 #define MAX_LISTED (4u << 20)
 /* Who was only held a moment, as everybody is after authentication, gets every value of conflated routes, as if it had
  * been live: a moment of them at 20,000/s. If it is more, the newest ones, as for who is slow, and it is told. */
@@ -32,6 +32,10 @@ long catchup_read(struct worker *worker, struct catchup *catchup) {
         return 0;
     }
     return collect_more(worker, catchup);
+}
+
+bool catchup_read_may_list(const struct worker *worker) {
+    return worker->fanout->catchups->listed <= MAX_LISTED;
 }
 
 bool catchup_read_has_space(const struct worker *worker, const struct conn *conn) {
@@ -145,7 +149,7 @@ static long queue_listed(struct worker *worker, struct catchup *catchup) {
 static long collect_more(struct worker *worker, struct catchup *catchup) {
     struct catchup_stretch stretch = catchup_read_stretch(worker, catchup);
     struct catchup_list got;
-    if (worker->fanout->catchups->listed > MAX_LISTED) {
+    if (!catchup_read_may_list(worker)) {
         catchup_queue_move(worker->fanout->catchups, catchup, CATCHUP_IDLE);
         return 0;
     }

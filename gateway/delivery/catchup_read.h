@@ -12,6 +12,8 @@
 /* A turn's share, READING; what it cost, in records looked at or queued. Afterwards the connection is live, gone or
  * in the queue where it belongs. */
 long catchup_read(struct worker *worker, struct catchup *catchup);
+/* There is memory for one more list: else who needs one waits. */
+bool catchup_read_may_list(const struct worker *worker);
 /* Its queue takes more now. */
 bool catchup_read_has_space(const struct worker *worker, const struct conn *conn);
 

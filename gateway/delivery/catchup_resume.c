@@ -73,6 +73,10 @@ long catchup_resume_wait(struct worker *worker, struct catchup *catchup) {
     struct position_view *view = worker->position;
     struct position_rooms rooms = {.view = view};
     uint64_t from;
+    if (!catchup_read_may_list(worker)) {
+        catchup_queue_move(worker->fanout->catchups, catchup, CATCHUP_IDLE);
+        return 0;
+    }
     position_refresh(view);
     conn_each_room(worker, catchup_queue_conn(worker, catchup), add_room, &rooms);
     enum claim_verdict verdict = position_claim_judge(catchup->claim, &rooms, wants, &from);

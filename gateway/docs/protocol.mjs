@@ -310,9 +310,9 @@ export const chapters = {
         title: 'Order, positions, resume',
         text: [
             'Events of one topic-partition come in order, each at most once a connection; between topics nothing is promised. A position says how far a client has come: for each topic the last offset by partition number, -1 where there is none yet. The server gives one in `auto_subscribed`, `subscribed` and `pong`: everything up to there has been sent before that message. Each event\'s id, `topic:partition:offset`, moves one entry on.',
-            'A client that comes back, to any host, sends its position with {client-authenticate} or in {client-resume}. The answer is {server-resumed}: exactly what was missed, in order, then live events; or a reason why it can\'t be had, and live events. Events of conflated routes (prices) are not replayed one by one: the newest value of each key comes.',
+            'A client that comes back, to any host, sends its position with {client-authenticate} or in {client-resume}. The answer is {server-resumed}: exactly what was missed, in order, then live events; or a reason why it can\'t be had, and live events. Events of conflated routes (prices) are not replayed one by one: the newest value of each key comes. More than 262144 events, those not counted, are not replayed either: the reason is `TOO_OLD`.',
             'What is marked `"snapshot":true` is a current value: neither new nor in order, so its id moves no position. It comes when a room is joined; behind {server-resumed}, where an operator has limited a route to one value a key and interval, for values that the client may have been kept from; and when such an interval ends, with its newest value.',
-            'A client that reads slowly is caught up when it reads again. It is closed with 1013 when it makes no progress, or when more has been written meanwhile than the server keeps; it may come back and resume.',
+            'A client that reads slowly is caught up when it reads again. It is closed with 1013 when it makes no progress, or when it has missed more than the server keeps or than 262144 events, those of conflated routes not counted; it may come back and resume.',
         ],
     },
     limits: {

@@ -1,5 +1,6 @@
 /* Catching up over a real ring in this process: the worker reads it a turn at a time, connections fall behind, resume,
  * join and leave meanwhile; what stands in their queues is compared with what was put into the ring. */
+#include "gateway/delivery/catchup_queue.h"
 #include "tests/unit/delivery_fixture.h"
 #include "tests/unit/unit.h"
 
@@ -609,6 +610,63 @@ START_TEST(who_is_held_while_more_comes_than_is_remembered_is_told_no_position) 
 }
 END_TEST
 
+static struct conn *resumed_at(const char *user, int last) {
+    char topics[64];
+    struct conn *conn = connect_user(user);
+    conn_hold(&worker, conn);
+    join(conn, "prices");
+    snprintf(topics, sizeof topics, "{\"order.updates\":[%d]}", last);
+    resume_at(conn, topics);
+    turn();
+    return conn;
+}
+
+START_TEST(a_resume_of_as_many_events_as_a_list_holds_is_given_and_of_one_more_is_too_old) {
+    tear_down();
+    set_up_ring(64 << 20);
+    put("prices"); /* 10 */
+    for (unsigned i = 0; i < CATCHUP_MAX_MISSED; i++) {
+        put("prices");
+        if (i % 1024 == 0) {
+            turn();
+        }
+    }
+    turn();
+    struct conn *most = resumed_at("ann", 10), *more = resumed_at("bob", 9);
+    char end[64];
+    snprintf(end, sizeof end, " %lld ", (long long)next_offset - 1);
+    ck_assert_str_eq(take(more), "{\"recovered\":false,\"reason\":\"TOO_OLD\"} ");
+    ck_assert_int_eq(more->state, CONN_LIVE);
+    const char *answer = "{\"recovered\":true,\"count\":262144} 11 ", *got = take(most);
+    ck_assert_msg(strncmp(got, answer, strlen(answer)) == 0, "%.100s", got);
+    unsigned count = 0;
+    for (; *got != '\0'; got = take(most)) {
+        count += count_of(got);
+        if (most->state == CONN_LIVE) {
+            ck_assert_str_eq(got + strlen(got) - strlen(end), end);
+        }
+        turn();
+    }
+    ck_assert_uint_eq(count, 1 + CATCHUP_MAX_MISSED);
+    ck_assert_int_eq(most->state, CONN_LIVE);
+}
+END_TEST
+
+START_TEST(a_resume_waits_while_the_lists_of_others_take_all_memory) {
+    put("prices"); /* 10 */
+    put("prices");
+    turn();
+    worker.fanout->catchups->listed = UINT32_MAX;
+    struct conn *conn = resumed_at("ann", 10);
+    tick(5000);
+    ck_assert_str_eq(take(conn), "");
+    worker.fanout->catchups->listed = 0;
+    tick(5050);
+    ck_assert_str_eq(take(conn), "{\"recovered\":true,\"count\":1} 11 ");
+    ck_assert_int_eq(conn->state, CONN_LIVE);
+}
+END_TEST
+
 START_TEST(a_resume_of_more_than_a_queue_goes_out_as_it_is_read) {
     for (int i = 0; i < 400; i++) {
         put_padded("orders:ann", 500);
@@ -803,6 +861,9 @@ int main(void) {
     tcase_add_test(tests,
                    once_the_events_of_a_hold_go_out_the_position_before_them_is_told_no_more);
     tcase_add_test(tests, who_is_held_while_more_comes_than_is_remembered_is_told_no_position);
+    tcase_add_test(tests,
+                   a_resume_of_as_many_events_as_a_list_holds_is_given_and_of_one_more_is_too_old);
+    tcase_add_test(tests, a_resume_waits_while_the_lists_of_others_take_all_memory);
     tcase_add_test(tests, a_resume_of_more_than_a_queue_goes_out_as_it_is_read);
     tcase_add_test(tests, a_storm_of_resumes_is_cut_into_turns);
     tcase_add_test(tests, who_has_missed_the_same_events_shares_their_frames);
