@@ -12,7 +12,7 @@ const position = {
 const positionExample = { epoch: '1', topics: { 'order.updates': [41, -1, 7] } };
 const channelFields = {
     channel: 'string a channel or a room',
-    channels: 'string[] several at once: one answer each',
+    channels: 'string[] several at once, as many as a connection may have (where that is less: 100): one answer each',
 };
 
 export const clientMessages = {

@@ -7,6 +7,8 @@
 #include "gateway/message/room_lease.h"
 #include "gateway/message/subscribe_later.h"
 
+#include <stdio.h>
+
 static enum policy_result may_join(const struct worker *worker, const struct conn *conn,
                                    const struct channel_rooms *rooms, struct span *undecided);
 static bool join_if_space(struct worker *worker, struct conn *conn,
@@ -19,6 +21,7 @@ static void send_snapshots(struct worker *worker, struct conn *conn,
                            const struct channel_rooms *rooms, const bool *joined);
 static void reply_subscribed(struct worker *worker, struct conn *conn, const char *channel,
                              const struct channel_rooms *rooms, const char *ref);
+static unsigned most_channels(const struct worker *worker);
 static bool all_strings(const cJSON *channels);
 
 void subscribe_channel(struct worker *worker, struct conn *conn, const char *channel,
@@ -47,9 +50,15 @@ void subscribe_channel(struct worker *worker, struct conn *conn, const char *cha
 void subscribe_each(struct worker *worker, struct conn *conn, const cJSON *channels,
                     const char *ref, subscribe_action *action) {
     const cJSON *channel;
+    char text[64] = "";
 
     if (!all_strings(channels)) {
         reply_error(worker, conn, ERROR_INVALID_MESSAGE, NULL, ref);
+        return;
+    }
+    if ((unsigned)cJSON_GetArraySize(channels) > most_channels(worker)) {
+        (void)snprintf(text, sizeof(text), "At most %u channels a message", most_channels(worker));
+        reply_error(worker, conn, ERROR_INVALID_MESSAGE, text, ref);
         return;
     }
     cJSON_ArrayForEach(channel, channels) {
@@ -156,10 +165,16 @@ static void reply_subscribed(struct worker *worker, struct conn *conn, const cha
     reply_send(worker, conn, "subscribed", reply_data(data, done), ref);
 }
 
+static unsigned most_channels(const struct worker *worker) {
+    unsigned most = (unsigned)worker->options->ws_max_subscriptions;
+
+    return most > SUBSCRIBE_CHANNELS ? most : SUBSCRIBE_CHANNELS;
+}
+
 static bool all_strings(const cJSON *channels) {
     const cJSON *channel;
 
-    if (!cJSON_IsArray(channels) || cJSON_GetArraySize(channels) > SUBSCRIBE_MAX_CHANNELS) {
+    if (!cJSON_IsArray(channels)) {
         return false;
     }
     cJSON_ArrayForEach(channel, channels) {

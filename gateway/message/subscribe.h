@@ -5,8 +5,9 @@
 
 #include "gateway/message/message.h"
 
-/* In one message. */
-#define SUBSCRIBE_MAX_CHANNELS 100
+/* In one message: as many as a connection may have (WS_MAX_SUBSCRIPTIONS), so that a resume can name all of them; where that
+ * is less, this many. */
+#define SUBSCRIBE_CHANNELS 100u
 
 typedef void subscribe_action(struct worker *worker, struct conn *conn, const char *channel,
                               const char *ref);
@@ -14,8 +15,8 @@ typedef void subscribe_action(struct worker *worker, struct conn *conn, const ch
 /* Joins all rooms of the channel, or none: `subscribed` or `error`. */
 subscribe_action subscribe_channel;
 
-/* Calls the action for each string of the array `channels`; when it is no array of at most
- * SUBSCRIBE_MAX_CHANNELS strings, the one answer is INVALID_MESSAGE. */
+/* Calls the action for each string of the array `channels`; when it is no array of
+ * strings, or they are too many, the one answer is INVALID_MESSAGE. */
 void subscribe_each(struct worker *worker, struct conn *conn, const cJSON *channels,
                     const char *ref, subscribe_action *action);
 

@@ -5,7 +5,7 @@ import { Producer, startKafka } from '../kafka/kafka.mjs';
 import { Recorder } from '../checker/recorder.mjs';
 import { assertSame, connectClient, descendantsOf, mintToken, positionOf, signalTo, signedIn, startGateway, until } from './harness.mjs';
 
-const TOPICS = { 'order.updates': 3, 'trade.updates': 2, 'notification.updates': 1, 'price.updates': 2 };
+const TOPICS = { 'order.updates': 3, 'trade.updates': 2, 'notification.updates': 1, 'price.updates': 2, 'gateway.events': 2 };
 let kafka, producer, gateway;
 
 before(async () => {
@@ -79,6 +79,49 @@ describe('positions', () => {
         await eventsAfter(client, 2);
         const { data: { position } } = await client.settled();
         assert.equal(position.topics['order.updates'][1], Number(ids[1].split(':')[2]));
+        await client.close();
+    });
+});
+
+describe('a room that is joined and left in the middle of a stream', () => {
+    test('each time its events begin right behind the position told, have no gap, and end with the answer', async () => {
+        const client = await signedIn(gateway, { user: 'toni' });
+        let on = true;
+        const stream = (async () => {
+            for (let n = 0; on; n++)
+                await Promise.all(Array.from({ length: 10 }, () =>
+                    producer.send('gateway.events', { type: 'tick', room: 'chat:stream', data: { n } }, { partition: 1 })));
+        })();
+        for (let round = 0; round < 200; round++) {
+            client.send('subscribe', { channel: 'chat:stream' });
+            if (round % 3 === 0)
+                client.send('ping', {});
+            if (round % 2 === 0)
+                await client.next('tick');
+            client.send('unsubscribe', { channel: 'chat:stream' });
+            if (round % 5 === 0)
+                await client.settled();
+        }
+        await client.settled();
+        on = false;
+        await stream;
+        let next = null, joined = 0, ticks = 0;
+        const told = message => message.data.position.topics['gateway.events'][1] + 1;
+        for (const message of client.received)
+            if (message.type === 'subscribed') {
+                next = told(message);
+                joined++;
+            } else if (message.type === 'unsubscribed') {
+                next = null;
+            } else if (message.type === 'pong' && next !== null) {
+                assert.equal(told(message), next, 'the position of a pong is that of the last event before it');
+            } else if (message.type === 'tick') {
+                assert.equal(message.id, `gateway.events:1:${next}`, `the ${ticks}th event, ${joined} times joined`);
+                next++;
+                ticks++;
+            }
+        assert.equal(joined, 200);
+        assert.ok(ticks >= 100, `${ticks} events`);
         await client.close();
     });
 });
@@ -178,6 +221,21 @@ describe('a resume', () => {
             assert.deepEqual(await eventsAfter(client, 3), [...missed, between]);
             await client.close();
         }
+    });
+
+    test('names all the channels that a connection may have, and has the events of each', async () => {
+        const own = await startGateway({ kafka: kafka.bootstrap, env: { WS_MAX_SUBSCRIPTIONS: '300' } });
+        const channels = Array.from({ length: 300 }, (_, i) => `chat:${i}`);
+        const one = await signedIn(own, { user: 'cora' });
+        const position = positionOf(one);
+        await one.close();
+        const missed = await produce([0, 150, 299].map(i => ['gateway.events', { type: 'said', room: `chat:${i}`, data: { i } }, { partition: 0 }]), own);
+        const { client, answer } = await resumed(own, { user: 'cora', position, channels });
+        assert.deepEqual(answer.data, { recovered: true, count: 3 });
+        assert.deepEqual(await eventsAfter(client, 3), missed);
+        assert.equal(client.all('subscribed').length, channels.length);
+        await client.close();
+        await own.stop();
     });
 
     test('under load, on any worker, has neither gap nor double', async () => {

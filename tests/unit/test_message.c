@@ -558,28 +558,37 @@ START_TEST(a_connection_has_only_so_many_subscriptions) {
 }
 END_TEST
 
-START_TEST(a_hundred_channels_fit_into_a_message_and_one_more_does_not) {
+/* A hundred, or as many as a connection may have. */
+START_TEST(so_many_channels_fit_into_a_message_and_one_more_does_not) {
+    static const struct {
+        int subscriptions, most;
+        const char *refusal;
+    } cases[] = {{100, 100, "At most 100 channels a message"},
+                 {120, 120, "At most 120 channels a message"},
+                 {20, 100, "At most 100 channels a message"}};
+    const option_int usual = options.ws_max_subscriptions;
     char text[4096];
-    size_t used;
 
-    for (int count = 100; count <= 101; count++) {
+    options.ws_max_subscriptions = cases[_i].subscriptions;
+    for (int count = cases[_i].most; count <= cases[_i].most + 1; count++) {
         become("alice");
-        used = (size_t)snprintf(text, sizeof(text),
-                                "{\"type\":\"subscribe\",\"data\":{\"channels\":[\"chat:0\"");
+        size_t used = (size_t)snprintf(
+            text, sizeof(text), "{\"type\":\"subscribe\",\"data\":{\"channels\":[\"chat:0\"");
         for (int i = 1; i < count; i++) {
             used += (size_t)snprintf(text + used, sizeof(text) - used, ",\"chat:%d\"", i);
         }
         (void)snprintf(text + used, sizeof(text) - used, "]}}");
         say(text);
-        if (count == 100) {
-            ck_assert_uint_eq(conn.reply_count, 100);
-            (void)reply(99, "subscribed", NULL);
+        if (count == cases[_i].most) {
+            ck_assert_uint_eq(conn.reply_count, (unsigned)count);
         } else {
             ck_assert_uint_eq(conn.reply_count, 1);
             assert_error(0, "INVALID_MESSAGE", NULL);
+            assert_text(reply(0, "error", NULL), "message", cases[_i].refusal);
         }
         fake_conn_reset(&conn);
     }
+    options.ws_max_subscriptions = usual;
 }
 END_TEST
 
@@ -850,7 +859,7 @@ static void add_tests(TCase *tests) {
                         (int)ARRAY_LENGTH(subscribe_cases));
     tcase_add_test(tests, subscribing_twice_is_no_error);
     tcase_add_test(tests, a_connection_has_only_so_many_subscriptions);
-    tcase_add_test(tests, a_hundred_channels_fit_into_a_message_and_one_more_does_not);
+    tcase_add_loop_test(tests, so_many_channels_fit_into_a_message_and_one_more_does_not, 0, 3);
     tcase_add_test(tests, of_two_rooms_both_are_joined_or_none);
     tcase_add_test(tests, a_failed_join_leaves_what_was_joined_before);
     tcase_add_test(tests, unsubscribe_leaves_and_never_minds_what_was_not_joined);
