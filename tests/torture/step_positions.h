@@ -1,6 +1,7 @@
 /* Subject of torture_step.c: where consumption stands, as ingest notes it when it finds topics and partitions, which
  * rooms topics feed, and which types routes own. A partition is there whole or not at all; what workers have believed of
- * it stays true under the successor; feeds and types are never too few. */
+ * it stays true under the successor; feeds and types are never too few; the mark of a message is one whole message's, or
+ * none. */
 #ifndef MOONX_TESTS_STEP_POSITIONS_H
 #define MOONX_TESTS_STEP_POSITIONS_H
 
@@ -49,6 +50,8 @@ static void step_positions_prepare(void) {
     step_positions_watch(live->positions,
                          offsetof(struct positions, topics) + 3 * sizeof(struct positions_topic));
     step_positions_watch(live->positions->partitions, 5 * sizeof(struct position));
+    positions_mark(live->positions, 0, 7, 1000, 10);
+    step_positions_watch(live->positions->marks, 5 * sizeof(struct position_mark));
     step_positions_watch(live->types, offsetof(struct type_table, names[3]));
     step_positions_watch(live->feeds, offsetof(struct feed_table, topics[2]));
 }
@@ -68,6 +71,21 @@ static void step_positions_operate(void) {
     step_done();
     step_positions_types(&step_positions.live, true);
     step_done();
+    positions_mark(positions, 0, 8, 2000, 20);
+    step_done();
+}
+
+/* A mixture of two messages would be taken for one of another topic. */
+static void step_positions_check_mark(uint64_t done) {
+    const struct position_mark *mark = &step_positions.copy.positions->marks[0];
+    uint64_t offset = load_acquire(&mark->offset), time_ms = load_relaxed(&mark->time_ms);
+    uint64_t length = load_relaxed(&mark->length);
+    bool old = offset == 7 && time_ms == 1000 && length == 10;
+    bool new = offset == 8 && time_ms == 2000 && length == 20;
+    step_expect(done < 6 ? old || new || offset == POSITION_UNKNOWN : new,
+                "after %llu operations the mark is %llu, %llu ms, %llu bytes",
+                (unsigned long long)done, (unsigned long long)offset, (unsigned long long)time_ms,
+                (unsigned long long)length);
 }
 
 /* A type that routes own is never free. */
@@ -108,6 +126,7 @@ static void step_positions_read(uint64_t done) {
                 "a partition that was added does not start at 0");
     step_positions_check_feeds(done);
     step_positions_check_types();
+    step_positions_check_mark(done);
 }
 
 /* The end has moved meanwhile. Workers may have told clients the first one. */
