@@ -6,11 +6,12 @@
 
 #include <inttypes.h>
 
-#define OLD    1000  /* messages of an hour ago, in each partition */
-#define RECENT 30000 /* of the last minutes, in each partition of price.updates */
-#define QUIET  40    /* likewise in order.updates */
-#define KILLS  5
-#define ORDERS 2 /* index of order.updates:0 below */
+#define OLD     1000  /* messages of an hour ago, in each partition */
+#define RECENT  30000 /* of the last minutes, in each partition of price.updates */
+#define QUIET   40    /* likewise in order.updates */
+#define KILLS   5
+#define ORDERS  2 /* index of order.updates:0 below */
+#define LOOK_MS 2
 
 static const char *program, *brokers;
 static int64_t end_of[3]; /* price.updates:0, price.updates:1, order.updates:0 */
@@ -101,6 +102,17 @@ static bool all_read(const int64_t *next) {
     return true;
 }
 
+/* History wakes nobody, so it is looked for. */
+static const struct record *read_history(struct host *host) {
+    uint64_t until_ms = clock_mono_ms() + HOST_PATIENCE_MS;
+    const struct record *record;
+
+    do {
+        record = host_read(host, LOOK_MS);
+    } while (record == NULL && clock_mono_ms() < until_ms);
+    return record;
+}
+
 static void the_last_minutes_come_as_history_and_what_follows_is_live(rd_kafka_t *producer) {
     struct host host;
     int64_t next[] = {OLD, OLD, OLD}, live[] = {end_of[0], end_of[1], end_of[2]};
@@ -108,7 +120,7 @@ static void the_last_minutes_come_as_history_and_what_follows_is_live(rd_kafka_t
     host_open(&host, program, 64 << 20);
     start(&host, "300");
     while (!all_read(next)) {
-        const struct record *record = host_read(&host, HOST_PATIENCE_MS);
+        const struct record *record = read_history(&host);
         CHECK(record != NULL, "price %" PRId64 " %" PRId64 " order %" PRId64, next[0], next[1],
               next[2]);
         check_record(&host, record, next);
@@ -155,7 +167,7 @@ static unsigned kill_again_and_again(rd_kafka_t *producer) {
     }
     start(&host, "300");
     while (!all_read(next)) {
-        const struct record *record = host_read(&host, HOST_PATIENCE_MS);
+        const struct record *record = read_history(&host);
         CHECK(record != NULL, "price %" PRId64 " %" PRId64, next[0], next[1]);
         check_record(&host, record, next);
     }

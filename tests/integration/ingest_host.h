@@ -214,11 +214,13 @@ static inline void host_await_stat(struct host *host, enum stat_id id, uint64_t 
 static inline const struct record *host_read(struct host *host, int timeout_ms) {
     uint64_t until_ms = clock_mono_ms() + (uint64_t)timeout_ms, skipped = 0;
     const struct record *record = NULL;
+    bool woken = true;
 
     for (;;) {
         int result = ring_read_next(&host->reader, &record, &skipped);
         store_release(&host->worker->cursor, host->reader.cursor);
         if (result == RING_OK) {
+            CHECK(woken || timeout_ms < HOST_PATIENCE_MS, "a record came and woke nobody");
             return record;
         }
         CHECK(result == RING_EMPTY, "the reader is lapped or the ring damaged: %d", result);
@@ -229,7 +231,7 @@ static inline const struct record *host_read(struct host *host, int timeout_ms) 
                                host->reader.cursor)) {
             struct pollfd fd = {.fd = host->bell, .events = POLLIN};
             /* No backstop: a wake-up that is lost fails the test. */
-            (void)poll(&fd, 1, (int)(until_ms - clock_mono_ms()));
+            woken = poll(&fd, 1, (int)(until_ms - clock_mono_ms())) == 1;
         }
         wake_awake(host->worker);
         wake_drain(host->bell);
