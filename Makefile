@@ -150,7 +150,7 @@ $(OUT)/tests/%.so: tests/%.c
 unit: $(UNIT_TESTS)
 check: ## unit tests: under a minute, no network
 check: unit check-man
-	tests/run-unit $(UNIT_TESTS)
+	JOBS=$$(nproc) tests/run-unit $(UNIT_TESTS)
 
 # The option entries of moonx-gateway(8) come from the same table as --help.
 .PHONY: man check-man
@@ -200,7 +200,7 @@ bench: all $(HELPERS)
 	tests/bench/run $(BENCH_ARGS)
 
 .PHONY: chaos
-chaos: ## everything killed at random under load, then the history checked: 90 s; CHAOS_SECONDS=600 CHAOS_SEED= for longer
+chaos: ## everything killed at random under load, then the history checked: 100 s; CHAOS_SECONDS=600 CHAOS_SEED= for longer
 chaos: all $(HELPERS)
 	TEST_SECONDS=$$(($(or $(CHAOS_SECONDS),0) + 540)) tests/run-integration tests/chaos/chaos.test.mjs
 

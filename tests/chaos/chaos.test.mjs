@@ -3,7 +3,7 @@
 //   CHAOS_SEED=S      the same choices again (printed at the start); CHAOS_SECONDS=N: all scenarios, again and again, so long;
 //   CHAOS_ONLY=TEXT   those whose name contains it
 import { randomBytes } from 'node:crypto';
-import { after, before, describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { churn } from './churn.mjs';
 import { startHouse } from './house.mjs';
 import { Random } from './random.mjs';
@@ -14,20 +14,35 @@ const SECONDS = Number(process.env.CHAOS_SECONDS ?? 0);
 const SEED = process.env.CHAOS_SEED || (SECONDS ? randomBytes(4).toString('hex') : 'short');
 const ONLY = process.env.CHAOS_ONLY ?? '';
 const SHORT_MS = 3_000, LONG_MS = 15_000; // of faults; each begun is waited for
+const LANES = 2; // scenarios at a time of the short ones, which mostly wait
 
 const told = figures => Object.entries(figures).map(([name, count]) => `${count} ${name}`).join(', ');
 
-describe(`chaos, CHAOS_SEED=${SEED}`, () => {
-    const totals = {};
-    let house;
+describe(`chaos, CHAOS_SEED=${SEED}`, { concurrency: LANES }, () => {
+    const totals = {}, free = [];
 
-    before(async () => (house = await startHouse()));
+    after(() => Promise.all(free.map(({ kafka }) => kafka.stop())));
 
-    after(() => house?.kafka.stop());
+    // One that nobody else uses meanwhile. With more brokers it is for this alone, and after a failure it may not be whole.
+    async function inHouse(brokers, work) {
+        const house = (brokers === 1 && free.pop()) || await startHouse(brokers);
+        let reusable = false;
+        try {
+            const result = await work(house);
+            reusable = brokers === 1;
+            return result;
+        } finally {
+            if (reusable)
+                free.push(house);
+            else
+                await house.kafka.stop();
+        }
+    }
 
-    async function run(t, scenario, seed) {
-        const own = scenario.brokers && await startHouse(scenario.brokers);
-        const scene = new Scene(own || house, scenario, seed, SECONDS > 0);
+    const run = (t, scenario, seed) => inHouse(scenario.brokers ?? 1, house => play(t, house, scenario, seed));
+
+    async function play(t, house, scenario, seed) {
+        const scene = new Scene(house, scenario, seed, SECONDS > 0);
         try {
             await scene.set();
             await scene.breakThings(SECONDS > 0 ? LONG_MS : SHORT_MS);
@@ -39,13 +54,12 @@ describe(`chaos, CHAOS_SEED=${SEED}`, () => {
             for (const [name, count] of Object.entries(figures))
                 totals[name] = (totals[name] ?? 0) + count;
             await scene.end();
-            await own?.kafka.stop();
         }
     }
 
     const churned = 'after clients have come and gone, memory and descriptors are what they were';
     if (churned.includes(ONLY))
-        test(churned, async t => t.diagnostic(await churn(house.kafka)));
+        test(churned, async t => t.diagnostic(await inHouse(1, ({ kafka }) => churn(kafka))));
 
     const chosen = scenarios.filter(({ name, short }) => name.includes(ONLY) && (SECONDS || ONLY || short));
     if (!SECONDS)

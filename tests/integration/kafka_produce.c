@@ -19,7 +19,9 @@
 #include <string.h>
 #include <time.h>
 
-#define FLUSH_TIMEOUT_MS     60000
+/* A broker that is killed may be away for minutes where the machine is busy: its JVM starts again meanwhile. */
+#define MESSAGE_TIMEOUT_MS   "300000"
+#define FLUSH_TIMEOUT_MS     300000
 #define TRANSACTION_MS       60000
 #define UNKNOWN_PARTITION_NS 15000000000
 #define VALUE_MAX_BYTES      65536
@@ -59,7 +61,7 @@ static rd_kafka_t *client_new(const char *brokers, const char *transactional_id)
                                        {"enable.idempotence", "true"},
                                        {"queue.buffering.max.ms", "1"},
                                        {"queue.buffering.max.messages", "1000000"},
-                                       {"message.timeout.ms", "60000"},
+                                       {"message.timeout.ms", MESSAGE_TIMEOUT_MS},
                                        {"topic.metadata.propagation.max.ms", "20000"},
                                        {"topic.metadata.refresh.interval.ms", "1000"},
                                        {"reconnect.backoff.ms", "20"},

@@ -22,8 +22,8 @@ import { serverProperties } from './server.properties.mjs';
 
 const run = promisify(execFile);
 const helpers = process.env.MOONX_TEST_HELPERS ?? join(root, 'build/release/tests/integration');
-const START_MS = 120_000;
-const SETTLED_MS = 60_000, LOOK_MS = 100;
+const START_MS = 300_000; // of a JVM on a machine that is busy
+const SETTLED_MS = 120_000, LOOK_MS = 100;
 const FIRST_PORT = 10_000;
 
 const listen = (server, ...where) => new Promise((resolve, reject) => server.once('error', reject).listen(...where, resolve));
