@@ -1,8 +1,9 @@
 // With three nodes each partition has three copies, two of which must have a message before it counts, and a node that
-// has come back soon leads its partitions again.
+// has come back soon leads its partitions again. Three Java machines on a busy host miss more heartbeats than one.
 const several = `
 controlled.shutdown.enable=true
 min.insync.replicas=2
+broker.session.timeout.ms=4000
 leader.imbalance.check.interval.seconds=2
 replica.lag.time.max.ms=5000
 `.trimStart();
