@@ -223,6 +223,10 @@ void conn_hold_a_moment(struct worker *worker, struct conn *conn) {
                        grace_ms < CATCHUP_GRACE_MOST_MS ? grace_ms : CATCHUP_GRACE_MOST_MS);
 }
 
+void conn_moment_over(struct worker *worker, struct conn *conn) {
+    catchup_resume_not_asked(worker, conn);
+}
+
 void conn_answered(struct worker *worker, struct conn *conn) {
     catchup_resume_answered(worker, conn);
 }

@@ -73,8 +73,11 @@ unsigned conn_room_count(const struct worker *worker, const struct conn *conn);
 bool conn_position(struct worker *worker, const struct conn *conn, struct span *out) MUST_CHECK;
 /* No events until conn_resume(): what is joined meanwhile counts for it. */
 void conn_hold(struct worker *worker, struct conn *conn);
-/* The same for a client that may ask for a resume in its next message: no events for 0.2 s and two round trips. */
+/* The same for a client that may ask for a resume in its next message: no events for 0.2 s and two round trips,
+ * or until conn_moment_over(). */
 void conn_hold_a_moment(struct worker *worker, struct conn *conn);
+/* It has said something that asks for no resume: the moment is over, events go out. */
+void conn_moment_over(struct worker *worker, struct conn *conn);
 /* `authenticate` and what it named have been answered: snapshots of the rooms joined by it come now. */
 void conn_answered(struct worker *worker, struct conn *conn);
 /* Answers with `resumed`, then come the events missed since the position (taken over), then live ones. */

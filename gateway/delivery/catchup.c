@@ -45,7 +45,6 @@ bool catchup_hold(struct worker *worker, struct conn *conn, uint64_t grace_ms) {
     struct catchup *catchup = start(worker, conn, CATCHUP_HELD, worker->reader.cursor);
     if (catchup != NULL && grace_ms > 0) {
         catchup->told = catchup->answering = true;
-        catchup->held_at = catchup->cursor;
         catchup->until_ms = clock_mono_ms() + grace_ms;
         catchup_queue_move(worker->fanout->catchups, catchup, CATCHUP_IDLE);
     }
@@ -129,7 +128,7 @@ void catchup_forget(struct worker *worker, struct conn *conn) {
 bool catchup_told(const struct worker *worker, const struct conn *conn, uint64_t *cursor) {
     const struct catchup *catchup = catchup_queue_of(worker, conn);
 
-    *cursor = catchup->held_at;
+    *cursor = catchup->began_at;
     return catchup->told && !catchup->had_events;
 }
 

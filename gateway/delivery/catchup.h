@@ -3,7 +3,8 @@
  * list of its own missed records, and reads them as its socket takes them, a budget a turn for all of them together.
  * When nothing is left between its cursor and the worker's, it is live again, with neither gap nor double.
  *
- *   HELD      right after authentication: waits for a resume, a moment or until the answers are written
+ *   HELD      right after authentication: waits for a resume, a moment (any other message ends it) or until the answers
+ *             are written
  *   WAITING   a resume of a position that this worker has not reached: asked again each tick, 2 s at most; or for
  *             others' lists of missed records to become shorter
  *   READING   queues what is on the list; then lists what has come meanwhile

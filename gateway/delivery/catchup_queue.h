@@ -30,13 +30,12 @@ struct catchup {
     uint32_t passed_stamp; /* of the last of them, or of a late value that it has: an event in two
                               of its rooms counts once */
     uint64_t conflated;    /* passed over while it was slow, or held too long; not told yet */
-    bool told;             /* may be told the position of `held_at`: held for a moment */
+    bool told;             /* may be told the position of `began_at`: held for a moment */
     bool
         answering; /* held for a moment, and `authenticate` is being answered: snapshots come behind that */
-    uint64_t held_at;            /* the worker's cursor then */
     uint64_t cursor;             /* all before it is queued or listed */
     struct catchup_missed *list; /* NULL: none */
-    uint64_t began_at;           /* the first record that it lacks */
+    uint64_t began_at;           /* its cursor then: the first record that it lacks */
     uint64_t late_at; /* slow: the oldest before that which was due since (sample.h); 0: none was */
     uint32_t at, count;
     uint64_t until_ms; /* HELD, WAITING: the end of it; 0: none */

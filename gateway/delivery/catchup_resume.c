@@ -13,6 +13,7 @@
 /* A host that is itself behind gets so long. */
 #define WAIT_MS 2000u
 
+static void begin_anew(struct worker *worker, struct catchup *catchup);
 static void go_on(struct worker *worker, struct conn *conn);
 static long resume_from(struct worker *worker, struct catchup *catchup, uint64_t from,
                         const uint64_t *wants);
@@ -41,6 +42,7 @@ void catchup_resume(struct worker *worker, struct conn *conn, struct position_cl
         }
         return;
     }
+    begin_anew(worker, catchup);
     catchup->claim = claim;
     catchup->ref = kept;
     catchup->spares = true;
@@ -56,12 +58,25 @@ void catchup_resume_answered(struct worker *worker, struct conn *conn) {
     }
 }
 
+void catchup_resume_not_asked(struct worker *worker, struct conn *conn) {
+    if (conn->state == CONN_CATCHING && catchup_queue_of(worker, conn)->until_ms != 0) {
+        go_on(worker, conn);
+    }
+}
+
 void catchup_resume_hold_on(struct worker *worker, struct catchup *catchup) {
     if (clock_mono_ms() >= catchup->until_ms) {
         go_on(worker, catchup_queue_conn(worker, catchup));
     } else {
         catchup_queue_move(worker->fanout->catchups, catchup, CATCHUP_IDLE);
     }
+}
+
+/* What a join has listed since it was held, of the rooms before, the resume finds itself. */
+static void begin_anew(struct worker *worker, struct catchup *catchup) {
+    catchup_read_drop(worker->fanout->catchups, catchup);
+    catchup->conflated = 0;
+    catchup->cursor = catchup->began_at;
 }
 
 static void add_room(void *context, struct span room) {

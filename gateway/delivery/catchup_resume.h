@@ -11,6 +11,8 @@ void catchup_resume(struct worker *worker, struct conn *conn, struct position_cl
                     const char *ref);
 /* `authenticate` has been answered: the snapshots of the rooms joined by it come now, unless a resume brings them. */
 void catchup_resume_answered(struct worker *worker, struct conn *conn);
+/* Another message has come: who is HELD for a moment, in case that he asks for a resume, goes on. */
+void catchup_resume_not_asked(struct worker *worker, struct conn *conn);
 /* A turn of who is HELD: goes on when its grace is over. */
 void catchup_resume_hold_on(struct worker *worker, struct catchup *catchup);
 /* A turn of who is WAITING; what it cost, in records looked at. */

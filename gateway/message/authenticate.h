@@ -10,7 +10,7 @@
 struct conn;
 
 enum authenticate_then {
-    AUTHENTICATE_THEN_LIVE,   /* the client may ask for a resume next: no events for a moment */
+    AUTHENTICATE_THEN_LIVE, /* the client may ask for a resume next: no events for a moment, or till it says something else */
     AUTHENTICATE_THEN_RESUME, /* the caller does: no events before */
 };
 

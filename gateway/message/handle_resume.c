@@ -1,6 +1,6 @@
 /* `resume` {position, channels?}: `subscribed` for each channel, then `resumed`, then what was missed. A client's
  * next message after authentication: what it has had on this connection can't be put in order, so it is answered as long as
- * that is nothing, and events are held back for a moment (conn_hold_a_moment). */
+ * that is nothing, and events are held back for a moment, or until another message comes (conn_hold_a_moment). */
 #include "gateway/connection/conn.h"
 #include "gateway/message/message.h"
 #include "gateway/message/reply.h"

@@ -8,18 +8,18 @@
 #define TYPE_MAX_BYTES 64
 
 const struct message_row message_table[] = {
-    {"authenticate", true, handle_authenticate, false},
-    {"subscribe", false, handle_subscribe, false},
-    {"unsubscribe", false, handle_unsubscribe, false},
-    {"ping", true, handle_ping, false},
-    {"get_rooms", false, handle_get_rooms, false},
-    {"resume", false, handle_resume, false},
-    {"presence", false, handle_presence, false},
-    {"publish", false, handle_publish, true},
-    {"typing", false, handle_typing, true},
-    {"notification", false, handle_notification, true},
-    {"user_action", false, handle_user_action, true},
-    {NULL, false, NULL, false},
+    {"authenticate", true, true, handle_authenticate, false},
+    {"subscribe", false, false, handle_subscribe, false},
+    {"unsubscribe", false, false, handle_unsubscribe, false},
+    {"ping", true, false, handle_ping, false},
+    {"get_rooms", false, false, handle_get_rooms, false},
+    {"resume", false, true, handle_resume, false},
+    {"presence", false, false, handle_presence, false},
+    {"publish", false, false, handle_publish, true},
+    {"typing", false, false, handle_typing, true},
+    {"notification", false, false, handle_notification, true},
+    {"user_action", false, false, handle_user_action, true},
+    {NULL, false, false, NULL, false},
 };
 static_assert(ARRAY_LENGTH(message_table) <= 32, "MESSAGES_DENIED has a bit for each");
 
@@ -54,6 +54,9 @@ void message_receive(struct worker *worker, struct conn *conn, struct span text)
     /* Before anything is said about it: rubbish counts like any other message. */
     if (!middleware_message(worker, conn, row, text.length, ref)) {
         return;
+    }
+    if (row == NULL || !row->resumes) {
+        conn_moment_over(worker, conn);
     }
     if (!is_message) {
         reply_error(worker, conn, is_json ? ERROR_INVALID_MESSAGE : ERROR_INVALID_JSON, NULL, ref);

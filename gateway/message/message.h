@@ -25,6 +25,7 @@ typedef void message_handler(struct worker *worker, struct conn *conn,
 struct message_row {
     const char *type;
     bool before_authentication;
+    bool resumes; /* may ask for a resume; any other says that none comes next */
     message_handler *handle;
     bool
         spliced; /* its handler passes the client's own bytes on: numbers keep their text, no tree is made */

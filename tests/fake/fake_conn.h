@@ -37,6 +37,7 @@ struct conn {
     int identity_error;
     unsigned holds, resumes;
     bool awaits_verdict;
+    unsigned moments_over;
     const char *position; /* what it is told; NULL: nothing */
 };
 
@@ -230,6 +231,11 @@ void conn_hold(struct worker *worker, struct conn *conn) {
 
 void conn_hold_a_moment(struct worker *worker, struct conn *conn) {
     conn_hold(worker, conn);
+}
+
+void conn_moment_over(struct worker *worker, struct conn *conn) {
+    (void)worker;
+    conn->moments_over++;
 }
 
 void conn_answered(struct worker *worker, struct conn *conn) {

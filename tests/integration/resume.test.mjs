@@ -197,7 +197,7 @@ describe('a resume', () => {
         await client.close();
     });
 
-    test('comes by the `resume` message behind `authenticate`, with an event in between and a position that does not claim it', async () => {
+    test('comes by the `resume` message behind `authenticate`, with an event in between', async () => {
         for (const pipelined of [true, false]) {
             const user = pipelined ? 'otto' : 'olga';
             const one = await signedIn(gateway, { user });
@@ -210,12 +210,9 @@ describe('a resume', () => {
             if (pipelined)
                 resume();
             await client.next('auto_subscribed');
-            const [between] = await produce([['order.updates', order(user, 2), { partition: 1 }]]);
-            const { data: { position: { topics } } } = await client.request('ping');
-            if (!pipelined) {
-                assert.equal(topics['order.updates'][1], Number(missed[1].split(':')[2]), 'the event in between is not claimed');
+            if (!pipelined)
                 resume();
-            }
+            const [between] = await produce([['order.updates', order(user, 2), { partition: 1 }]]);
             const answer = await client.next('resumed');
             assert.equal(answer.data.recovered, true, answer.raw);
             assert.deepEqual(await eventsAfter(client, 3), [...missed, between]);
@@ -236,6 +233,71 @@ describe('a resume', () => {
         assert.equal(client.all('subscribed').length, channels.length);
         await client.close();
         await own.stop();
+    });
+
+    test('may stand behind other messages of the same write', async () => {
+        const one = await signedIn(gateway, { user: 'oda' });
+        const position = positionOf(one);
+        await one.close();
+        const missed = await produce([1, 2].map(n => ['order.updates', order('oda', n), { partition: 0 }]));
+        const client = await connectClient(gateway);
+        client.ws._socket.cork();
+        client.send('authenticate', { token: mintToken({ sub: 'oda' }) });
+        client.send('subscribe', { channel: 'user_actions' });
+        client.send('resume', { position });
+        client.ws._socket.uncork();
+        assert.deepEqual((await client.next('resumed')).data, { recovered: true, count: 2 });
+        assert.deepEqual(await eventsAfter(client, 2), missed);
+        await client.close();
+    });
+
+    test('is not waited for once a message has said that none comes: events go out at once, in order, once, and a late one is told so', async () => {
+        for (const [i, other] of [['subscribe', { channel: 'user_actions' }], ['ping', {}], ['get_rooms', {}]].entries()) {
+            const user = `olga${i}`;
+            const one = await signedIn(gateway, { user });
+            const position = positionOf(one);
+            await one.close();
+            const client = await connectClient(gateway);
+            client.send('authenticate', { token: mintToken({ sub: user }) });
+            await client.next('auto_subscribed');
+            const held = await produce([0, 1].map(n => ['order.updates', order(user, n), { partition: 1 }]));
+            client.send(...other);
+            assert.deepEqual(await eventsAfter(client, 2), held);
+            const { data: { position: { topics } } } = await client.request('ping');
+            assert.equal(topics['order.updates'][1], Number(held[1].split(':')[2]));
+            client.send('resume', { position });
+            assert.deepEqual((await client.next('resumed')).data, { recovered: false, reason: 'UNKNOWN_POSITION' });
+            const [live] = await produce([['order.updates', order(user, 2), { partition: 1 }]]);
+            await client.next(({ id }) => id === live);
+            assert.deepEqual(client.received.map(({ id }) => id).filter(id => /^order.updates:/.test(id)), [...held, live]);
+            await client.close();
+        }
+    });
+
+    test('costs who asks for none nothing: with a message right behind `authenticate` the first event is there in less than the moment', async t => {
+        const times = { alone: [], followed: [] };
+        for (let i = 0; i < 20; i++) {
+            for (const way of ['alone', 'followed']) {
+                const user = `${way}${i}`;
+                const client = await connectClient(gateway);
+                await client.next('auth_required');
+                client.ws._socket.cork();
+                client.send('authenticate', { token: mintToken({ sub: user }) });
+                if (way === 'followed')
+                    client.send('subscribe', { channel: 'user_actions' });
+                client.ws._socket.uncork();
+                await client.next('auto_subscribed');
+                const began = performance.now();
+                const [id] = await produce([['order.updates', order(user, i), { partition: 1 }]]);
+                await client.next(message => message.id === id);
+                times[way].push(performance.now() - began);
+                await client.close();
+            }
+        }
+        const least = { alone: Math.min(...times.alone), followed: Math.min(...times.followed) }; // a busy machine adds to each
+        t.diagnostic(`${least.alone.toFixed(0)} ms alone, ${least.followed.toFixed(1)} ms with a message behind it`);
+        assert.ok(least.alone >= 190, `alone: ${least.alone} ms`);
+        assert.ok(least.followed < 150, `followed: ${least.followed} ms`);
     });
 
     test('under load, on any worker, has neither gap nor double', async () => {

@@ -571,6 +571,101 @@ START_TEST(who_came_with_a_token_is_held_a_moment_and_told_a_position) {
 }
 END_TEST
 
+START_TEST(who_says_anything_else_is_held_no_longer) {
+    struct conn *conn = connect_user("ann");
+    struct span position;
+    join(conn, "orders:ann");
+    conn_hold_a_moment(&worker, conn);
+    put("orders:ann");
+    turn();
+    ck_assert_str_eq(take(conn), "");
+    conn_moment_over(&worker, conn);
+    ck_assert(conn_position(&worker, conn, &position)); /* until that event is sent */
+    ck_assert(span_is(position, "{\"epoch\":\"1\",\"topics\":{\"order.updates\":[9]}}"));
+    join(conn, "chat:late"); /* not what came before */
+    put("chat:late");
+    put("orders:ann");
+    turn();
+    ck_assert_str_eq(take(conn), "10 11 12 ");
+    ck_assert_int_eq(conn->state, CONN_LIVE);
+    conn_moment_over(&worker, conn); /* says nothing new */
+    tick(3000);
+    ck_assert_str_eq(take(conn), "");
+    resume_at(conn, "{\"order.updates\":[9]}");
+    turn();
+    ck_assert_str_eq(take(conn), "{\"recovered\":false,\"reason\":\"UNKNOWN_POSITION\"} ");
+}
+END_TEST
+
+START_TEST(who_joins_a_room_while_he_is_held_and_resumes_then_gets_each_event_once) {
+    for (int i = 0; i < 3; i++) { /* 10 .. 12 */
+        put(i == 1 ? "chat:late" : "orders:ann");
+    }
+    turn();
+    struct conn *conn = connect_user("ann");
+    join(conn, "orders:ann");
+    conn_hold_a_moment(&worker, conn);
+    put("orders:ann"); /* 13 */
+    turn();
+    join(conn, "chat:late");
+    put("orders:ann"); /* 14 */
+    turn();
+    join(conn, "chat:later");
+    resume_at(conn, "{\"order.updates\":[9]}");
+    put("chat:later"); /* 15 */
+    turn();
+    ck_assert_str_eq(take(conn), "{\"recovered\":true,\"count\":6} 10 11 12 13 14 15 ");
+}
+END_TEST
+
+START_TEST(of_a_topic_that_is_not_named_who_is_held_loses_nothing_by_a_join) {
+    struct conn *conn = connect_user("ann");
+    join(conn, "orders:ann");
+    conn_hold_a_moment(&worker, conn);
+    put("orders:ann"); /* 10 */
+    turn();
+    join(conn, "chat:late");
+    resume_at(conn, "{}");
+    turn();
+    ck_assert_str_eq(take(conn), "{\"recovered\":true,\"count\":0} 10 ");
+}
+END_TEST
+
+START_TEST(who_says_something_else_and_resumes_before_an_event_was_sent_gets_what_he_missed) {
+    for (int i = 0; i < 3; i++) { /* 10 .. 12 */
+        put("orders:ann");
+    }
+    turn();
+    struct conn *conn = connect_user("ann");
+    join(conn, "orders:ann");
+    conn_hold_a_moment(&worker, conn);
+    put("orders:ann"); /* 13 */
+    turn();
+    conn_moment_over(&worker, conn);
+    join(conn, "chat:late");
+    resume_at(conn, "{\"order.updates\":[10]}");
+    put("chat:late"); /* 14 */
+    turn();
+    ck_assert_str_eq(take(conn), "{\"recovered\":true,\"count\":4} 11 12 13 14 ");
+    ck_assert_int_eq(conn->state, CONN_LIVE);
+}
+END_TEST
+
+START_TEST(no_message_ends_a_hold_before_the_resume_that_it_is_for) {
+    struct conn *conn = connect_user("ann");
+    join(conn, "orders:ann");
+    conn_hold(&worker, conn);
+    conn_moment_over(&worker, conn);
+    put("orders:ann");
+    turn();
+    ck_assert_str_eq(take(conn), "");
+    resume_at(conn, "{\"order.updates\":[9]}");
+    conn_moment_over(&worker, conn); /* while it waits */
+    turn();
+    ck_assert_str_eq(take(conn), "{\"recovered\":true,\"count\":1} 10 ");
+}
+END_TEST
+
 START_TEST(once_the_events_of_a_hold_go_out_the_position_before_them_is_told_no_more) {
     struct conn *conn = connect_user("ann");
     struct span position;
@@ -858,6 +953,12 @@ int main(void) {
     tcase_add_test(tests, offsets_that_fall_within_what_was_missed_can_not_be_put_in_order);
     tcase_add_test(tests, a_connection_that_has_had_events_is_not_resumed_in_disorder);
     tcase_add_test(tests, who_came_with_a_token_is_held_a_moment_and_told_a_position);
+    tcase_add_test(tests, who_says_anything_else_is_held_no_longer);
+    tcase_add_test(tests, who_joins_a_room_while_he_is_held_and_resumes_then_gets_each_event_once);
+    tcase_add_test(tests, of_a_topic_that_is_not_named_who_is_held_loses_nothing_by_a_join);
+    tcase_add_test(
+        tests, who_says_something_else_and_resumes_before_an_event_was_sent_gets_what_he_missed);
+    tcase_add_test(tests, no_message_ends_a_hold_before_the_resume_that_it_is_for);
     tcase_add_test(tests,
                    once_the_events_of_a_hold_go_out_the_position_before_them_is_told_no_more);
     tcase_add_test(tests, who_is_held_while_more_comes_than_is_remembered_is_told_no_position);

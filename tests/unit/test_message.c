@@ -261,6 +261,29 @@ START_TEST(a_good_token_makes_a_user_with_seven_rooms) {
 }
 END_TEST
 
+/* Before it: what could ask for a resume, good or bad. After: what can't. */
+START_TEST(any_message_but_a_resume_says_that_none_comes) {
+    static const char *const others[] = {
+        "{\"type\":\"subscribe\",\"data\":{\"channel\":\"prices\"}}",
+        "{\"type\":\"ping\"}",
+        "{\"type\":\"get_rooms\"}",
+        "{\"type\":\"typing\"}",
+        "{\"type\":\"no such\"}",
+        "{\"type\":7}",
+        "rubbish",
+    };
+    become("alice");
+    say_authenticate("alice", 3600, "");
+    say("{\"type\":\"resume\"}");
+    say("{\"type\":\"resume\",\"data\":{\"position\":7}}");
+    ck_assert_uint_eq(conn.moments_over, 0);
+    for (unsigned i = 0; i < ARRAY_LENGTH(others); i++) {
+        say(others[i]);
+        ck_assert_uint_eq(conn.moments_over, i + 1);
+    }
+}
+END_TEST
+
 START_TEST(channels_of_authenticate_are_answered_one_by_one) {
     const cJSON *data;
 
@@ -841,6 +864,7 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, ids_of_the_server_are_unique);
     tcase_add_test(tests, the_first_message_says_how_long_and_who);
     tcase_add_test(tests, a_good_token_makes_a_user_with_seven_rooms);
+    tcase_add_test(tests, any_message_but_a_resume_says_that_none_comes);
     tcase_add_test(tests, channels_of_authenticate_are_answered_one_by_one);
     tcase_add_test(tests, channels_that_are_no_list_of_strings_do_not_undo_the_authentication);
     tcase_add_loop_test(tests, a_message_without_a_good_token_fails, 0,
