@@ -67,7 +67,8 @@
       1, 4096, "", "server", restart, "Where --dev keeps its secret and writes its broker's address.")    \
     X(text, admin_allow, "ADMIN_ALLOW", "", "", "127.0.0.0/8,::1", NULL,                                  \
       0, 65536, "", "server", workers,                                                                    \
-      "Addresses and networks that may see admin paths; separated by commas.")                            \
+      "Addresses and networks that may see admin paths; separated by commas. From loopback only "          \
+      "when Host is an address, localhost or the host's own name: else it may be a foreign page.")                            \
     X(text, admin_token_file, "ADMIN_TOKEN_FILE", "", "", "", NULL,                                       \
       0, 4096, "", "server", workers, "File that holds a bearer token for admin paths.")                  \
     X(text, admin_listen, "ADMIN_LISTEN", "", "", "", NULL,                                               \

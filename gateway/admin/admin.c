@@ -49,8 +49,10 @@ bool admin_allows(const struct worker *worker, const struct http_request *reques
     static struct log_rate rate = {.per_second = 2};
     char who[ADMIN_WHO_BYTES];
 
-    if (!admin_rule_allows(worker->admin, request, client)) {
-        http_response_error(response, 403, "This path answers to administrators only");
+    const char *refusal = admin_rule_refusal(worker->admin, request, client);
+
+    if (refusal != NULL) {
+        http_response_error(response, 403, refusal);
     } else if (!span_is(request->method, "POST")) {
         http_response_error(response, 405, "Only POST is answered here");
         snprintf(response->extra_headers, sizeof(response->extra_headers), "Allow: POST\r\n");

@@ -56,7 +56,7 @@ function pathArticles(paths, admin) {
     }).join('\n');
 }
 
-export function html(tables, { clientMessages, serverMessages, events, paths, closeCodes, chapters }) {
+export function html(tables, { clientMessages, serverMessages, events, paths, administrators, closeCodes, chapters }) {
     const admin = new Set(tables.paths.filter((row) => row.admin).map((row) => row.name));
     const envelope = { id: 'm-1' };
     const chapter = (id) => [id, chapters[id].title, prose(chapters[id].text)];
@@ -71,7 +71,7 @@ export function html(tables, { clientMessages, serverMessages, events, paths, cl
         chapter('limits'),
         ['errors', 'Error codes', `<p>In <a href="#server-error">error</a> and <a href="#server-auth_failed">auth_failed</a>. An error never closes the connection by itself.</p>${table(['Code', 'Meaning'], tables.errors.map((row) => [row.name, row.message]))}`],
         ['closes', 'Close codes', table(['Code', 'Meaning', 'What to do'], tables.closes.map((row) => [row.code, row.meaning, closeCodes[row.code]]))],
-        ['http', 'HTTP', pathArticles(paths, admin)],
+        ['http', 'HTTP', `<p>${escape(administrators)}</p>${pathArticles(paths, admin)}`],
         ['metrics', 'Metrics', `<p>At <a href="/metrics">/metrics</a>.</p>${table(['Metric', 'Kind', 'Of', 'Meaning'], tables.metrics.map((row) => [row.name, row.kind, row.owner, row.help]))}`],
     ];
     return `<!doctype html>

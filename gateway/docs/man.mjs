@@ -46,7 +46,7 @@ function chapter(text) {
 
 const list = (rows) => `.Bl -tag -width Ds\n${rows.join('\n')}\n.El`;
 
-export function man(tables, { clientMessages, serverMessages, events, paths, closeCodes, chapters }) {
+export function man(tables, { clientMessages, serverMessages, events, paths, administrators, closeCodes, chapters }) {
     const admin = new Set(tables.paths.filter((row) => row.admin).map((row) => row.name));
     return `.\\" Made by gateway/docs; make man writes it anew.
 .Dd November 21, 2026
@@ -85,6 +85,7 @@ ${chapter(chapters.positions.text)}
 .Sh LIMITS
 ${chapter(chapters.limits.text)}
 .Sh HTTP
+${prose(administrators)}
 ${list(Object.entries(paths).map(([path, entry]) => `.It Pa ${path}\n${prose(entry.says)}${admin.has(path) ? '\nFor administrators.' : ''}${entry.post ? `\nA POST with a body of JSON.\n${fields(entry.post)}` : ''}`.trimEnd()))}
 .Sh METRICS
 At

@@ -28,13 +28,13 @@ function operation(path, entry, admin) {
     };
 }
 
-export function openApi(tables, { paths }) {
+export function openApi(tables, { paths, administrators }) {
     const admin = new Set(tables.paths.filter((row) => row.admin).map((row) => row.name));
     return {
         openapi: '3.1.0',
         info: { title: 'MoonX Gateway', version: tables.version, description: 'The HTTP side of the gateway\'s port.', license: { name: 'MIT', identifier: 'MIT' } },
         servers: [{ url: '/' }],
-        tags: [{ name: 'everybody' }, { name: 'administrators', description: 'Addresses in ADMIN_ALLOW, or the bearer of the token in ADMIN_TOKEN_FILE' }],
+        tags: [{ name: 'everybody' }, { name: 'administrators', description: administrators }],
         paths: Object.fromEntries(Object.entries(paths).map(([path, entry]) => [path, { [entry.post ? 'post' : 'get']: operation(path, entry, admin.has(path)) }])),
         components: {
             securitySchemes: { adminToken: { type: 'http', scheme: 'bearer' } },

@@ -246,6 +246,8 @@ export const events = {
     },
 };
 
+export const administrators = 'Administrators are addresses in ADMIN_ALLOW (loopback where it is not set) and the bearer of the token in ADMIN_TOKEN_FILE. Loopback counts for a request that no proxy has forwarded and whose Host is an address, localhost or the host\'s own name: a browser on that host may show a foreign page whose name has been made to point there. Others get 403.';
+
 // HTTP on the same port. Who answers a path for administrators only is the code's own word.
 export const paths = {
     '/': { says: 'The console.', type: 'text/html' },

@@ -54,16 +54,28 @@ void admin_rule_free(struct admin_rule *rule) {
     }
 }
 
-bool admin_rule_allows(const struct admin_rule *rule, const struct http_request *request,
-                       const struct address_client *client) {
+const char *admin_rule_refusal(const struct admin_rule *rule, const struct http_request *request,
+                               const struct address_client *client) {
+    static const char stranger[] = "This path answers to administrators only";
     if (rule == NULL) {
-        return false;
+        return stranger;
     }
-    if (client->known && client->vouched && address_list_has(rule->allow, &client->address) &&
-        !(address_is_loopback(&client->address) && came_through_a_proxy(request, client))) {
-        return true;
+    if (rule->has_token && bears_token(rule, request)) {
+        return NULL;
     }
-    return rule->has_token && bears_token(rule, request);
+    if (!client->known || !client->vouched || !address_list_has(rule->allow, &client->address)) {
+        return stranger;
+    }
+    if (!address_is_loopback(&client->address)) {
+        return NULL;
+    }
+    if (came_through_a_proxy(request, client)) {
+        return stranger;
+    }
+    return http_request_host_is_no_strangers(request)
+               ? NULL
+               : "From this host this path answers to an address, localhost or the host's own "
+                 "name in Host only";
 }
 
 /* Proxies that are not told to write X-Forwarded-For often leave another trace. */

@@ -1,6 +1,8 @@
 #include "gateway/http/http_request.h"
 
+#include <arpa/inet.h>
 #include <strings.h>
+#include <unistd.h>
 
 static bool equal_without_case(struct span a, struct span b) {
     return a.length == b.length && strncasecmp(a.data, b.data, a.length) == 0;
@@ -78,4 +80,44 @@ bool http_request_names_this_machine(const struct http_request *request) {
         }
     }
     return false;
+}
+
+/* An IPv4 address, or an IPv6 address in brackets. */
+static bool is_address(struct span host) {
+    char text[INET6_ADDRSTRLEN];
+    struct in6_addr six;
+    struct in_addr four;
+    bool brackets = host.length > 2 && host.data[0] == '[' && host.data[host.length - 1] == ']';
+    if (brackets) {
+        host = (struct span){host.data + 1, host.length - 2};
+    }
+    if (host.length == 0 || host.length >= sizeof text) {
+        return false;
+    }
+    memcpy(text, host.data, host.length);
+    text[host.length] = '\0';
+    return brackets ? inet_pton(AF_INET6, text, &six) == 1 : inet_pton(AF_INET, text, &four) == 1;
+}
+
+static bool is_own_name(struct span host) {
+    char own[256];
+    if (gethostname(own, sizeof own) != 0) {
+        return false;
+    }
+    own[sizeof own - 1] = '\0';
+    const struct span label = {own, strcspn(own, ".")};
+    return host.length > 0 &&
+           (equal_without_case(host, span_of(own)) || equal_without_case(host, label));
+}
+
+bool http_request_host_is_no_strangers(const struct http_request *request) {
+    struct span host;
+    if (http_request_header(request, "host", &host) != 1) {
+        return false;
+    }
+    host = host_name(host);
+    if (host.length > 1 && host.data[host.length - 1] == '.') {
+        host.length--; /* the same name, said to be whole */
+    }
+    return is_address(host) || equal_without_case(host, span_of("localhost")) || is_own_name(host);
 }

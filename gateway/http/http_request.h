@@ -27,6 +27,9 @@ struct http_request {
 int http_request_header(const struct http_request *request, const char *name, struct span *value);
 /* True when Host says localhost, 127.0.0.1 or [::1], with any port: names that nobody can make point elsewhere. */
 bool http_request_names_this_machine(const struct http_request *request);
+/* True when Host says an address, localhost or this host's own name, whole or its first label, with any port: no foreign
+ * page has such a name, so none can have made it point here (DNS rebinding). */
+bool http_request_host_is_no_strangers(const struct http_request *request);
 /* True when a header of that name (any of several) has `token` in its comma-separated list, without case. */
 bool http_request_has_token(const struct http_request *request, const char *name,
                             const char *token);

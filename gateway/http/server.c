@@ -46,8 +46,10 @@ static bool refused(const struct server_context *context, const struct http_requ
         return true;
     }
     /* Before the method: who may not come in learns nothing. */
-    if (row && row->admin && !admin_rule_allows(context->admin, request, context->client)) {
-        http_response_error(response, 403, "This path answers to administrators only");
+    const char *refusal =
+        row && row->admin ? admin_rule_refusal(context->admin, request, context->client) : NULL;
+    if (refusal) {
+        http_response_error(response, 403, refusal);
         return true;
     }
     if (!span_is(request->method, "GET") && !span_is(request->method, "HEAD")) {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import http from 'node:http';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
@@ -132,6 +132,28 @@ describe('origins, addresses, proxies', () => {
         assert.equal(await status({ Authorization: 'Bearer correct-horse-battery' }), 200);
         assert.equal(await status({ Authorization: 'Bearer correct-horse-batterx' }), 403);
         assert.ok(!gateway.output.includes('correct-horse'), 'a token is never logged');
+        await gateway.stop();
+    });
+
+    test('a page whose name was made to point to this host is no administrator here', async () => {
+        const token = file('rebinding-token', 'correct-horse-battery\n');
+        const gateway = await start({ ADMIN_TOKEN_FILE: token });
+        const ask = (host, path = '/connections', headers = {}) => new Promise((resolve, reject) => {
+            http.get({ host: '127.0.0.1', port: gateway.port, path, headers: { Host: host, ...headers } }, response => {
+                let text = '';
+                response.setEncoding('utf8').on('data', piece => (text += piece)).on('end', () => resolve({ status: response.statusCode, text }));
+            }).on('error', reject);
+        });
+        for (const host of ['localhost', `127.0.0.1:${gateway.port}`, '[::1]', hostname(), hostname().toUpperCase()])
+            assert.equal((await ask(host)).status, 200, host);
+        for (const path of ['/connections', '/instances', '/debug/kafka', '/debug/handlers', '/debug/subscriptions']) {
+            const { status, text } = await ask(`rebound.example:${gateway.port}`, path);
+            assert.equal(status, 403, path);
+            assert.match(JSON.parse(text).error.message, /an address, localhost or the host's own name in Host/);
+            assert.equal((await ask('rebound.example', path, { Authorization: 'Bearer correct-horse-battery' })).status, 200, path);
+        }
+        for (const path of ['/', '/health', '/metrics', '/docs']) // what is everybody's stays so
+            assert.equal((await ask('rebound.example', path)).status, 200, path);
         await gateway.stop();
     });
 

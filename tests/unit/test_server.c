@@ -112,6 +112,64 @@ START_TEST(a_peer_without_an_internet_address_is_no_admin_and_without_a_rule_nob
 }
 END_TEST
 
+/* GET /connections with this Host and more headers. */
+static unsigned status_with_host(const char *host, const char *headers) {
+    char head[512];
+    struct head_gate *gate;
+    struct http_response response;
+    struct address_client client;
+    snprintf(head, sizeof head, "GET /connections HTTP/1.1\r\nHost: %s\r\n%s\r\n", host, headers);
+    const struct http_request *request = fixture_request(&gate, head);
+    address_client_find((struct sockaddr *)&fixture.peer, request, fixture.trusted, &client);
+    fixture.context.client = &client;
+    struct server_survey survey;
+    ck_assert(server_answer(&fixture.context, request, &response, &survey));
+    unsigned status = response.status;
+    http_response_done(&response);
+    head_gate_free(gate);
+    return status;
+}
+
+static const struct {
+    const char *host;
+    unsigned status;
+} hosts[] = {
+    {"localhost", 200},
+    {"LocalHost:3008", 200},
+    {"localhost.:3008", 200},
+    {"127.0.0.1:3008", 200},
+    {"127.9.9.9", 200},
+    {"10.0.0.5:3008", 200},
+    {"[::1]:3008", 200},
+    {"[2001:db8::5]", 200},
+    {"attacker.example:3008", 403},
+    {"127.0.0.1.attacker.example", 403},
+    {"localhost.attacker.example", 403},
+    {"xlocalhost", 403},
+    {"127.1", 403}, /* a browser sends what it has made of it */
+    {"2130706433", 403},
+    {"0x7f.0.0.1", 403},
+    {"[127.0.0.1]", 403},
+    {"::1", 403},
+    {".", 403},
+};
+
+START_TEST(from_loopback_a_page_of_a_foreign_name_is_no_administrator) {
+    ck_assert_msg(status_with_host(hosts[_i].host, "") == hosts[_i].status, "%s", hosts[_i].host);
+}
+END_TEST
+
+START_TEST(from_loopback_the_host_s_own_name_will_do) {
+    char own[256], longer[300];
+    ck_assert_int_eq(gethostname(own, sizeof own), 0);
+    ck_assert_uint_eq(status_with_host(own, ""), 200);
+    snprintf(longer, sizeof longer, "%.*s:3008", (int)strcspn(own, "."), own);
+    ck_assert_uint_eq(status_with_host(longer, ""), 200);
+    snprintf(longer, sizeof longer, "%s.attacker.example", own);
+    ck_assert_uint_eq(status_with_host(longer, ""), 403);
+}
+END_TEST
+
 START_TEST(a_request_that_a_proxy_has_forwarded_is_not_local) {
     static const char *const headers[] = {
         "X-Forwarded-For: 127.0.0.1\r\n", "x-forwarded-for:\r\n",
@@ -217,6 +275,17 @@ START_TEST(the_bearer_of_the_token_is_an_administrator_from_anywhere) {
     }
     ck_assert_int_eq(rule("", NULL, error, sizeof(error)), 0);
     ck_assert_uint_eq(status_of("GET /connections", rows[0].headers), 403);
+}
+END_TEST
+
+START_TEST(with_the_token_or_from_another_network_any_host_will_do) {
+    char error[256];
+    ck_assert_int_eq(rule("127.0.0.0/8,192.0.2.0/24", TOKEN, error, sizeof(error)), 0);
+    ck_assert_uint_eq(status_with_host("moonx.example", ""), 403);
+    ck_assert_uint_eq(status_with_host("moonx.example", "Authorization: Bearer " TOKEN "\r\n"),
+                      200);
+    fixture_peer(&fixture, "192.0.2.7");
+    ck_assert_uint_eq(status_with_host("moonx.example", ""), 200);
 }
 END_TEST
 
@@ -429,6 +498,10 @@ int main(void) {
     tcase_add_test(tests, a_stranger_learns_nothing_about_methods_of_admin_paths);
     tcase_add_test(tests,
                    a_peer_without_an_internet_address_is_no_admin_and_without_a_rule_nobody_is);
+    tcase_add_loop_test(tests, from_loopback_a_page_of_a_foreign_name_is_no_administrator, 0,
+                        (int)ARRAY_LENGTH(hosts));
+    tcase_add_test(tests, from_loopback_the_host_s_own_name_will_do);
+    tcase_add_test(tests, with_the_token_or_from_another_network_any_host_will_do);
     tcase_add_test(tests, a_request_that_a_proxy_has_forwarded_is_not_local);
     tcase_add_test(tests, administrators_come_from_the_networks_that_were_named);
     tcase_add_test(tests, a_trusted_proxy_says_whether_an_administrator_asks);
