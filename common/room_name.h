@@ -25,6 +25,7 @@ enum room_kind {
 /* The bit of a personal kind in a connection's mask of joined personal rooms. */
 #define ROOM_KIND_BIT(kind) (1u << ((unsigned)(kind)-1u))
 
+/* Whether it is a name as above at all: asked of every name from outside, before anything else looks at it. */
 bool room_name_valid(struct span name);
 
 /* Kind of a valid name; *key is the user id of a personal room, else the whole name. `user:` with nothing

@@ -19,6 +19,7 @@ struct template;
 int template_new(struct span text, struct template **out, const char **error) MUST_CHECK;
 void template_free(struct template *template);
 
+/* Whether it has no field: it then makes the same text of every event. */
 bool template_is_literal(const struct template *template);
 /* What it begins with, up to the first field; lives as long as the template. */
 struct span template_beginning(const struct template *template);

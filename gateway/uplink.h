@@ -51,6 +51,7 @@ int uplink_send(struct worker *worker, const struct uplink_message *message, upl
 /* What makes two messages the same one: a digest of the parts, whose borders count. -ENOMEM. */
 int uplink_once_of(const struct span *parts, unsigned count, struct uplink_once *out) MUST_CHECK;
 
+/* After the shared memory is mapped, before the first connection. -ENOMEM; -EIO: no random number. */
 int uplink_start(struct worker *worker) MUST_CHECK;
 /* Who still waits is told -ECANCELED, while there are connections; then there is no uplink any more. */
 void uplink_stop(struct worker *worker);

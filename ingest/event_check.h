@@ -11,7 +11,7 @@
 #define EVENT_TYPE_MAX_BYTES  128
 #define EVENT_LABEL_MAX_BYTES 512
 
-/* Why a value can't become an event; the texts stand in the log (and later on the dead letter). */
+/* Why a value can't become an event; the texts stand in the log and on the dead letter. */
 #define EVENT_FAULT_TABLE(X)                                                                       \
     X(SYNTAX, "the value is not valid JSON")                                                       \
     X(UTF8, "the value is not valid UTF-8")                                                        \
@@ -44,6 +44,7 @@ struct event {
     struct json_value rooms;
 };
 
+/* EVENT_OK: *out is filled in and points into `value`. Else the first fault that was found. */
 enum event_fault event_check(const struct route *route, struct span value,
                              struct event *out) MUST_CHECK;
 const char *event_check_text(enum event_fault fault);

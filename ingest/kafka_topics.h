@@ -68,6 +68,8 @@ struct kafka_topics {
     struct kafka_topic *topics; /* never moves: handles point at them */
 };
 
+/* A handle for each route's topic, without partitions yet. -ENOMEM, or what librdkafka says; never undone: they live as
+ * long as the process. */
 int kafka_topics_init(struct kafka_topics *topics, rd_kafka_t *handle,
                       const struct route_table *routes) MUST_CHECK;
 

@@ -10,6 +10,7 @@ int route_parse_row(const struct table_row *row, struct route **out, char *error
                     size_t error_size) MUST_CHECK;
 void route_parse_free(struct route *route);
 
+/* Whether Kafka takes it as a topic's name: 1 to 249 of A-Z a-z 0-9 . _ -, and neither . nor .. */
 bool route_parse_topic_valid(struct span topic);
 
 #endif

@@ -35,6 +35,7 @@ struct host_block {
     struct host_child children[HOST_MAX_CHILDREN];
 };
 
+/* The supervisor's, once: *fd is its region. Both: -errno; -EPROTO when it is none of this version. */
 int host_block_create(int *fd) MUST_CHECK;
 int host_block_map(int fd, bool writable, struct host_block **out) MUST_CHECK;
 void host_block_unmap(struct host_block *block);

@@ -54,6 +54,7 @@ struct once {
     struct once_index *indexes[ONCE_WINDOWS]; /* made when a window is first used */
 };
 
+/* The supervisor's, once: *fd is its region. Ingest opens it, with no index yet; -EPROTO when it is none of this version. */
 int once_create(int *fd) MUST_CHECK;
 int once_open(int fd, struct once *out) MUST_CHECK;
 void once_close(struct once *once);

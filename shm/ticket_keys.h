@@ -35,6 +35,7 @@ struct ticket_keys {
     shm_u64 keys[TICKET_KEYS_SLOTS][TICKET_KEY_WORDS];
 };
 
+/* The supervisor's, once: *fd is its region. Both: -errno; -EPROTO when it is none of this version. */
 int ticket_keys_create(int *fd) MUST_CHECK;
 int ticket_keys_map(int fd, bool writable, struct ticket_keys **out) MUST_CHECK;
 void ticket_keys_unmap(struct ticket_keys *keys);

@@ -50,6 +50,7 @@ struct worker_block { // NOLINT(clang-analyzer-optin.performance.Padding)
     _Alignas(CACHE_LINE) struct survey_answer answer;
 };
 
+/* The supervisor's, for each worker: *fd is its region. -errno. */
 int worker_block_create(int *fd) MUST_CHECK;
 /* Checks magic, version and size. *out stays mapped until worker_block_unmap. */
 int worker_block_map(int fd, bool writable, struct worker_block **out) MUST_CHECK;

@@ -12,6 +12,7 @@
 
 struct auth_cache;
 
+/* Empty. -ENOMEM. */
 int auth_cache_new(struct auth_cache **out) MUST_CHECK;
 void auth_cache_free(struct auth_cache *cache);
 

@@ -44,6 +44,8 @@ int policy_row_parse(const struct table_row *line, struct policy_row *out, char 
 /* Whether the pattern matches; *held is then what stands for the placeholder, empty without one. */
 bool policy_row_matches(const struct policy_row *row, struct span room, struct span *held);
 
+/* What a rule of a row that matches says about this subject; held: from policy_row_matches(). For `ask` the caller has to
+ * ask the auth service. */
 enum policy_result policy_row_judge(const struct policy_rule *rule, struct span room,
                                     struct span held, const struct policy_subject *subject);
 

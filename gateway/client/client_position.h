@@ -13,6 +13,7 @@
 
 struct client_position;
 
+/* One that knows nothing yet. -ENOMEM. */
 int client_position_new(struct client_position **out) MUST_CHECK;
 void client_position_free(struct client_position *position);
 

@@ -5,6 +5,7 @@
 
 #include "gateway/worker.h"
 
+/* The last step of a worker's start: from now on connections come. -ENOMEM. */
 int conn_accept_start(struct worker *worker) MUST_CHECK;
 void conn_accept_stop(struct worker *worker);
 

@@ -8,6 +8,7 @@
 
 struct conn;
 
+/* Behind conn_table_new(). -errno of epoll_create1, -ENOMEM; conn_poll_done() then too. */
 int conn_poll_init(struct worker *worker) MUST_CHECK;
 void conn_poll_done(struct worker *worker);
 

@@ -126,6 +126,7 @@ struct conn_table {
     struct event *epoll_event;
 };
 
+/* Without connections; one a worker, as long as that lives. -ENOMEM; -EIO: no random number. */
 int conn_table_new(struct worker *worker, struct conn_table **out) MUST_CHECK;
 void conn_table_free(struct worker *worker, struct conn_table *table);
 

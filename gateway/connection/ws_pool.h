@@ -33,6 +33,7 @@ struct ws_input {
     struct ws_input *next_free;
 };
 
+/* Nothing is made before it is lent for the first time. -ENOMEM. */
 int ws_pool_new(struct worker *worker, struct ws_pool **out) MUST_CHECK;
 void ws_pool_free(struct ws_pool *pool);
 

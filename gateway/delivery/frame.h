@@ -46,6 +46,7 @@ struct frame_arena {
     wslay_frame_context_ptr framer;
 };
 
+/* No block yet. -ENOMEM. */
 int frame_arena_init(struct frame_arena *arena) MUST_CHECK;
 void frame_arena_done(struct frame_arena *arena);
 

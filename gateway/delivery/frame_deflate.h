@@ -10,6 +10,7 @@
 
 struct frame_deflate;
 
+/* -ENOMEM. */
 int frame_deflate_new(struct frame_deflate **out) MUST_CHECK;
 void frame_deflate_free(struct frame_deflate *deflater);
 

@@ -20,6 +20,7 @@ enum head_result { HEAD_MORE, HEAD_DONE, HEAD_BAD };
 
 struct head_gate; /* owns the bytes that the request's spans point into */
 
+/* Good for one head after the other. -ENOMEM. */
 int head_gate_new(struct head_gate **out) MUST_CHECK;
 void head_gate_free(struct head_gate *gate);
 

@@ -21,6 +21,7 @@ struct presence_status;
 /* Whether this user is to be told gone: he is nowhere on this host, and nobody has told it. */
 typedef bool presence_status_look(const void *context, struct span user);
 
+/* is_gone is asked, with context, before anybody is told. -ENOMEM. */
 int presence_status_new(struct worker *worker, presence_status_look *is_gone, const void *context,
                         struct presence_status **out) MUST_CHECK;
 void presence_status_free(struct presence_status *status);

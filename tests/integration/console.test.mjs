@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { chromium } from 'playwright-core';
 import { PATIENCE_MS, mintToken, root, shell, startGateway, until } from './harness.mjs';
 
@@ -145,6 +146,31 @@ test('the stream is filtered, paused and shown whole', async () => {
     assert.deepEqual(await page.locator('#messages .text').allTextContents(), held);
     await page.click('#pause');
     await until('it to go on', async () => (await page.locator('#messages .text').allTextContents())[0] !== held[0]);
+});
+
+test('an answer of /metrics that is late makes no rate that never was', async () => {
+    await open();
+    await live();
+    await page.close();
+    page = await context.newPage();
+    page.setDefaultTimeout(PATIENCE_MS);
+    let answers = 0;
+    await page.route(/\/metrics$/, async route => {
+        const response = await route.fetch();
+        if (answers++ % 2 === 0)
+            await setTimeout(1700); // the page asks every two seconds
+        await route.fulfill({ response }).catch(() => {}); // it may have given up
+    });
+    await page.goto(gateway.http);
+    await live();
+    const rates = await page.evaluateHandle(() => {
+        const seen = [], value = document.querySelector('#plots output');
+        new MutationObserver(() => seen.push(Number.parseFloat(value.textContent))).observe(value, { childList: true });
+        return seen;
+    });
+    await until('some rates', async () => (await rates.jsonValue()).length >= 6);
+    // Some 40 messages a second; what was taken for a fifth of one was two.
+    assert.ok(Math.max(...await rates.jsonValue()) < 150, String(await rates.jsonValue()));
 });
 
 test('what is no message is shown as text, never run', async () => {
