@@ -9,6 +9,7 @@
 #include "tests/torture/step_positions.h"
 #include "tests/torture/step_revocations.h"
 #include "tests/torture/step_ring.h"
+#include "tests/torture/step_survey.h"
 #include "tests/torture/step_uplink.h"
 #include "tests/torture/step_values.h"
 
@@ -37,6 +38,7 @@ static const struct step_subject subjects[] = {
      {step_uplink_hear, step_uplink_hear_later}},
     {"once", step_once_prepare, step_once_operate, {step_once_succeed}},
     {"once, full", step_once_prepare_full, step_once_operate, {step_once_succeed}},
+    {"survey", step_survey_prepare, step_survey_operate, {step_survey_read, step_survey_succeed}},
     {"limits", step_limits_prepare, step_limits_operate, {step_limits_succeed}},
 };
 
