@@ -47,9 +47,11 @@ static const struct property preset[] = {
     {"log.connection.close", "false"},
 };
 /* The producer: what an operator may tune, and what a message reported as sent rests on. A short linger gathers what
- * one turn of the loop sends; a broker that is away is found as fast as by the consumer. */
+ * one turn of the loop sends; a broker that is away is found as fast as by the consumer. A message may be as long as a
+ * broker takes it by default (1 MiB), less what that counts beside the value. */
 static const struct property producer_preset[] = {
     {"linger.ms", "1"},
+    {"message.max.bytes", "1047552"},
     {"socket.nagle.disable", "true"},
     {"reconnect.backoff.max.ms", "2000"},
     {"topic.metadata.refresh.interval.ms", "10000"},

@@ -60,6 +60,7 @@ static rd_kafka_t *client_new(const char *brokers, const char *transactional_id)
     const char *const settings[][2] = {{"bootstrap.servers", brokers},
                                        {"enable.idempotence", "true"},
                                        {"queue.buffering.max.ms", "1"},
+                                       {"message.max.bytes", "1048000"},
                                        {"queue.buffering.max.messages", "1000000"},
                                        {"message.timeout.ms", MESSAGE_TIMEOUT_MS},
                                        {"topic.metadata.propagation.max.ms", "20000"},
