@@ -111,18 +111,20 @@ const char *auth_warning(const struct auth *auth) {
     return auth->warning[0] == '\0' ? NULL : auth->warning;
 }
 
-static bool key_is_fetched(const struct auth *auth, struct span token) {
+/* The token's key is being fetched, or its issuer is away and nobody else can be asked. */
+static bool key_may_come(const struct auth *auth, struct span token) {
     int issuer = auth->jwt.issuer_count > 0 ? auth_jwt_lacks_key(&auth->jwt, token) : -1;
+    struct jwks_url *source = issuer < 0 ? NULL : auth->published[issuer];
 
-    return issuer >= 0 && auth->published[issuer] != NULL &&
-           jwks_url_wanted(auth->published[issuer]);
+    return source != NULL &&
+           (jwks_url_wanted(source) || (auth->service == NULL && jwks_url_away(source)));
 }
 
 int auth_verify(const struct auth *auth, struct span token, int64_t now_wall_ms,
                 struct identity *out, enum error_code *code) {
     int result = auth_jwt_verify(&auth->jwt, token, now_wall_ms, out, code);
 
-    if (result != 0 && *code == ERROR_INVALID_TOKEN && key_is_fetched(auth, token)) {
+    if (result != 0 && *code == ERROR_INVALID_TOKEN && key_may_come(auth, token)) {
         *code = ERROR_AUTH_UNAVAILABLE;
         return -EACCES;
     }

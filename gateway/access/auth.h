@@ -32,7 +32,8 @@ void auth_stop(struct auth *auth);
 
 /* 0: *out is filled. -EINPROGRESS: only the auth service can tell, auth_ask() it; *code is AUTH_UNAVAILABLE for
  * whoever can't wait. Otherwise -EACCES and *code says what the client is told (INVALID_TOKEN,
- * TOKEN_EXPIRED, INVALID_USER_ID, USER_INACTIVE; AUTH_UNAVAILABLE: its key is being fetched); nothing more detailed ever leaves the process. */
+ * TOKEN_EXPIRED, INVALID_USER_ID, USER_INACTIVE; AUTH_UNAVAILABLE: its key is being fetched, or can't be at the moment); nothing more detailed
+ * ever leaves the process. */
 int auth_verify(const struct auth *auth, struct span token, int64_t now_wall_ms,
                 struct identity *out, enum error_code *code) MUST_CHECK;
 

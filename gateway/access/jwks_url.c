@@ -88,6 +88,10 @@ bool jwks_url_wanted(struct jwks_url *source) {
     return source->fetching;
 }
 
+bool jwks_url_away(const struct jwks_url *source) {
+    return source->failed || source->issuer->keys == NULL;
+}
+
 static void fetch(struct jwks_url *source) {
     source->began_ms = clock_mono_ms();
     source->fetching = http_client_get(source->client, SPAN_LITERAL(""), on_answer, source) == 0;

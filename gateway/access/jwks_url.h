@@ -22,5 +22,7 @@ void jwks_url_stop(struct jwks_url *source);
 
 /* A token needs a key that is not there. True: keys are being fetched, so it may be good in a moment. */
 bool jwks_url_wanted(struct jwks_url *source);
+/* The issuer has not answered the last time, or never yet: whether such a key exists nobody can tell. */
+bool jwks_url_away(const struct jwks_url *source);
 
 #endif

@@ -264,6 +264,37 @@ describe('public keys', () => {
         server.close();
     });
 
+    test('an issuer that is away says nothing about its tokens: AUTH_UNAVAILABLE, 503, and the session begins when it is back', async () => {
+        const good = () => signedToken(p256.privateKey, { alg: 'ES256', kid: 'a' });
+        let answer = response => response.writeHead(500).end();
+        const server = createServer((request, response) => answer(response)).unref();
+        await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
+        const env = { JWT_JWKS_URL: `http://127.0.0.1:${server.address().port}/keys`, JWT_JWKS_REFRESH: '500' };
+        await withGateway(env, async gateway => {
+            await gateway.printed(/there are no keys yet/);
+            const client = await connectClient(gateway);
+            await client.next('auth_required');
+            for (let i = 0; i < 5; i++) // a third refusal would close
+                assert.equal((await client.request('authenticate', { token: good() })).data.code, 'AUTH_UNAVAILABLE');
+            const refused = await handshake(gateway, { headers: { Authorization: `Bearer ${good()}` } });
+            assert.match(refused, /^HTTP\/1\.1 503 [^]*\r\nRetry-After: 1\r\n/);
+            assert.equal(await tries(gateway, 'a.b.c'), 'INVALID_TOKEN', 'what no key could verify');
+            assert.equal(await tries(gateway, mintToken()), 'auth_success', 'the secret, beside the keys');
+            const jwk = { ...p256.publicKey.export({ format: 'jwk' }), kid: 'a' };
+            answer = response => response.end(JSON.stringify({ keys: [jwk] }));
+            await until('the key', async () => (await client.request('authenticate', { token: good() })).type === 'auth_success');
+            await client.close();
+            const unknown = () => tries(gateway, signedToken(rsa.privateKey, { alg: 'RS256', kid: 'b' }));
+            await until('that it is known not to be there', async () => await unknown() === 'INVALID_TOKEN');
+            answer = response => response.writeHead(500).end();
+            await gateway.printed(/the old keys stay/);
+            assert.equal(await unknown(), 'AUTH_UNAVAILABLE', 'it may be a new one');
+            assert.equal(await tries(gateway, good()), 'auth_success');
+        });
+        server.closeAllConnections();
+        server.close();
+    });
+
     test('a bad key file stops the start with one line and status 2', async () => {
         for (const [option, text, words] of [['JWT_PUBLIC_KEY_FILE', 'nonsense', 'no public key'], ['JWT_JWKS_FILE', '{}', 'keys']]) {
             const path = file('bad', text);
