@@ -16,7 +16,7 @@ export function backoffMs(attempt, random = Math.random) {
 
 /**
   * Events: 'state' {state: 'wait'|'live'|'refused'|'off', text}, 'message' {message, raw} (message null when raw is no
-  * JSON object), 'missed' {recovered, count, reason}, 'clock' {offsetMs}.
+  * JSON object), 'missed' {recovered, count, reason}, 'clock' {offsetMs, tookMs}.
   */
 export class Connection extends EventTarget {
     #url;
@@ -162,7 +162,8 @@ export class Connection extends EventTarget {
             const sent = this.#pingSent.get(message.ref);
             this.#pingSent.delete(message.ref);
             if (sent !== undefined && Number.isFinite(data.serverTime)) {
-                this.#tell('clock', { offsetMs: data.serverTime - (sent + Date.now()) / 2 });
+                const now = Date.now();
+                this.#tell('clock', { offsetMs: data.serverTime - (sent + now) / 2, tookMs: now - sent });
             }
         },
     };

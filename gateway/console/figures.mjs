@@ -3,7 +3,7 @@
 
 import uPlot from './uplot.mjs';
 import { byId, element } from './dom.mjs';
-import { parseMetrics, percentile, shortNumber, sum } from './metrics.mjs';
+import { ServerClock, parseMetrics, percentile, shortNumber, sum } from './metrics.mjs';
 
 const EVERY_MS = 2000;
 const WINDOW_S = 300;
@@ -92,7 +92,7 @@ class Plot {
 export class Figures {
     #plots = new Map(PLOTS.map((row) => [row.key, new Plot(row)]));
     #latencies = [];
-    #offsetMs = 0;
+    clock = new ServerClock();
     #before = null;
 
     constructor() {
@@ -104,14 +104,10 @@ export class Figures {
         setInterval(() => this.#poll(), EVERY_MS);
     }
 
-    setClock(offsetMs) {
-        this.#offsetMs = offsetMs;
-    }
-
     take(message) {
         // an event from Kafka; a snapshot's time says nothing about its way
         if (typeof message.timestamp !== 'number' || message.ref !== undefined || !/:\d+$/.test(message.id ?? '') || message.data?.snapshot || message.snapshot) return;
-        if (this.#latencies.length < MOST_LATENCIES) this.#latencies.push(Math.max(0, Date.now() + this.#offsetMs - message.timestamp));
+        if (this.#latencies.length < MOST_LATENCIES) this.#latencies.push(Math.max(0, Date.now() + this.clock.offsetMs - message.timestamp));
     }
 
     async #poll() {

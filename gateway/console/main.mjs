@@ -47,7 +47,7 @@ function signIn(token) {
 
 connection.addEventListener('state', (event) => showState(event.detail));
 connection.addEventListener('missed', (event) => showMissed(event.detail));
-connection.addEventListener('clock', (event) => figures.setClock(event.detail.offsetMs));
+connection.addEventListener('clock', (event) => figures.clock.take(event.detail));
 connection.addEventListener('message', ({ detail: { message, raw } }) => {
     stream.take(message, raw);
     if (message) {

@@ -32,3 +32,20 @@ export function shortNumber(value) {
     if (value >= 1e4) return `${threeDigits(value / 1e3)} k`;
     return String(threeDigits(value));
 }
+
+const CLOCK_SAMPLES = 10;
+
+/** The server's clock less ours, by the quickest of the last questions about it: a slow one may err by half of what it took. */
+export class ServerClock {
+    #samples = []; // {offsetMs, tookMs}, oldest first
+
+    take(sample) {
+        this.#samples.push(sample);
+        if (this.#samples.length > CLOCK_SAMPLES) this.#samples.shift();
+    }
+
+    /** 0 before the first one. */
+    get offsetMs() {
+        return this.#samples.reduce((best, sample) => (sample.tookMs < best.tookMs ? sample : best), { offsetMs: 0, tookMs: Infinity }).offsetMs;
+    }
+}

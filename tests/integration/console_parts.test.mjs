@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { backoffMs } from '../../gateway/console/connection.mjs';
-import { parseMetrics, percentile, shortNumber, sum } from '../../gateway/console/metrics.mjs';
+import { ServerClock, parseMetrics, percentile, shortNumber, sum } from '../../gateway/console/metrics.mjs';
 import { Position } from '../../gateway/console/position.mjs';
 import { priceOrder, trendPoints } from '../../gateway/console/prices.mjs';
 import { gist } from '../../gateway/console/stream.mjs';
@@ -67,6 +67,19 @@ test('a row of the stream shows the data as it came, or all of what is no envelo
     assert.equal(gist('{"id":"quoted \\"data\\":","type":"a","data":{"n":1}}'), '{"n":1}');
     assert.equal(gist('{"data":{"cut":"in the mid…'), '{"cut":"in the mid…');
     assert.equal(gist('rubbish'), 'rubbish');
+});
+
+test('the clock of the server is taken from the quickest of the last ten answers', () => {
+    const clock = new ServerClock();
+    assert.equal(clock.offsetMs, 0);
+    clock.take({ offsetMs: 400, tookMs: 900 });
+    assert.equal(clock.offsetMs, 400);
+    clock.take({ offsetMs: 7, tookMs: 2 });
+    clock.take({ offsetMs: -300, tookMs: 700 });
+    assert.equal(clock.offsetMs, 7);
+    for (let i = 0; i < 10; i++)
+        clock.take({ offsetMs: 20 + i, tookMs: 50 - i });
+    assert.equal(clock.offsetMs, 29);
 });
 
 test('percentiles by nearest rank', () => {
