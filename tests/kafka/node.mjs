@@ -34,6 +34,15 @@ export function exitOf(child, deadlineMs) {
 }
 
 export class Node {
+    static #left = new Set(); // of a test that fails before remove()
+
+    static {
+        process.once('exit', () => Node.#left.forEach(node => {
+            node.#child?.kill('SIGKILL'); // first, or it would write its folder again
+            node.remove();
+        }));
+    }
+
     #dir = mkdtempSync(join(tmpdir(), 'moonx-kafka-'));
     #config = join(this.#dir, 'server.properties');
     #log = join(this.#dir, 'log');
@@ -43,11 +52,7 @@ export class Node {
     constructor({ port }, properties) {
         this.address = `127.0.0.1:${port}`;
         writeFileSync(this.#config, properties(this.#dir));
-        // For a test that fails before remove(): the process first, or it would write its folder again.
-        process.once('exit', () => {
-            this.#child?.kill('SIGKILL');
-            this.remove();
-        });
+        Node.#left.add(this);
     }
 
     // All nodes of one cluster.
@@ -87,6 +92,7 @@ export class Node {
     }
 
     remove() {
+        Node.#left.delete(this);
         rmSync(this.#dir, { recursive: true, force: true, maxRetries: 5 });
     }
 }
