@@ -27,6 +27,7 @@ struct uplink {
     struct waiting waiting[UPLINK_ENTRIES];
 };
 
+static uint32_t flags_of(const struct uplink_message *message);
 static bool has_room(const struct worker *worker, const struct uplink_message *message);
 static struct uplink_once like_no_other(struct uplink *uplink);
 static void on_answer(void *context, uint64_t number, const struct uplink_answer *answer);
@@ -72,8 +73,8 @@ int uplink_send(struct worker *worker, const struct uplink_message *message, upl
     struct uplink *uplink = worker->uplink;
     uint64_t deadline_ns = clock_mono_ns() + UPLINK_TIMEOUT_MS * 1000000ull, number;
 
-    if (uplink == NULL ||
-        (load_relaxed(&worker->view.segment.ingest->flags) & INGEST_KAFKA_UP) == 0) {
+    if (uplink == NULL || (!message->at_once && (load_relaxed(&worker->view.segment.ingest->flags) &
+                                                 INGEST_KAFKA_UP) == 0)) {
         return -ENOTCONN;
     }
     if (!has_room(worker, message)) {
@@ -86,7 +87,7 @@ int uplink_send(struct worker *worker, const struct uplink_message *message, upl
                                .sender = message->sender,
                                .expiry_ms = message->expiry_ms,
                                .deadline_ns = deadline_ns,
-                               .flags = message->ephemeral ? UPLINK_EPHEMERAL : 0,
+                               .flags = flags_of(message),
                                .once = message->once != NULL ? message->once : &own};
     int result = uplink_put_add(&uplink->put, &item, &number);
     if (result != 0) {
@@ -100,6 +101,10 @@ int uplink_send(struct worker *worker, const struct uplink_message *message, upl
         wake_bell(worker->heritage.uplink_wake_fd);
     }
     return 0;
+}
+
+static uint32_t flags_of(const struct uplink_message *message) {
+    return (message->ephemeral ? UPLINK_EPHEMERAL : 0) | (message->at_once ? UPLINK_AT_ONCE : 0);
 }
 
 /* Else Kafka would take what nobody then gets. */

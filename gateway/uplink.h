@@ -26,12 +26,13 @@ struct uplink_message {
     uint64_t sender;   /* connection that does not get the event, on no host; 0: none */
     int64_t expiry_ms; /* wall time after which it is no longer delivered; 0: never */
     bool ephemeral;    /* live only: neither history nor resume brings it again */
+    bool at_once;      /* this host's clients get it without Kafka, which may be away */
     const struct uplink_once
         *once; /* the same for messages that count once; NULL: like no other message */
 };
 
 struct uplink_outcome {
-    int error;         /* 0: in Kafka; else -errno, and the rest means nothing */
+    int error; /* 0: in Kafka, or on its way at once; else -errno, and the rest means nothing */
     struct span topic; /* lives as long as the process */
     int32_t partition;
     int64_t offset;

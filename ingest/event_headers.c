@@ -7,19 +7,25 @@
 #define SENDER    "moonx-sender"
 #define EXPIRY    "moonx-expiry"
 #define EPHEMERAL "moonx-ephemeral"
+#define HOST      "moonx-host"
 
 static void add(rd_kafka_headers_t *to, const char *name, const char *text);
+static void add_number(rd_kafka_headers_t *to, const char *name, uint64_t number);
 static bool from_hex(struct span text, unsigned char *out, size_t size);
 static void read_once(struct span text, struct event_headers *out);
 static void read_sender(struct span text, struct event_headers *out);
 static void read_expiry(struct span text, struct event_headers *out);
 static void read_ephemeral(struct span text, struct event_headers *out);
+static void read_host(struct span text, struct event_headers *out);
 
 static const struct {
     const char *name;
     void (*read)(struct span text, struct event_headers *out);
-} readers[] = {
-    {ONCE, read_once}, {SENDER, read_sender}, {EXPIRY, read_expiry}, {EPHEMERAL, read_ephemeral}};
+} readers[] = {{ONCE, read_once},
+               {SENDER, read_sender},
+               {EXPIRY, read_expiry},
+               {EPHEMERAL, read_ephemeral},
+               {HOST, read_host}};
 
 void event_headers_write(const struct event_headers *headers, rd_kafka_headers_t *to) {
     char text[40];
@@ -30,10 +36,7 @@ void event_headers_write(const struct event_headers *headers, rd_kafka_headers_t
         }
         add(to, ONCE, text);
     }
-    if (headers->sender != 0) {
-        snprintf(text, sizeof(text), "%016" PRIx64, headers->sender);
-        add(to, SENDER, text);
-    }
+    add_number(to, SENDER, headers->sender);
     if (headers->expiry_ms > 0) {
         snprintf(text, sizeof(text), "%" PRId64, headers->expiry_ms);
         add(to, EXPIRY, text);
@@ -41,6 +44,7 @@ void event_headers_write(const struct event_headers *headers, rd_kafka_headers_t
     if (headers->ephemeral) {
         add(to, EPHEMERAL, "1");
     }
+    add_number(to, HOST, headers->host);
 }
 
 void event_headers_read(const rd_kafka_headers_t *headers, struct event_headers *out) {
@@ -58,6 +62,15 @@ void event_headers_read(const rd_kafka_headers_t *headers, struct event_headers 
 
 static void add(rd_kafka_headers_t *to, const char *name, const char *text) {
     (void)rd_kafka_header_add(to, name, -1, text, -1);
+}
+
+static void add_number(rd_kafka_headers_t *to, const char *name, uint64_t number) {
+    char text[17];
+
+    if (number != 0) {
+        snprintf(text, sizeof(text), "%016" PRIx64, number);
+        add(to, name, text);
+    }
 }
 
 static int hex_digit(char c) {
@@ -88,15 +101,21 @@ static void read_once(struct span text, struct event_headers *out) {
     out->has_once = from_hex(text, out->once.bytes, sizeof(out->once.bytes));
 }
 
-static void read_sender(struct span text, struct event_headers *out) {
+static uint64_t number_of(struct span text) {
     unsigned char bytes[8];
+    uint64_t number = 0;
 
     if (!from_hex(text, bytes, sizeof(bytes))) {
-        return;
+        return 0;
     }
     for (unsigned i = 0; i < sizeof(bytes); i++) {
-        out->sender = out->sender << 8 | bytes[i];
+        number = number << 8 | bytes[i];
     }
+    return number;
+}
+
+static void read_sender(struct span text, struct event_headers *out) {
+    out->sender = number_of(text);
 }
 
 static void read_expiry(struct span text, struct event_headers *out) {
@@ -116,4 +135,8 @@ static void read_expiry(struct span text, struct event_headers *out) {
 
 static void read_ephemeral(struct span text, struct event_headers *out) {
     out->ephemeral = span_is(text, "1");
+}
+
+static void read_host(struct span text, struct event_headers *out) {
+    out->host = number_of(text);
 }

@@ -5,6 +5,7 @@
  *   moonx-sender     16 hexadecimal digits: the connection that does not get it; ids are unique over all hosts
  *   moonx-expiry     decimal: milliseconds since 1970 after which it is not delivered
  *   moonx-ephemeral  1: live only, no part of history
+ *   moonx-host       16 hexadecimal digits: the host whose clients have had it (at_once.h): passed over there
  *
  * One that is not written exactly so counts as absent: a header never makes an event a bad one. */
 #ifndef MOONX_INGEST_EVENT_HEADERS_H
@@ -20,6 +21,7 @@ struct event_headers {
     uint64_t sender;   /* 0: none */
     int64_t expiry_ms; /* 0: never */
     bool ephemeral;
+    uint64_t host; /* 0: none */
 };
 
 /* Those that say something are added. */

@@ -213,8 +213,11 @@ static int begin(struct ingest *ingest, char *error, size_t error_size) {
         .produce = &ingest->produce, .options = ingest->options, .stats = ingest->publish.stats};
     ingest->consume.letters = &ingest->letters;
     ingest->consume.once = &ingest->once;
+    ingest->consume.host = at_once_host(&ingest->view.segment);
     result = uplink_read_init(&ingest->uplink, &ingest->produce, &ingest->view, &ingest->heritage,
                               ingest->options, &ingest->once, &ingest->topics);
+    at_once_init(&ingest->uplink.at_once, &ingest->publish,
+                 route_table_find(ingest->routes, span_of(ingest->options->kafka_topic_events)));
     if (result < 0) {
         return say(error, error_size, "the uplink can't be started", result);
     }

@@ -158,7 +158,7 @@ static void take_value(struct kafka_consume *consume, struct kafka_topic *topic,
     }
 }
 
-/* False: it has come before, or was for those who were there then. */
+/* False: it has come before, was for those who were there then, or had it at once. */
 static bool take_headers(struct kafka_consume *consume, struct event_source *source,
                          const rd_kafka_message_t *message) {
     struct event_headers headers;
@@ -171,6 +171,9 @@ static bool take_headers(struct kafka_consume *consume, struct event_source *sou
     source->sender = headers.sender;
     source->expiry_ms = headers.expiry_ms;
     source->ephemeral = headers.ephemeral;
+    if (headers.host != 0 && headers.host == consume->host) {
+        return false;
+    }
     if (headers.has_once && consume->once->block != NULL &&
         !counts(consume, source, &headers.once)) {
         stats_add(consume->stats, STAT_DUPLICATES, 1);

@@ -26,6 +26,7 @@ struct kafka_consume {
     struct stats *stats;
     struct dead_letter *letters;
     struct once *once; /* block NULL: everything counts */
+    uint64_t host;     /* this one (at_once.h): what its clients have had is passed over */
     struct control_apply control;
     unsigned behind_count; /* partitions whose position must follow after the publish */
     struct kafka_partition *behind[KAFKA_CONSUME_RECORDS];

@@ -8,10 +8,14 @@
 #include <stdlib.h>
 
 /* A tag names worker and place, and is never 0. */
+#define NOBODY             UINTPTR_MAX /* waits for the report */
+#define SHOWN              1
 #define TAG(worker, place) (1 + (uintptr_t)(worker)*UPLINK_ENTRIES + (place))
 
 static bool read_one(struct uplink_read *read, uint32_t worker);
-static int hand_over(struct uplink_read *read, uint32_t worker, const struct uplink_taken *taken);
+static int take_on(struct uplink_read *read, uint32_t worker, const struct uplink_taken *taken);
+static int hand_over(struct uplink_read *read, const struct uplink_taken *taken, uint64_t host,
+                uintptr_t tag);
 static void answer(struct uplink_read *read, uint32_t worker, unsigned place, int error,
                    int32_t partition, int64_t offset);
 static void tell(struct uplink_read *read);
@@ -55,6 +59,7 @@ bool uplink_read_turn(struct uplink_read *read) {
         }
         more |= count == UPLINK_READ_TURN;
     }
+    at_once_flush(&read->at_once);
     tell(read);
     return more;
 }
@@ -64,6 +69,9 @@ void uplink_read_report(struct uplink_read *read, uintptr_t tag, int error, int3
     uint32_t worker = (uint32_t)((tag - 1) / UPLINK_ENTRIES);
     unsigned place = (unsigned)((tag - 1) % UPLINK_ENTRIES);
 
+    if (tag == NOBODY) {
+        return;
+    }
     if (error == 0) { /* a control message's mark is its own: it is the first */
         offset = once_answer_offset(&read->firsts, &read->marks[worker][place], partition, offset,
                                     clock_wall_ms());
@@ -106,35 +114,50 @@ static bool read_one(struct uplink_read *read, uint32_t worker) {
     case UPLINK_ENTRY:
         break;
     }
-    result = clock_mono_ns() < taken.deadline_ns ? hand_over(read, worker, &taken) : -ETIMEDOUT;
+    result = clock_mono_ns() < taken.deadline_ns ? take_on(read, worker, &taken) : -ETIMEDOUT;
     if (result == -EAGAIN) {
         read->blocked = true;
         return false;
     }
     uplink_take_next(take);
     if (result != 0) {
-        answer(read, worker, taken.place, result, 0, 0);
+        answer(read, worker, taken.place, result == SHOWN ? 0 : result, 0, 0);
     }
     return true;
 }
 
-static int hand_over(struct uplink_read *read, uint32_t worker, const struct uplink_taken *taken) {
-    rd_kafka_headers_t *headers = rd_kafka_headers_new(4);
-    struct event_headers with = {.has_once = true,
-                                 .once = taken->once,
-                                 .sender = taken->sender,
-                                 .expiry_ms = taken->expiry_ms,
-                                 .ephemeral = taken->ephemeral};
-    int result;
+/* 0: it is under way; SHOWN: there is nothing to wait for; -EAGAIN: not now; else it failed. */
+static int take_on(struct uplink_read *read, uint32_t worker, const struct uplink_taken *taken) {
+    if (taken->at_once && !taken->again && at_once_show(&read->at_once, taken)) {
+        if ((load_relaxed(&read->view->segment.ingest->flags) & INGEST_KAFKA_UP) != 0) {
+            (void)hand_over(read, taken, read->at_once.host, NOBODY);
+        }
+        return SHOWN;
+    }
+    uint64_t host = taken->at_once && taken->again ? read->at_once.host : 0;
+    int result = hand_over(read, taken, host, TAG(worker, taken->place));
 
-    event_headers_write(&with, headers);
-    result = kafka_produce_send(read->produce, read->topics[taken->target], taken->key,
-                                taken->value, headers, TAG(worker, taken->place));
     if (result == 0) {
         read->marks[worker][taken->place] = taken->once;
         stats_add(read->stats, STAT_UPLINK_TAKEN, 1);
     }
     return result;
+}
+
+/* `host`: where it is not to be delivered any more. */
+static int hand_over(struct uplink_read *read, const struct uplink_taken *taken, uint64_t host,
+                uintptr_t tag) {
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(5);
+    struct event_headers with = {.has_once = true,
+                                 .once = taken->once,
+                                 .sender = taken->sender,
+                                 .expiry_ms = taken->expiry_ms,
+                                 .ephemeral = taken->ephemeral,
+                                 .host = host};
+
+    event_headers_write(&with, headers);
+    return kafka_produce_send(read->produce, read->topics[taken->target], taken->key, taken->value,
+                              headers, tag);
 }
 
 static void answer(struct uplink_read *read, uint32_t worker, unsigned place, int error,

@@ -1,11 +1,15 @@
 /* Workers' queues to Kafka (shm/uplink.h): takes what they hand in, gives it to the producer, and writes each report
  * into the entry it belongs to. Ingest's main thread only; has one, for its whole life.
  *
+ * What is for a moment only this host's clients get at once (at_once.h); its entry is answered then, and it goes to Kafka
+ * for the other hosts, if that is there, without a report.
+ *
  * What goes along with a record, as headers, so that every host can read them when the record comes by
  * (event_headers.h): what makes it count once, who is left out, when it expires, whether history has it. */
 #ifndef MOONX_INGEST_UPLINK_READ_H
 #define MOONX_INGEST_UPLINK_READ_H
 
+#include "ingest/at_once.h"
 #include "ingest/kafka_produce.h"
 #include "ingest/once_answer.h"
 #include "shm/host_view.h"
@@ -24,6 +28,7 @@ struct uplink_read {
     struct uplink_take *takes[HERITAGE_MAX_WORKERS];
     struct uplink_once *marks[HERITAGE_MAX_WORKERS]; /* of what is under way, by place */
     struct once_answer firsts;                       /* which message an answer names */
+    struct at_once at_once;
 };
 
 /* All is borrowed. -ENOMEM. What a killed predecessor has taken and not answered is taken again. */

@@ -26,7 +26,7 @@
 #include "shm/order.h"
 
 #define UPLINK_MAGIC         0x6d6f6f6e75706c6bull
-#define UPLINK_VERSION       1u
+#define UPLINK_VERSION       2u
 #define UPLINK_ENTRIES       1024u
 #define UPLINK_DATA_BYTES    (4u << 20)
 #define UPLINK_MAX_BYTES     (1u << 20) /* of key and value together */
@@ -39,7 +39,11 @@ struct uplink_once {
     unsigned char bytes[16];
 };
 
-enum uplink_flag { UPLINK_EPHEMERAL = 1u << 0 };
+enum uplink_flag {
+    UPLINK_EPHEMERAL = 1u << 0,
+    UPLINK_AT_ONCE = 1u << 1, /* this host's clients get it without Kafka */
+    UPLINK_FLAGS = UPLINK_EPHEMERAL | UPLINK_AT_ONCE,
+};
 
 /*  0 id u64 | 8 at u64 | 16 key_length u32 | 20 value_length u32 | 24 sender u64 | 32 expiry_ms i64
  * 40 deadline_ns u64 | 48 target u32 | 52 flags u32 | 56 once 16 bytes | 72 unused

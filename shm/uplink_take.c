@@ -11,6 +11,7 @@ void uplink_take_init(struct uplink_take *take, struct uplink_block *block) {
     memset(take, 0, sizeof(*take));
     take->block = block;
     take->taken = load_acquire(&block->head_at);
+    take->inherited = load_acquire(&block->tail);
     /* A predecessor may have been killed between an answer and uplink_take_answer:B. */
     store_release(&block->answers, load_relaxed(&block->answers) + 1);
 }
@@ -107,7 +108,7 @@ static bool sound(const struct uplink_entry *entry) {
         entry->value_length == 0 || entry->value_length > UPLINK_MAX_BYTES)
         return false;
     return entry->id != 0 && entry->target < UPLINK_TARGET_COUNT &&
-           (entry->flags & ~(uint32_t)UPLINK_EPHEMERAL) == 0 && entry->expiry_ms >= 0 &&
+           (entry->flags & ~(uint32_t)UPLINK_FLAGS) == 0 && entry->expiry_ms >= 0 &&
            entry->at % UPLINK_DATA_BYTES + entry->key_length + entry->value_length <=
                UPLINK_DATA_BYTES;
 }
@@ -123,5 +124,7 @@ static void expose(const struct uplink_take *take, const struct uplink_entry *en
     out->expiry_ms = entry->expiry_ms;
     out->deadline_ns = entry->deadline_ns;
     out->ephemeral = (entry->flags & UPLINK_EPHEMERAL) != 0;
+    out->at_once = (entry->flags & UPLINK_AT_ONCE) != 0;
+    out->again = (int64_t)(take->taken - take->inherited) < 0;
     out->once = entry->once;
 }

@@ -8,8 +8,9 @@
 
 struct uplink_take {
     struct uplink_block *block;
-    uint64_t taken; /* number of the next entry */
-    uint64_t id;    /* of that entry, once it has been looked at */
+    uint64_t taken;     /* number of the next entry */
+    uint64_t inherited; /* those below were handed in before this ingest began */
+    uint64_t id;        /* of that entry, once it has been looked at */
     uint64_t under_way
         [UPLINK_ENTRIES]; /* id of the entry that is to be answered in this place; 0: none */
 };
@@ -23,7 +24,8 @@ struct uplink_taken {
     uint64_t sender;
     int64_t expiry_ms;
     uint64_t deadline_ns;
-    bool ephemeral;
+    bool ephemeral, at_once;
+    bool again; /* a predecessor may have taken it, and done with it what it would */
     struct uplink_once once;
 };
 

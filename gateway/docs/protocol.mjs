@@ -96,7 +96,7 @@ export const clientMessages = {
         answers: ['presence', 'error'],
     },
     typing: {
-        says: 'The user types, or has stopped: told to the room\'s other members, never stored.',
+        says: 'The user types, or has stopped: told to the room\'s other members, never stored. Those on the same host get it at once, also while Kafka is away; those on other hosts by way of Kafka, within five seconds or not at all.',
         data: { room: 'string!', isTyping: 'boolean!' },
         example: { room: 'chat:lobby', isTyping: true },
         answers: [],
@@ -201,7 +201,7 @@ export const serverMessages = {
         example: { userId: 'alice', status: 'online' },
     },
     typing: {
-        says: 'Somebody in the room types, or has stopped.',
+        says: 'Somebody in the room types, or has stopped. From the same host it comes before Kafka has it: its id is then live-…, in two parts, and moves no position.',
         data: { room: 'string!', userId: 'string!', isTyping: 'boolean!' },
         example: { room: 'chat:lobby', userId: 'alice', isTyping: true },
     },

@@ -1,6 +1,6 @@
-/* `typing` {room, isTyping}: to the room's other members as `typing` {room, userId, isTyping}. It goes the same way as
- * an event, so that all hosts have it and nobody twice, but is worth something for a moment only: delivered within
- * LIFETIME_MS or not at all, and no part of history. When all is well there is no answer. */
+/* `typing` {room, isTyping}: to the room's other members as `typing` {room, userId, isTyping}. It is worth
+ * something for a moment only: this host's members get it at once, Kafka or not (ingest/at_once.h), those on others by
+ * way of Kafka within LIFETIME_MS or not at all, and it is no part of history. When all is well there is no answer. */
 #include "gateway/message/publish.h"
 
 #include "common/room_name.h"

@@ -86,7 +86,7 @@ static struct note *note_new(struct worker *worker, const struct conn *conn,
     note->out.sender = event->to_others ? note->conn_id : 0;
     if (event->lifetime_ms > 0) {
         note->out.expiry_ms = (int64_t)clock_wall_ms() + event->lifetime_ms;
-        note->out.ephemeral = true;
+        note->out.ephemeral = note->out.at_once = true;
     }
     return note;
 }

@@ -12,13 +12,14 @@
 #include "gateway/uplink.h"
 
 struct publish_event {
-    struct span room;    /* "" or a room name: also what keeps the order */
-    struct span type;    /* as it stands between quotes in JSON */
-    struct span data;    /* JSON text of an object */
-    bool by_right;       /* the room policy decides whether the user may publish there */
-    bool from;           /* say who it is from */
-    bool to_others;      /* not to this connection */
-    int64_t lifetime_ms; /* 0: for good; else delivered so long, and no part of history */
+    struct span room; /* "" or a room name: also what keeps the order */
+    struct span type; /* as it stands between quotes in JSON */
+    struct span data; /* JSON text of an object */
+    bool by_right;    /* the room policy decides whether the user may publish there */
+    bool from;        /* say who it is from */
+    bool to_others;   /* not to this connection */
+    int64_t
+        lifetime_ms; /* 0: for good; else delivered so long, here at once, and no part of history */
 };
 
 struct publish_answer {

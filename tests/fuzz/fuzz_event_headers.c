@@ -37,6 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     event_headers_read(again, &second);
     if (first.has_once != second.has_once || first.sender != second.sender ||
         first.expiry_ms != second.expiry_ms || first.ephemeral != second.ephemeral ||
+        first.host != second.host ||
         (first.has_once && memcmp(&first.once, &second.once, sizeof(first.once)) != 0)) {
         abort();
     }

@@ -31,7 +31,8 @@ static void read_them(void) {
 }
 
 static bool nothing_found(void) {
-    return !found.has_once && found.sender == 0 && found.expiry_ms == 0 && !found.ephemeral;
+    return !found.has_once && found.sender == 0 && found.expiry_ms == 0 && !found.ephemeral &&
+           found.host == 0;
 }
 
 START_TEST(what_is_written_is_read_again) {
@@ -39,13 +40,15 @@ START_TEST(what_is_written_is_read_again) {
                                     .once = {{1, 2, 0xfe, [15] = 0xff}},
                                     .sender = 0xfedcba9876543210,
                                     .expiry_ms = 1764000000123,
-                                    .ephemeral = true};
+                                    .ephemeral = true,
+                                    .host = 0x8000000000000001};
 
     event_headers_write(&written, headers);
-    ck_assert_uint_eq(rd_kafka_header_cnt(headers), 4);
+    ck_assert_uint_eq(rd_kafka_header_cnt(headers), 5);
     read_them();
     ck_assert(found.has_once && found.ephemeral);
     ck_assert_mem_eq(&found.once, &written.once, sizeof(found.once));
+    ck_assert(found.host == written.host);
     ck_assert(found.sender == written.sender && found.expiry_ms == written.expiry_ms);
 }
 END_TEST

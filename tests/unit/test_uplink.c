@@ -36,7 +36,7 @@ static int add(size_t length) {
                                .value = {bytes, length},
                                .sender = 7,
                                .expiry_ms = 8,
-                               .flags = UPLINK_EPHEMERAL,
+                               .flags = UPLINK_EPHEMERAL | UPLINK_AT_ONCE,
                                .once = &once};
 
     return uplink_put_add(&put, &item, &number);
@@ -73,6 +73,7 @@ START_TEST(what_is_handed_in_is_taken_in_order_with_all_that_goes_along) {
     take_one(&out);
     ck_assert(span_is(out.key, "chat:1") && span_is(out.value, "first"));
     ck_assert(out.sender == 7 && out.expiry_ms == 8 && out.ephemeral && out.once.bytes[2] == 3);
+    ck_assert(out.at_once && !out.again);
     take_one(&out);
     ck_assert(span_is(out.value, "other"));
     ck_assert_int_eq(uplink_take_peek(&take, &out), UPLINK_NOTHING);
@@ -177,9 +178,12 @@ START_TEST(a_successor_of_ingest_takes_again_what_has_no_answer) {
     answer(take_one(&out), 1);
     uplink_take_init(&take, block);
     take_one(&out);
-    ck_assert(span_is(out.value, "a"));
+    ck_assert(span_is(out.value, "a") && out.again);
     take_one(&out);
-    ck_assert(span_is(out.value, "c"));
+    ck_assert(span_is(out.value, "c") && out.again);
+    ck_assert_int_eq(add(1), 0);
+    take_one(&out);
+    ck_assert(!out.again);
 }
 END_TEST
 
@@ -271,7 +275,7 @@ START_TEST(what_no_worker_writes_is_refused_and_never_followed) {
         entry->target = UPLINK_TARGET_COUNT;
         break;
     case 7:
-        entry->flags = 2;
+        entry->flags = UPLINK_FLAGS + 1;
         break;
     case 8:
         entry->expiry_ms = -1;
