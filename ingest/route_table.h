@@ -75,7 +75,7 @@ struct route {
     struct template *conflate; /* the key of which the last value is kept; NULL: none is */
     bool lossless;             /* every value counts all the same */
     uint16_t sample_ms;        /* of a key at most one value in so long; 0: all of them */
-    uint64_t values;           /* digest of type, rooms and key: by what its values are kept; 0: none are */
+    uint64_t values; /* digest of type, rooms and key: by what its values are kept; 0: none are */
 };
 
 struct route_table {

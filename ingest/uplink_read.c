@@ -15,7 +15,7 @@
 static bool read_one(struct uplink_read *read, uint32_t worker);
 static int take_on(struct uplink_read *read, uint32_t worker, const struct uplink_taken *taken);
 static int hand_over(struct uplink_read *read, const struct uplink_taken *taken, uint64_t host,
-                uintptr_t tag);
+                     uintptr_t tag);
 static void answer(struct uplink_read *read, uint32_t worker, unsigned place, int error,
                    int32_t partition, int64_t offset);
 static void tell(struct uplink_read *read);
@@ -146,7 +146,7 @@ static int take_on(struct uplink_read *read, uint32_t worker, const struct uplin
 
 /* `host`: where it is not to be delivered any more. */
 static int hand_over(struct uplink_read *read, const struct uplink_taken *taken, uint64_t host,
-                uintptr_t tag) {
+                     uintptr_t tag) {
     rd_kafka_headers_t *headers = rd_kafka_headers_new(5);
     struct event_headers with = {.has_once = true,
                                  .once = taken->once,

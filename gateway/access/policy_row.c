@@ -43,8 +43,7 @@ int policy_row_parse(const struct table_row *line, struct policy_row *out, char 
     int result;
 
     if (line->count != 3) {
-        return refuse(&parse, "a rooms line is PATTERN JOIN PUBLISH; fields here: %u",
-                      line->count);
+        return refuse(&parse, "a rooms line is PATTERN JOIN PUBLISH; fields here: %u", line->count);
     }
     result = parse_pattern(&parse, line->fields[0], &row);
     if (result == 0) {

@@ -57,7 +57,7 @@ export const clientMessages = {
         answers: ['rooms'],
     },
     publish: {
-        says: 'An event to everybody in a room. The answer comes when Kafka has it on all in-sync replicas; the event may come before or after. Sent again with the same message id it counts once.',
+        says: 'An event to everybody in a room. The answer comes when Kafka has it on all in-sync replicas; the event may come before or after. Sent again with the same message id it counts once. After PUBLISH_FAILED or a close nobody knows whether Kafka has it: send it again with the same id.',
         data: {
             room: 'string! the room; the policy says who may publish',
             event: 'string! its type; none of the built-in ones',
