@@ -96,8 +96,7 @@ static void reply_success(struct worker *worker, struct conn *conn, const struct
     for (unsigned i = 0; done && i < identity->role_count; i++) {
         done = cJSON_AddItemToArray(roles, cJSON_CreateString(identity->roles[i]));
     }
-    done = done &&
-           cJSON_AddNumberToObject(data, "expiresAt", (double)identity->expires_ms) != NULL &&
+    done = done && reply_add_integer(data, "expiresAt", identity->expires_ms) &&
            cJSON_AddStringToObject(data, "connectionId", id) != NULL;
     reply_send(worker, conn, "auth_success", reply_data(data, done), ref);
 }

@@ -144,9 +144,8 @@ static void send_it(struct worker *worker, struct conn *conn, const struct messa
         event.by_right = event.from = request.to_another;
         data = make_data(&request, metadata, now_ms, &event.data.length);
     }
-    answer = reply_data(answer,
-                        cJSON_AddTrueToObject(answer, "processed") != NULL &&
-                            cJSON_AddNumberToObject(answer, "timestamp", (double)now_ms) != NULL);
+    answer = reply_data(answer, cJSON_AddTrueToObject(answer, "processed") != NULL &&
+                                    reply_add_integer(answer, "timestamp", now_ms));
     if (data == NULL) {
         cJSON_Delete(answer);
         reply_error(worker, conn, ERROR_NOTIFICATION_PROCESSING_ERROR, NULL, message->ref);

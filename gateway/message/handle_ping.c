@@ -6,8 +6,7 @@
 void handle_ping(struct worker *worker, struct conn *conn, const struct message *message) {
     cJSON *data = cJSON_CreateObject();
 
-    data = reply_data(data, cJSON_AddNumberToObject(data, "serverTime", (double)clock_wall_ms()) !=
-                                    NULL &&
+    data = reply_data(data, reply_add_integer(data, "serverTime", clock_wall_ms()) &&
                                 reply_add_position(worker, conn, data));
     reply_send(worker, conn, "pong", data, message->ref);
 }

@@ -133,6 +133,6 @@ static cJSON *make_answer(const struct request *request, int64_t now_ms) {
     snprintf(target, sizeof(target), SPAN_FORMAT, SPAN_ARGS(request->target));
     done = done && cJSON_AddStringToObject(data, "action", action) != NULL &&
            cJSON_AddRawToObject(data, "targetId", target) != NULL &&
-           cJSON_AddNumberToObject(data, "timestamp", (double)now_ms) != NULL;
+           reply_add_integer(data, "timestamp", now_ms);
     return reply_data(data, done);
 }

@@ -5,7 +5,7 @@
 void notice_reconnect(struct worker *worker, struct conn *conn, long after_ms, const char *reason) {
     cJSON *data = cJSON_CreateObject();
 
-    data = reply_data(data, cJSON_AddNumberToObject(data, "afterMs", (double)after_ms) != NULL &&
+    data = reply_data(data, reply_add_integer(data, "afterMs", after_ms) &&
                                 cJSON_AddStringToObject(data, "reason", reason) != NULL);
     reply_send(worker, conn, "reconnect", data, NULL);
 }
@@ -13,15 +13,14 @@ void notice_reconnect(struct worker *worker, struct conn *conn, long after_ms, c
 void notice_refresh(struct worker *worker, struct conn *conn, int64_t expires_in_ms) {
     cJSON *data = cJSON_CreateObject();
 
-    data =
-        reply_data(data, cJSON_AddNumberToObject(data, "expiresIn", (double)expires_in_ms) != NULL);
+    data = reply_data(data, reply_add_integer(data, "expiresIn", expires_in_ms));
     reply_send(worker, conn, "token_refresh_required", data, NULL);
 }
 
 void notice_conflated(struct worker *worker, struct conn *conn, uint64_t count) {
     cJSON *data = cJSON_CreateObject();
 
-    data = reply_data(data, cJSON_AddNumberToObject(data, "count", (double)count) != NULL &&
+    data = reply_data(data, reply_add_integer(data, "count", (int64_t)count) &&
                                 cJSON_AddStringToObject(data, "reason", "CONFLATED") != NULL);
     reply_send(worker, conn, "skipped", data, NULL);
 }

@@ -16,7 +16,7 @@ bool notice_skipped(struct worker *worker, uint64_t count, const char *reason, b
     cJSON *data = cJSON_CreateObject();
     struct span text;
 
-    data = reply_data(data, cJSON_AddNumberToObject(data, "count", (double)count) != NULL &&
+    data = reply_data(data, reply_add_integer(data, "count", (int64_t)count) &&
                                 cJSON_AddStringToObject(data, "reason", reason) != NULL);
     if (!reply_build("skipped", data, NULL, &text) || !fanout_everyone(worker, text)) {
         return false;

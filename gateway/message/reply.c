@@ -34,7 +34,7 @@ bool reply_build(const char *type, cJSON *data, const char *ref, struct span *ou
     next_id(id);
     done = data != NULL && cJSON_AddStringToObject(envelope, "id", id) != NULL &&
            cJSON_AddStringToObject(envelope, "type", type) != NULL &&
-           cJSON_AddNumberToObject(envelope, "timestamp", (double)clock_wall_ms()) != NULL &&
+           reply_add_integer(envelope, "timestamp", clock_wall_ms()) &&
            (ref == NULL || cJSON_AddStringToObject(envelope, "ref", ref) != NULL);
     if (done && cJSON_AddItemToObject(envelope, "data", data)) {
         data = NULL;
@@ -81,8 +81,7 @@ void reply_rate_limited(struct worker *worker, struct conn *conn, unsigned retry
                         const char *ref) {
     cJSON *data = error_data(ERROR_RATE_LIMIT_EXCEEDED, NULL);
 
-    data = reply_data(data,
-                      cJSON_AddNumberToObject(data, "retryAfter", (double)retry_after_s) != NULL);
+    data = reply_data(data, reply_add_integer(data, "retryAfter", retry_after_s));
     stats_add(worker->stats, STAT_ERRORS_OUT, 1);
     reply_send(worker, conn, "error", data, ref);
 }
@@ -104,8 +103,7 @@ void reply_auth_required(struct worker *worker, struct conn *conn) {
     char id[CONN_ID_BYTES];
 
     conn_id_text(conn, id);
-    data = reply_data(data, cJSON_AddNumberToObject(
-                                data, "timeout", (double)worker->options->auth_timeout) != NULL &&
+    data = reply_data(data, reply_add_integer(data, "timeout", worker->options->auth_timeout) &&
                                 cJSON_AddStringToObject(data, "connectionId", id) != NULL);
     reply_send(worker, conn, "auth_required", data, NULL);
 }
@@ -116,9 +114,16 @@ void reply_resumed(struct worker *worker, struct conn *conn, const char *reason,
 
     data = reply_data(data, cJSON_AddBoolToObject(data, "recovered", reason == NULL) != NULL &&
                                 (reason == NULL
-                                     ? cJSON_AddNumberToObject(data, "count", count) != NULL
+                                     ? reply_add_integer(data, "count", count)
                                      : cJSON_AddStringToObject(data, "reason", reason) != NULL));
     reply_send(worker, conn, "resumed", data, ref);
+}
+
+bool reply_add_integer(cJSON *object, const char *name, int64_t value) {
+    char digits[24];
+
+    (void)snprintf(digits, sizeof(digits), "%" PRId64, value);
+    return cJSON_AddRawToObject(object, name, digits) != NULL;
 }
 
 bool reply_add_position(struct worker *worker, const struct conn *conn, cJSON *data) {

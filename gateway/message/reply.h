@@ -32,6 +32,8 @@ void reply_auth_required(struct worker *worker, struct conn *conn);
 /* `resumed` {recovered, count}; with a reason, {recovered: false, reason}: all or nothing. */
 void reply_resumed(struct worker *worker, struct conn *conn, const char *reason, uint32_t count,
                    const char *ref);
+/* A whole number, always written as one: cJSON's own numbers print 10^15 as 1e+15. False: out of memory. */
+bool reply_add_integer(cJSON *object, const char *name, int64_t value) MUST_CHECK;
 /* Adds `position` where it is told now (conn_position()). False: out of memory. */
 bool reply_add_position(struct worker *worker, const struct conn *conn, cJSON *data) MUST_CHECK;
 /* `data` if all of it could be built, else NULL, and what there is of it is freed. */

@@ -375,6 +375,12 @@ START_TEST(an_expired_token_says_so) {
 }
 END_TEST
 
+START_TEST(an_expiry_that_is_given_in_milliseconds_is_told_as_a_whole_number) {
+    say_authenticate("alice", 1793600000000, "");
+    ck_assert_ptr_nonnull(strstr(conn.texts[0], "\"expiresAt\":1795300000000000,"));
+}
+END_TEST
+
 START_TEST(a_second_token_of_the_same_user_only_moves_the_expiry) {
     become("alice");
     say("{\"type\":\"unsubscribe\",\"data\":{\"channel\":\"prices\"}}");
@@ -871,6 +877,7 @@ static void add_tests(TCase *tests) {
                         (int)ARRAY_LENGTH(bad_authentications));
     tcase_add_test(tests, the_third_failure_closes);
     tcase_add_test(tests, an_expired_token_says_so);
+    tcase_add_test(tests, an_expiry_that_is_given_in_milliseconds_is_told_as_a_whole_number);
     tcase_add_test(tests, a_second_token_of_the_same_user_only_moves_the_expiry);
     tcase_add_test(tests, another_user_on_the_same_connection_is_refused_and_counted);
     tcase_add_test(tests, our_own_trouble_is_no_failure_of_the_client);
