@@ -8,14 +8,29 @@
 #define PORT_HTTP  80
 #define PORT_HTTPS 443
 
-static const char *find_fault(const struct evhttp_uri *uri);
+static int check(const char *option, const char *text, bool with_query, char *error,
+                 size_t error_size);
+static const char *find_fault(const struct evhttp_uri *uri, bool with_query);
 static void say(const char *option, const char *text, const char *fault, char *error,
                 size_t error_size);
 static int take_host(struct http_url *url, const char *host, int port);
 
 int http_url_check(const char *option, const char *text, char *error, size_t error_size) {
+    return check(option, text, false, error, error_size);
+}
+
+int http_url_check_whole(const char *option, const char *text, char *error, size_t error_size) {
+    return check(option, text, true, error, error_size);
+}
+
+int http_url_shown(const char *text) {
+    return (int)strcspn(text, "?");
+}
+
+static int check(const char *option, const char *text, bool with_query, char *error,
+                 size_t error_size) {
     struct evhttp_uri *uri = evhttp_uri_parse(text);
-    const char *fault = find_fault(uri);
+    const char *fault = find_fault(uri, with_query);
 
     if (uri != NULL) {
         evhttp_uri_free(uri);
@@ -54,7 +69,7 @@ static bool is_https(const char *scheme) {
     return evutil_ascii_strcasecmp(scheme, "https") == 0;
 }
 
-static const char *find_fault(const struct evhttp_uri *uri) {
+static const char *find_fault(const struct evhttp_uri *uri, bool with_query) {
     const char *scheme = uri == NULL ? NULL : evhttp_uri_get_scheme(uri);
     const char *host = uri == NULL ? NULL : evhttp_uri_get_host(uri);
 
@@ -63,16 +78,18 @@ static const char *find_fault(const struct evhttp_uri *uri) {
         evhttp_uri_get_port(uri) == 0) {
         return "is not http://HOST[:PORT][/PATH] or https://HOST[:PORT][/PATH]";
     }
-    if (evhttp_uri_get_userinfo(uri) != NULL || evhttp_uri_get_query(uri) != NULL ||
-        evhttp_uri_get_fragment(uri) != NULL) {
-        return "has more than a host, a port and a path";
+    if (evhttp_uri_get_userinfo(uri) != NULL || evhttp_uri_get_fragment(uri) != NULL ||
+        (!with_query && evhttp_uri_get_query(uri) != NULL)) {
+        return with_query ? "has more than a host, a port, a path and a query"
+                          : "has more than a host, a port and a path";
     }
     return NULL;
 }
 
 bool http_url_is_https(const char *text) {
     struct evhttp_uri *uri = evhttp_uri_parse(text);
-    bool https = uri != NULL && find_fault(uri) == NULL && is_https(evhttp_uri_get_scheme(uri));
+    bool https =
+        uri != NULL && find_fault(uri, true) == NULL && is_https(evhttp_uri_get_scheme(uri));
 
     if (uri != NULL) {
         evhttp_uri_free(uri);
@@ -90,7 +107,7 @@ static int base_length(const char *base, const char *path) {
 int http_url_read(const char *text, const char *path, struct http_url *out) {
     struct evhttp_uri *uri = evhttp_uri_parse(text);
     int error, length;
-    const char *base;
+    const char *base, *query;
 
     *out = (struct http_url){0};
     if (uri == NULL) {
@@ -99,12 +116,12 @@ int http_url_read(const char *text, const char *path, struct http_url *out) {
     out->https = is_https(evhttp_uri_get_scheme(uri));
     error = take_host(out, evhttp_uri_get_host(uri), evhttp_uri_get_port(uri));
     base = evhttp_uri_get_path(uri);
-    length = asprintf(&out->target, "%.*s%s", base_length(base, path), base, path);
+    query = evhttp_uri_get_query(uri);
+    base = base[0] == '\0' && path[0] == '\0' ? "/" : base;
+    length = asprintf(&out->target, "%.*s%s%s%s", base_length(base, path), base, path,
+                      query != NULL ? "?" : "", query != NULL ? query : "");
     if (length < 0) {
         out->target = NULL;
-    } else if (length == 0) {
-        free(out->target);
-        out->target = strdup("/");
     }
     evhttp_uri_free(uri);
     return out->target == NULL ? -ENOMEM : error;

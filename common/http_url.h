@@ -13,9 +13,14 @@ struct http_url {
     char *target;    /* what is asked for */
 };
 
-/* -EINVAL when it is no such address: `error` gets one line that names the option and shows the address, without what may
+/* -EINVAL when it is no such address, and for http_url_check() also when there is a ?query behind it, which only an address
+ * that nothing is appended to can have: `error` gets one line that names the option and shows the address, without what may
  * be a secret in it. */
 int http_url_check(const char *option, const char *text, char *error, size_t error_size) MUST_CHECK;
+int http_url_check_whole(const char *option, const char *text, char *error,
+                         size_t error_size) MUST_CHECK;
+/* How much of an address may be shown: not what stands behind a question mark. */
+int http_url_shown(const char *text);
 /* -EINVAL when `path`, an option's too, can't be asked for: it begins with / and has no blank, no # and nothing but ASCII. */
 int http_url_check_path(const char *option, const char *path, char *error,
                         size_t error_size) MUST_CHECK;

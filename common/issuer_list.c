@@ -1,5 +1,6 @@
 #include "common/issuer_list.h"
 
+static bool names_issuer(const char *text);
 static bool read_one(struct span text, struct issuer_place *out);
 static bool named_before(const struct issuer_place *places, unsigned count);
 
@@ -7,7 +8,7 @@ int issuer_list_read(const char *text, struct issuer_place places[ISSUER_LIST_MA
                      const char **why) {
     unsigned count = 0;
 
-    if (strchr(text, '=') == NULL) {
+    if (!names_issuer(text)) {
         places[0] = (struct issuer_place){.issuer = {"", 0}, .place = span_of(text)};
         return text[0] != '\0';
     }
@@ -43,6 +44,11 @@ static bool read_one(struct span text, struct issuer_place *out) {
     out->issuer = span_trim((struct span){text.data, before}, " ");
     out->place = span_trim((struct span){equals + 1, text.length - before - 1}, " ");
     return out->issuer.length > 0 && out->place.length > 0;
+}
+
+/* An issuer's name holds no question mark: an `=` behind one is an address's own. */
+static bool names_issuer(const char *text) {
+    return text[strcspn(text, "=?")] == '=';
 }
 
 static bool named_before(const struct issuer_place *places, unsigned count) {

@@ -84,7 +84,7 @@
     X(text, jwt_jwks_file, "JWT_JWKS_FILE", "", "", "", NULL,                                             \
       0, 4096, "", "authentication", workers, "JSON web key set; a token's `kid` says which key.")        \
     X(text, jwt_jwks_url, "JWT_JWKS_URL", "", "", "", NULL,                                               \
-      0, 2048, "", "authentication", workers, "Where the issuer publishes its key set, http[s]://HOST[:PORT]/PATH.") \
+      0, 2048, "", "authentication", workers, "Where the issuer publishes its key set, http[s]://HOST[:PORT]/PATH[?QUERY].") \
     X(int, jwt_jwks_refresh, "JWT_JWKS_REFRESH", "", "", "600000", NULL,                                  \
       100, 86400000, "ms", "authentication", workers, "How often the published key set is fetched.")      \
     X(text, jwt_algorithms, "JWT_ALGORITHMS", "", "", "", NULL,                                           \

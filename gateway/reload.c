@@ -100,12 +100,12 @@ static void parts_free(const struct parts *parts, const struct redis *kept) {
 
 /* One process says it for all. */
 static void warn_of_keys(const struct worker *worker) {
-    const char *weak = auth_warning(worker->auth);
+    const char *weak;
     unsigned count = worker->tls != NULL ? tls_certificate_count(worker->tls) : 0;
     if (worker->heritage.index != 0) {
         return;
     }
-    if (weak != NULL) {
+    for (unsigned i = 0; (weak = auth_warning(worker->auth, i)) != NULL; i++) {
         log_warn("%s", weak);
     }
     for (unsigned i = 0; i < count; i++) {

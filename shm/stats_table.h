@@ -77,6 +77,8 @@
     X(ROOMS_REVOKED, "rooms_revoked_total", counter, worker, "Memberships ended because the right to them was") \
     X(AUTH_SERVICE_UP, "auth_service_up", gauge, worker, "Workers that reach the auth service")              \
     X(AUTH_SERVICE_DOWN, "auth_service_down", gauge, worker, "Workers that do not")                          \
+    X(ISSUER_KEYS_UP, "issuer_keys_up", gauge, worker, "Issuers of JWT_JWKS_URL whose keys a worker has, summed over workers") \
+    X(ISSUER_KEYS_DOWN, "issuer_keys_down", gauge, worker, "Such issuers whose keys a worker has not got yet")  \
     X(REDIS_UP, "redis_up", gauge, worker, "Workers that reach Redis")                                        \
     X(REDIS_DOWN, "redis_down", gauge, worker, "Workers that do not")                                        \
     X(REDIS_FAILURES, "redis_failures_total", counter, worker, "Connections to Redis that failed or were given up") \

@@ -14,9 +14,11 @@ struct auth {
     struct auth_service *service;                /* NULL: none configured */
     struct auth_rooms *rooms;                    /* where there is a service */
     struct http_tls *tls;                        /* NULL: nobody is asked by https */
-    char warning[160];                           /* "" for none */
+    unsigned warning_count;
+    char *warnings[1 + ISSUER_LIST_MAX];
 };
 
+static int warn(struct auth *auth, const char *secret);
 static int publish(struct auth *auth, uint64_t refresh_ms, char *error, size_t error_size);
 static int read_authorities(const struct options *options, struct auth *auth, char *error,
                             size_t error_size);
@@ -24,14 +26,19 @@ static int read_authorities(const struct options *options, struct auth *auth, ch
 int auth_new(const struct options *options, bool dev, struct auth **out, char *error,
              size_t error_size) {
     struct auth *auth = calloc(1, sizeof(*auth));
+    char weak_secret[160] = "";
     int result;
 
     if (auth == NULL) {
         (void)snprintf(error, error_size, "Not enough memory");
         return -ENOMEM;
     }
-    result = jwt_config_read(options, dev, &auth->jwt, auth->warning, sizeof(auth->warning), error,
+    result = jwt_config_read(options, dev, &auth->jwt, weak_secret, sizeof(weak_secret), error,
                              error_size);
+    if (result == 0 && warn(auth, weak_secret) != 0) {
+        (void)snprintf(error, error_size, "Not enough memory");
+        result = -ENOMEM;
+    }
     if (result == 0 && auth->jwt.issuer_count > 0) {
         result = auth_cache_new(&auth->jwt.cache);
         if (result != 0) {
@@ -57,6 +64,27 @@ int auth_new(const struct options *options, bool dev, struct auth **out, char *e
         return result;
     }
     *out = auth;
+    return 0;
+}
+
+static int warn(struct auth *auth, const char *secret) {
+    if (secret[0] != '\0' && (auth->warnings[auth->warning_count++] = strdup(secret)) == NULL) {
+        return -ENOMEM;
+    }
+    for (unsigned i = 0; i < auth->jwt.issuer_count; i++) {
+        const struct jwt_issuer *issuer = &auth->jwt.issuers[i];
+        const char *words = issuer->keys == NULL ? "" : jwt_key_set_passed_over(issuer->keys);
+        char **line = &auth->warnings[auth->warning_count];
+
+        if (words[0] == '\0') {
+            continue;
+        }
+        if (asprintf(line, "JWT_JWKS_FILE: \"%s\": %s; passed over", issuer->place, words) < 0) {
+            *line = NULL;
+            return -ENOMEM;
+        }
+        auth->warning_count++;
+    }
     return 0;
 }
 
@@ -88,6 +116,9 @@ void auth_free(struct auth *auth) {
         for (unsigned i = 0; i < ISSUER_LIST_MAX; i++) {
             jwks_url_free(auth->published[i]);
         }
+        for (unsigned i = 0; i < auth->warning_count; i++) {
+            free(auth->warnings[i]);
+        }
         auth_jwt_done(&auth->jwt);
         auth_rooms_free(auth->rooms);
         auth_service_free(auth->service);
@@ -107,8 +138,8 @@ struct auth_rooms *auth_rooms(const struct auth *auth) {
     return auth->rooms;
 }
 
-const char *auth_warning(const struct auth *auth) {
-    return auth->warning[0] == '\0' ? NULL : auth->warning;
+const char *auth_warning(const struct auth *auth, unsigned number) {
+    return number < auth->warning_count ? auth->warnings[number] : NULL;
 }
 
 /* The token's key is being fetched, or its issuer is away and nobody else can be asked. */
@@ -144,8 +175,9 @@ int auth_start(struct auth *auth, struct event_base *base, struct stats *stats) 
     int error = 0;
 
     for (unsigned i = 0; i < ISSUER_LIST_MAX && error == 0; i++) {
-        error =
-            auth->published[i] == NULL ? 0 : jwks_url_start(auth->published[i], base, auth->tls);
+        error = auth->published[i] == NULL
+                    ? 0
+                    : jwks_url_start(auth->published[i], base, auth->tls, stats);
     }
     if (error == 0 && auth->service != NULL) {
         error = auth_service_start(auth->service, base, auth->tls, stats);

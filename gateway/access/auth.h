@@ -18,10 +18,10 @@ int auth_new(const struct options *options, bool dev, struct auth **out, char *e
              size_t error_size) MUST_CHECK;
 void auth_free(struct auth *auth);
 
-/* What the operator should know though it stops nothing (a secret shorter than RFC 7518 section 3.2 asks
- * for), one line for the log of whoever called auth_new(); NULL when there is nothing. Lives as long as
- * `auth`. */
-const char *auth_warning(const struct auth *auth);
+/* What the operator should know though it stops nothing (a secret shorter than RFC 7518 section 3.2 asks for, keys of
+ * a file that are passed over), lines for the log of whoever called auth_new(): number 0 and up, NULL behind the last. Live
+ * as long as `auth`. */
+const char *auth_warning(const struct auth *auth, unsigned number);
 
 /* Which claims of tokens are kept for the rooms table; as long as `auth`. */
 void auth_keep_claims(struct auth *auth, const struct room_claim_names *names);

@@ -18,6 +18,7 @@ struct jwks_url {
     uint64_t refresh_ms;
     struct jwt_issuer *issuer;
     struct auth_cache *cache;
+    struct stats *stats;        /* NULL: not started */
     struct http_client *client; /* NULL: not started */
     struct event *timer;
     uint64_t began_ms; /* the last fetch */
@@ -25,18 +26,20 @@ struct jwks_url {
     bool failed; /* the last one; said once */
 };
 
+static enum stat_id gauge(const struct jwks_url *source);
 static void fetch(struct jwks_url *source);
 static void on_timer(int fd, short what, void *context);
 static void on_answer(void *context, const struct http_answer *answer);
 static int take_keys(struct jwks_url *source, const struct http_answer *answer, char *why,
                      size_t why_size);
+static void tell_passed_over(const struct jwks_url *source, const struct jwt_key_set *keys);
 static void set_timer(struct jwks_url *source, uint64_t in_ms);
 
 int jwks_url_new(struct jwt_issuer *issuer, struct auth_cache *cache, uint64_t refresh_ms,
                  struct jwks_url **out, char *error, size_t error_size) {
     struct jwks_url *source;
 
-    if (http_url_check("JWT_JWKS_URL", issuer->place, error, error_size) != 0) {
+    if (http_url_check_whole("JWT_JWKS_URL", issuer->place, error, error_size) != 0) {
         return -EINVAL;
     }
     source = calloc(1, sizeof(*source));
@@ -59,12 +62,15 @@ void jwks_url_free(struct jwks_url *source) {
     }
 }
 
-int jwks_url_start(struct jwks_url *source, struct event_base *base, const struct http_tls *tls) {
+int jwks_url_start(struct jwks_url *source, struct event_base *base, const struct http_tls *tls,
+                   struct stats *stats) {
     source->timer = evtimer_new(base, on_timer, source);
     if (source->timer == NULL ||
         http_client_new(base, tls, source->url, "", TIMEOUT_MS, &source->client) != 0) {
         return -ENOMEM;
     }
+    source->stats = stats;
+    stats_add(stats, gauge(source), 1);
     fetch(source);
     return 0;
 }
@@ -75,6 +81,10 @@ void jwks_url_stop(struct jwks_url *source) {
     if (source->timer != NULL) {
         event_free(source->timer);
         source->timer = NULL;
+    }
+    if (source->stats != NULL) {
+        stats_sub(source->stats, gauge(source), 1);
+        source->stats = NULL;
     }
 }
 
@@ -90,6 +100,11 @@ bool jwks_url_wanted(struct jwks_url *source) {
 
 bool jwks_url_away(const struct jwks_url *source) {
     return source->failed || source->issuer->keys == NULL;
+}
+
+/* Old keys still verify, whether or not the issuer answers. */
+static enum stat_id gauge(const struct jwks_url *source) {
+    return source->issuer->keys != NULL ? STAT_ISSUER_KEYS_UP : STAT_ISSUER_KEYS_DOWN;
 }
 
 static void fetch(struct jwks_url *source) {
@@ -112,7 +127,7 @@ static void on_timer(int fd, short what, void *context) {
 
 static void on_answer(void *context, const struct http_answer *answer) {
     struct jwks_url *source = context;
-    char why[160] = "";
+    char why[JWT_KEY_SET_WORDS] = "";
     bool good;
 
     source->fetching = false;
@@ -121,10 +136,11 @@ static void on_answer(void *context, const struct http_answer *answer) {
     }
     good = take_keys(source, answer, why, sizeof(why)) == 0;
     if (!good && !source->failed) {
-        log_warn("JWT_JWKS_URL: \"%s\": %s; %s", source->url, why,
+        log_warn("JWT_JWKS_URL: \"%.*s\": %s; %s", http_url_shown(source->url), source->url, why,
                  source->issuer->keys != NULL ? "the old keys stay" : "there are no keys yet");
     } else if (good && source->failed) {
-        log_info("JWT_JWKS_URL: \"%s\" gives keys again", source->url);
+        log_info("JWT_JWKS_URL: \"%.*s\" gives keys again", http_url_shown(source->url),
+                 source->url);
     }
     source->failed = !good;
     set_timer(source, good || source->refresh_ms < RETRY_MS ? source->refresh_ms : RETRY_MS);
@@ -147,10 +163,24 @@ static int take_keys(struct jwks_url *source, const struct http_answer *answer, 
     if (error != 0) {
         return error;
     }
+    tell_passed_over(source, keys);
+    stats_sub(source->stats, gauge(source), 1);
     jwt_key_set_free(source->issuer->keys);
     source->issuer->keys = keys;
+    stats_add(source->stats, gauge(source), 1);
     auth_cache_clear(source->cache); /* a key that is gone vouches for nobody any more */
     return 0;
+}
+
+/* Once, not with each fetch. */
+static void tell_passed_over(const struct jwks_url *source, const struct jwt_key_set *keys) {
+    const struct jwt_key_set *old = source->issuer->keys;
+    const char *words = jwt_key_set_passed_over(keys);
+
+    if (words[0] != '\0' && (old == NULL || strcmp(jwt_key_set_passed_over(old), words) != 0)) {
+        log_warn("JWT_JWKS_URL: \"%.*s\": %s; passed over", http_url_shown(source->url),
+                 source->url, words);
+    }
 }
 
 static void set_timer(struct jwks_url *source, uint64_t in_ms) {

@@ -5,6 +5,7 @@
 #define MOONX_GATEWAY_ACCESS_JWKS_URL_H
 
 #include "gateway/access/auth_jwt.h"
+#include "shm/stats.h"
 
 struct event_base;
 struct http_tls;
@@ -15,9 +16,9 @@ struct jwks_url;
 int jwks_url_new(struct jwt_issuer *issuer, struct auth_cache *cache, uint64_t refresh_ms,
                  struct jwks_url **out, char *error, size_t error_size) MUST_CHECK;
 void jwks_url_free(struct jwks_url *source);
-/* Begins to fetch on this loop; jwks_url_stop() before the loop goes. -ENOMEM. */
-int jwks_url_start(struct jwks_url *source, struct event_base *base,
-                   const struct http_tls *tls) MUST_CHECK;
+/* Begins to fetch on this loop, and counts in `stats` as an issuer whose keys are there or not; jwks_url_stop() before the loop goes. -ENOMEM. */
+int jwks_url_start(struct jwks_url *source, struct event_base *base, const struct http_tls *tls,
+                   struct stats *stats) MUST_CHECK;
 void jwks_url_stop(struct jwks_url *source);
 
 /* A token needs a key that is not there. True: keys are being fetched, so it may be good in a moment. */

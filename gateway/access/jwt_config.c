@@ -167,7 +167,7 @@ static int read_issuers(struct reading *reading, const struct source *source, co
 static int load_keys(struct reading *reading, const struct source *source,
                      struct jwt_issuer *issuer) {
     struct secret *text = NULL;
-    char why[160] = "";
+    char why[JWT_KEY_SET_WORDS] = "";
     int result = load_file(reading, source->option, issuer->place, &text);
 
     if (result != 0) {

@@ -15,6 +15,9 @@
 #define COORDINATE_MAX 66
 #define ED25519_BYTES  32
 
+#define UNKNOWN_KIND                                                                               \
+    "is of a kind that is not known here; RSA, EC (P-256, P-384, P-521) and OKP (Ed25519) are"
+
 static const struct {
     const char *name; /* `crv` */
     const char *group;
@@ -54,8 +57,11 @@ int jwt_jwk_read(struct json_value jwk, struct jwt_key **out, const char **why) 
         *why = "is no object";
         return -EINVAL;
     }
-    if (!for_signatures(jwk) || find_maker(jwk, &make) != 0 ||
-        known_algorithms(jwk, &algorithms) != 0) {
+    if (!for_signatures(jwk)) {
+        return -ENOTSUP;
+    }
+    if (find_maker(jwk, &make) != 0 || known_algorithms(jwk, &algorithms) != 0) {
+        *why = UNKNOWN_KIND;
         return -ENOTSUP;
     }
     *why = "lacks a member, or has a malformed one";
@@ -68,6 +74,9 @@ int jwt_jwk_read(struct json_value jwk, struct jwt_key **out, const char **why) 
         return -EINVAL;
     }
     error = make(jwk, &pkey, why);
+    if (error == -ENOTSUP) {
+        *why = UNKNOWN_KIND;
+    }
     if (error == 0) {
         error = jwt_key_new(pkey, id, &key, why);
     }

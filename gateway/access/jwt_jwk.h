@@ -5,8 +5,8 @@
 #include "common/json.h"
 #include "gateway/access/jwt_key.h"
 
-/* `jwk` has passed json_check. 0; -ENOTSUP: not a key for signatures, or of a kind, curve or algorithm that is
- * not known here: RFC 7517 section 5 wants it passed over; else as jwt_key_new(). */
+/* `jwk` has passed json_check. 0; -ENOTSUP: not a key for signatures, *why untouched, or of a kind, curve or algorithm that
+ * is not known here; else as jwt_key_new(). */
 int jwt_jwk_read(struct json_value jwk, struct jwt_key **out, const char **why) MUST_CHECK;
 
 #endif

@@ -10,11 +10,18 @@ struct jwt_key_set {
     bool by_id;
     unsigned algorithms;
     unsigned count;
+    unsigned passed_count;
+    char passed_over[JWT_KEY_SET_WORDS - 64]; /* the first of them; then how many more */
     struct jwt_key *keys[JWT_KEY_SET_MAX];
 };
 
+#define ID_SHOWN 64 /* bytes of a kid */
+
 static int add_all(struct jwt_key_set *set, struct json_value keys, char *why, size_t why_size);
 static int add_one(struct jwt_key_set *set, struct json_value jwk, const char **why);
+static void pass_over(struct jwt_key_set *set, struct json_value jwk, unsigned number,
+                      const char *fault);
+static void count_passed_over(struct jwt_key_set *set);
 static int keep(struct jwt_key_set *set, struct jwt_key *key, const char **why);
 static const struct jwt_key *find_id(const struct jwt_key_set *set, struct span kid);
 static const struct jwt_key *find_only(const struct jwt_key_set *set, enum jwt_algorithm algorithm);
@@ -42,7 +49,8 @@ int jwt_key_set_from_jwks(struct span jwks, struct jwt_key_set **out, char *why,
     int error;
 
     if (result != JSON_OK) {
-        (void)snprintf(why, why_size, "is not JSON: %s", json_result_text(result));
+        (void)snprintf(why, why_size, "is not JSON%s%s", result != JSON_BAD_SYNTAX ? ": " : "",
+                       result != JSON_BAD_SYNTAX ? json_result_text(result) : "");
         return -EINVAL;
     }
     if (json_get(object, "keys", &keys) != 1 || keys.type != JSON_ARRAY) {
@@ -74,6 +82,10 @@ void jwt_key_set_free(struct jwt_key_set *set) {
     free(set);
 }
 
+const char *jwt_key_set_passed_over(const struct jwt_key_set *set) {
+    return set->passed_over;
+}
+
 unsigned jwt_key_set_algorithms(const struct jwt_key_set *set) {
     return set->algorithms;
 }
@@ -94,18 +106,49 @@ static int add_all(struct jwt_key_set *set, struct json_value keys, char *why, s
     for (unsigned number = 1; json_next_element(keys, &cursor, &jwk) == 1; number++) {
         const char *fault = "";
         int error = add_one(set, jwk, &fault);
-        if (error != 0 && error != -ENOTSUP) {
-            (void)snprintf(why, why_size, "its key %u %s", number, fault);
+        if (error == -ENOMEM) {
+            (void)snprintf(why, why_size, "there is no memory for it");
             return error;
         }
+        if (error != 0 && fault[0] != '\0') {
+            pass_over(set, jwk, number, fault);
+        }
     }
+    count_passed_over(set);
     if (set->count == 0) {
-        (void)snprintf(why, why_size,
-                       "holds no key for signatures; RSA, EC (P-256, P-384, P-521) and OKP "
-                       "(Ed25519) are known");
+        (void)snprintf(why, why_size, "holds no key for signatures that can be used%s%s",
+                       set->passed_over[0] != '\0' ? ": " : "", set->passed_over);
         return -EINVAL;
     }
     return 0;
+}
+
+static void pass_over(struct jwt_key_set *set, struct json_value jwk, unsigned number,
+                      const char *fault) {
+    char id[JWT_KEY_ID_MAX];
+    struct json_value kid;
+    long length = jwk.type == JSON_OBJECT && json_get(jwk, "kid", &kid) == 1
+                      ? json_unescape(kid, id, sizeof(id))
+                      : 0;
+
+    if (set->passed_count++ > 0) {
+        return;
+    }
+    if (length > 0) {
+        (void)snprintf(set->passed_over, sizeof(set->passed_over), "its key %u (kid \"%.*s\") %s",
+                       number, (int)(length < ID_SHOWN ? length : ID_SHOWN), id, fault);
+    } else {
+        (void)snprintf(set->passed_over, sizeof(set->passed_over), "its key %u %s", number, fault);
+    }
+}
+
+static void count_passed_over(struct jwt_key_set *set) {
+    size_t used = strlen(set->passed_over);
+
+    if (set->passed_count > 1) {
+        (void)snprintf(set->passed_over + used, sizeof(set->passed_over) - used, ", and %u more",
+                       set->passed_count - 1);
+    }
 }
 
 static int add_one(struct jwt_key_set *set, struct json_value jwk, const char **why) {

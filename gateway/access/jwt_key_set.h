@@ -10,13 +10,21 @@
 
 struct jwt_key_set;
 
+/* Room for the words of `why` below. */
+#define JWT_KEY_SET_WORDS 320
+
 /* -EINVAL with a few words about the file in `why` ("holds …"); -ENOMEM also. */
 int jwt_key_set_from_pem(struct span pem, struct jwt_key_set **out, char *why,
                          size_t why_size) MUST_CHECK;
+/* A key that can't be used (weak, malformed, private, of an unknown kind) is passed over, as RFC 7517 section 5 wants it:
+ * one bad key must not lock out those whom the others vouch for. Without a single usable one: -EINVAL. */
 int jwt_key_set_from_jwks(struct span jwks, struct jwt_key_set **out, char *why,
                           size_t why_size) MUST_CHECK;
 void jwt_key_set_free(struct jwt_key_set *set);
 
+/* A few words about the keys that were passed over, with the number and the `kid` of the first, for the operator; ""
+ * for none. Keys that are for encryption are none of them. Lives as long as the set. */
+const char *jwt_key_set_passed_over(const struct jwt_key_set *set);
 /* All algorithms that one of the keys can verify. */
 unsigned jwt_key_set_algorithms(const struct jwt_key_set *set);
 /* Whether `kid` chooses among these keys: not with the one key of a PEM file. */

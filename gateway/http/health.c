@@ -94,17 +94,17 @@ static struct findings examine(const struct host_view *view) {
     found.workers = found.workers_live == 0 ? UNHEALTHY : found.workers_lost ? DEGRADED : HEALTHY;
     found.consumer = !found.ingest_live ? UNHEALTHY : found.kafka_up ? HEALTHY : DEGRADED;
     found.limiter = with_dependency(&found, STAT_REDIS_DOWN);
-    found.verifier = with_dependency(&found, STAT_AUTH_SERVICE_DOWN);
+    found.verifier = worst(with_dependency(&found, STAT_AUTH_SERVICE_DOWN),
+                           with_dependency(&found, STAT_ISSUER_KEYS_DOWN));
     found.host = worst(worst(found.limiter, found.verifier), found.consumer);
     found.host = worst(found.host, with_dependency(&found, STAT_EXTERNAL_DOWN));
     return found;
 }
 
 /* Nobody counts what is not configured; one worker that lacks it is enough. */
-static void add_service(struct json_body *body, cJSON *services, const struct findings *findings,
-                        const char *name, enum stat_id up, enum stat_id down) {
-    uint64_t lack = sum_live(findings, down);
-    if (sum_live(findings, up) + lack > 0) {
+static void add_service(struct json_body *body, cJSON *services, const char *name, uint64_t have,
+                        uint64_t lack) {
+    if (have + lack > 0) {
         json_body_bool(body, services, name, lack == 0);
     }
 }
@@ -113,9 +113,14 @@ static void add_service(struct json_body *body, cJSON *services, const struct fi
 static void add_services(struct json_body *body, const struct findings *findings) {
     cJSON *services = json_body_object(body, body->root, "services");
     json_body_bool(body, services, "kafka", findings->kafka_up);
-    add_service(body, services, findings, "auth", STAT_AUTH_SERVICE_UP, STAT_AUTH_SERVICE_DOWN);
-    add_service(body, services, findings, "redis", STAT_REDIS_UP, STAT_REDIS_DOWN);
-    add_service(body, services, findings, "external", STAT_EXTERNAL_UP, STAT_EXTERNAL_DOWN);
+    add_service(body, services, "auth",
+                sum_live(findings, STAT_AUTH_SERVICE_UP) + sum_live(findings, STAT_ISSUER_KEYS_UP),
+                sum_live(findings, STAT_AUTH_SERVICE_DOWN) +
+                    sum_live(findings, STAT_ISSUER_KEYS_DOWN));
+    add_service(body, services, "redis", sum_live(findings, STAT_REDIS_UP),
+                sum_live(findings, STAT_REDIS_DOWN));
+    add_service(body, services, "external", sum_live(findings, STAT_EXTERNAL_UP),
+                sum_live(findings, STAT_EXTERNAL_DOWN));
 }
 
 /* Gauges of a lost worker describe connections that are gone. */

@@ -35,6 +35,7 @@ int config_check_command(int argc, char *const *argv, const struct options *opti
         spawn_open_programs(&programs, error, sizeof(error)) < 0) {
         return refuse(error, STATUS_BAD);
     }
+    fflush(stdout);
     int status = run_helper(programs.ingest_fd, "moonx-ingest", argc, argv, false, NULL, 0);
     spawn_close_programs(&programs);
     if (status == 0) {
@@ -51,6 +52,10 @@ int config_check_by_child(const struct spawn_programs *programs, int argc, char 
 static int check_auth(const struct options *options, bool dev, char *error, size_t size) {
     struct auth *auth = NULL;
     int result = auth_new(options, dev, &auth, error, size);
+    const char *warning;
+    for (unsigned i = 0; result == 0 && (warning = auth_warning(auth, i)) != NULL; i++) {
+        printf("warning: %s\n", warning);
+    }
     auth_free(auth);
     return result;
 }

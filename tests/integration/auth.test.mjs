@@ -271,7 +271,12 @@ describe('public keys', () => {
         await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
         const env = { JWT_JWKS_URL: `http://127.0.0.1:${server.address().port}/keys`, JWT_JWKS_REFRESH: '500' };
         await withGateway(env, async gateway => {
+            const health = async () => {
+                const { status, services, components } = await (await fetch(`http://127.0.0.1:${gateway.port}/health`)).json();
+                return [status, services.auth, components.AuthService.status];
+            };
             await gateway.printed(/there are no keys yet/);
+            assert.deepEqual(await health(), ['degraded', false, 'degraded']);
             const client = await connectClient(gateway);
             await client.next('auth_required');
             for (let i = 0; i < 5; i++) // a third refusal would close
@@ -286,11 +291,35 @@ describe('public keys', () => {
             await client.close();
             const unknown = () => tries(gateway, signedToken(rsa.privateKey, { alg: 'RS256', kid: 'b' }));
             await until('that it is known not to be there', async () => await unknown() === 'INVALID_TOKEN');
+            await until('every worker has the keys', async () => (await health())[0] === 'healthy');
             answer = response => response.writeHead(500).end();
             await gateway.printed(/the old keys stay/);
             assert.equal(await unknown(), 'AUTH_UNAVAILABLE', 'it may be a new one');
             assert.equal(await tries(gateway, good()), 'auth_success');
+            assert.deepEqual(await health(), ['healthy', true, 'healthy'], 'the old keys still verify');
         });
+        server.closeAllConnections();
+        server.close();
+    });
+
+    test('a key that cannot be used is passed over and named, by file and by an address with a query', async () => {
+        const weak = generateKeyPairSync('rsa', { modulusLength: 1024 });
+        const jwks = JSON.stringify({ keys: [{ ...weak.publicKey.export({ format: 'jwk' }), kid: 'weak' },
+            { ...p256.publicKey.export({ format: 'jwk' }), kid: 'a' }] });
+        const server = createServer((request, response) =>
+            request.url === '/keys?p=sign_in&secret=1' ? response.end(jwks) : response.writeHead(404).end()).unref();
+        await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
+        for (const [option, place, shown] of [['JWT_JWKS_FILE', file('mixed.json', jwks), /mixed\.json/],
+            ['JWT_JWKS_URL', `http://127.0.0.1:${server.address().port}/keys?p=sign_in&secret=1`, /\/keys\\?"/]]) {
+            await withGateway({ [option]: place }, async gateway => {
+                await gateway.printed(/its key 1 \(kid \\?"weak\\?"\) is an RSA key of fewer than 2048.*passed over/);
+                await until('the key beside it', async () =>
+                    await tries(gateway, signedToken(p256.privateKey, { alg: 'ES256', kid: 'a' })) === 'auth_success');
+                assert.equal(await tries(gateway, signedToken(weak.privateKey, { alg: 'RS256', kid: 'weak' })), 'INVALID_TOKEN');
+                assert.match(gateway.output, shown);
+                assert.equal(gateway.output.includes('secret=1'), false, 'what stands behind the question mark may be a key');
+            });
+        }
         server.closeAllConnections();
         server.close();
     });

@@ -433,6 +433,9 @@ describe('bad input stops the start with one line and status 2', () => {
         const fine = run(['--check-config'], good);
         assert.equal(fine.status, 0, fine.stderr);
         assert.equal(fine.stdout, 'configuration is fine\n');
+        const short = run(['--check-config'], { ...good, JWT_SECRET: 'twelve bytes' });
+        assert.equal(short.status, 0, short.stderr);
+        assert.equal(short.stdout, 'warning: The JWT secret has 12 bytes; HS256 wants at least 32 random ones (RFC 7518)\nconfiguration is fine\n');
         const bad = run(['--check-config', '--host', 'localhost'], good);
         assert.equal(bad.status, 2);
         assert.equal(bad.lines.length, 1);

@@ -74,6 +74,8 @@ START_TEST(a_dependency_that_is_down_for_one_worker_degrades_but_stays_200) {
     } rows[] = {
         {STAT_AUTH_SERVICE_UP, STAT_AUTH_SERVICE_DOWN, "services.auth",
          "components.AuthService.status"},
+        {STAT_ISSUER_KEYS_UP, STAT_ISSUER_KEYS_DOWN, "services.auth",
+         "components.AuthService.status"},
         {STAT_REDIS_UP, STAT_REDIS_DOWN, "services.redis", "components.RateLimiter.status"},
         {STAT_EXTERNAL_UP, STAT_EXTERNAL_DOWN, "services.external", NULL},
     };

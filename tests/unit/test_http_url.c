@@ -41,6 +41,29 @@ static const char *const bad_urls[] = {
     "http://a b", "http://a?x", "http://a#x", "http://u:p@a", "http://a:65536", "http://a/b c",
 };
 
+START_TEST(an_address_that_nothing_is_appended_to_may_have_a_query) {
+    struct http_url url;
+    char error[256] = "";
+    const char *text = "https://issuer/keys?p=b2c_1&x=%20y";
+
+    ck_assert_int_eq(http_url_check("OPTION", text, error, sizeof(error)), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(error, "more than a host, a port and a path"));
+    ck_assert_int_eq(http_url_check_whole("OPTION", text, error, sizeof(error)), 0);
+    ck_assert(http_url_is_https(text));
+    ck_assert_int_eq(http_url_shown(text), (int)strlen("https://issuer/keys"));
+    ck_assert_int_eq(http_url_read(text, "", &url), 0);
+    ck_assert_str_eq(url.target, "/keys?p=b2c_1&x=%20y");
+    http_url_done(&url);
+    ck_assert_int_eq(http_url_read("http://issuer?p=1", "", &url), 0);
+    ck_assert_str_eq(url.target, "/?p=1");
+    http_url_done(&url);
+    ck_assert_int_eq(http_url_check_whole("OPTION", "http://a/#x", error, sizeof(error)), -EINVAL);
+    ck_assert_int_eq(http_url_check_whole("OPTION", "http://u:p@a/", error, sizeof(error)),
+                     -EINVAL);
+    ck_assert_ptr_null(strstr(error, "u:p"));
+}
+END_TEST
+
 START_TEST(what_is_no_address_is_refused_with_its_option) {
     char error[256] = "";
 
@@ -70,6 +93,7 @@ int main(void) {
     TCase *tests = tcase_create("http_url");
 
     tcase_add_loop_test(tests, an_address_is_taken_apart, 0, (int)ARRAY_LENGTH(good));
+    tcase_add_test(tests, an_address_that_nothing_is_appended_to_may_have_a_query);
     tcase_add_loop_test(tests, what_is_no_address_is_refused_with_its_option, 0,
                         (int)ARRAY_LENGTH(bad_urls));
     tcase_add_loop_test(tests, a_path_has_nothing_that_a_request_line_can_t_have, 0,

@@ -11,6 +11,8 @@ static const struct {
     {"/etc/keys.json", 1, "", "/etc/keys.json"},
     {"/etc/a,b.json", 1, "", "/etc/a,b.json"},
     {"https://a.example/keys", 1, "", "https://a.example/keys"},
+    {"https://a.example/keys?p=1,2", 1, "", "https://a.example/keys?p=1,2"},
+    {"a=https://a.example/keys?p=1,b=/y?q=2", 2, "b", "/y?q=2"},
     {"https://a.example=https://a.example/keys", 1, "https://a.example", "https://a.example/keys"},
     {"a=/x,b=/y", 2, "b", "/y"},
     {" a = /x , b = /y z ", 2, "b", "/y z"},

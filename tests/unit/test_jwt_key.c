@@ -515,24 +515,26 @@ static const struct {
     const char *jwks, *error;
 } bad_sets[] = {
     {"", "is empty"},
-    {"x", "is not JSON"},
+    {"x", "\": is not JSON"},
     {"[]", "is not {\"keys\""},
     {"{}", "is not {\"keys\""},
     {"{\"keys\":{}}", "is not {\"keys\""},
     {"{\"keys\":[],\"keys\":[]}", "is not {\"keys\""},
-    {"{\"keys\":[]}", "holds no key for signatures"},
+    {"{\"keys\":[]}", "holds no key for signatures that can be used"},
     {"{\"keys\":[]}x", "is not JSON"},
-    {"{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}", "holds no key for signatures"},
-    {"{\"keys\":[" EC256(",\"use\":\"enc\"") "]}", "holds no key for signatures"},
-    {"{\"keys\":[" EC256(",\"use\":1") "]}", "holds no key for signatures"},
-    {"{\"keys\":[" EC256(",\"key_ops\":[\"encrypt\"]") "]}", "holds no key for signatures"},
-    {"{\"keys\":[" EC256(",\"alg\":\"ECDH-ES\"") "]}", "holds no key for signatures"},
+    {"{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}",
+     "holds no key for signatures that can be used"},
+    {"{\"keys\":[" EC256(",\"use\":\"enc\"") "]}", "holds no key for signatures that can be used"},
+    {"{\"keys\":[" EC256(",\"use\":1") "]}", "holds no key for signatures that can be used"},
+    {"{\"keys\":[" EC256(",\"key_ops\":[\"encrypt\"]") "]}",
+     "holds no key for signatures that can be used"},
+    {"{\"keys\":[" EC256(",\"alg\":\"ECDH-ES\"") "]}",
+     "holds no key for signatures that can be used"},
     {"{\"keys\":[" EC256(",\"alg\":\"RS256\"") "]}", "key 1 names an algorithm"},
     {"{\"keys\":[" EC256(",\"alg\":\"ES384\"") "]}", "key 1 names an algorithm"},
     {"{\"keys\":[" EC256(",\"alg\":\"HS256\"") "]}", "key 1 names an algorithm"},
-    {"{\"keys\":[" EC256("") ",17]}", "key 2 is no object"},
-    {"{\"keys\":[" EC256(",\"kid\":\"a\"") "," EC256(",\"kid\":\"a\"") "]}",
-     "key 2 has the same kid"},
+    {"{\"keys\":[17]}", "key 1 is no object"},
+    {"{\"keys\":[17,{\"kty\":\"oct\"},3]}", "key 1 is no object, and 2 more"},
     {"{\"keys\":[" EC256(",\"kid\":1") "]}", "key 1 has a kid that is no text"},
     {"{\"keys\":[" EC256(",\"kid\":\"\"") "]}", "key 1 has a kid that is no text"},
     {"{\"keys\":[" EC256(",\"d\":\"AAAA\"") "]}", "key 1 is a private key"},
@@ -552,8 +554,43 @@ static const struct {
     {"{\"keys\":[{\"kty\":\"RSA\",\"n\":\"" N2048 "\",\"e\":\"Ag\"}]}", "even or trivial exponent"},
     {"{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAA\"}]}", "key 1 lacks a member"},
     {"{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"AAAA\"}]}",
-     "holds no key for signatures"},
+     "holds no key for signatures that can be used"},
 };
+
+static const struct {
+    const char *bad, *words; /* NULL: none that an operator has to hear of */
+} passed_over[] = {
+    {"17", "its key 2 is no object; passed over"},
+    {"{\"kty\":\"RSA\",\"kid\":\"old\",\"n\":\"AQAB\",\"e\":\"AQAB\"}",
+     "its key 2 (kid \"old\") is an RSA key of fewer than 2048 or more than 8192 bits; passed "
+     "over"},
+    {"{\"kty\":\"AKP\",\"kid\":\"new\",\"alg\":\"ML-DSA-44\"}",
+     "its key 2 (kid \"new\") is of a kind that is not known here"},
+    {"{\"kty\":\"OKP\",\"crv\":\"Ed448\",\"x\":\"AAAA\"}", "its key 2 is of a kind"},
+    {EC256(",\"kid\":\"a\""), "its key 2 (kid \"a\") has the same kid as one before it"},
+    {EC256(",\"d\":\"AAAA\""), "its key 2 is a private key"},
+    {"1,2", "its key 2 is no object, and 1 more; passed over"},
+    {EC256(",\"use\":\"enc\""), NULL},
+};
+
+START_TEST(a_key_that_cant_be_used_is_passed_over_and_named) {
+    char jwks[4096];
+    char *good = jwt_jwk(keys[JWT_P256], JWT_P256, ",\"kid\":\"a\"");
+    const char *words = passed_over[_i].words;
+    (void)snprintf(jwks, sizeof(jwks), "{\"keys\":[%s,%s]}", good, passed_over[_i].bad);
+    struct auth *auth = auth_by_jwks(jwks);
+    ck_assert_int_eq(judge(auth, jwt_sign(token, keys[JWT_P256], JWT_ES256,
+                                          "{\"alg\":\"ES256\",\"kid\":\"a\"}")),
+                     JWT_ACCEPTED);
+    ck_assert((auth_warning(auth, 0) == NULL) == (words == NULL));
+    if (words != NULL) {
+        ck_assert_msg(strstr(auth_warning(auth, 0), words) != NULL, "%s", auth_warning(auth, 0));
+        ck_assert_ptr_null(auth_warning(auth, 1));
+    }
+    auth_free(auth);
+    free(good);
+}
+END_TEST
 
 START_TEST(a_bad_key_set_is_told_in_one_line) {
     struct options options = jwt_options();
@@ -679,6 +716,8 @@ int main(void) {
     tcase_add_test(tests, kid_says_which_key_and_nothing_else_does);
     tcase_add_loop_test(tests, the_examples_of_the_rfcs_have_good_signatures, 0,
                         (int)ARRAY_LENGTH(examples));
+    tcase_add_loop_test(tests, a_key_that_cant_be_used_is_passed_over_and_named, 0,
+                        (int)ARRAY_LENGTH(passed_over));
     tcase_add_loop_test(tests, a_bad_key_set_is_told_in_one_line, 0, (int)ARRAY_LENGTH(bad_sets));
     tcase_add_test(tests, a_bad_key_file_is_told_in_one_line);
     tcase_add_loop_test(tests, options_that_contradict_each_other_are_told, 0,
