@@ -45,7 +45,7 @@ export const clientMessages = {
         answers: ['pong'],
     },
     resume: {
-        says: 'Asks for what was missed since a position: the next message after authenticate, or the first one of a client whose token came with the handshake. Events wait for it, 0.2 s and two round trips, or until any other message of the client says that none comes. Once an event has been sent the answer is UNKNOWN_POSITION, since missed ones can no longer come before it; so a resume behind another message (subscribe, ping) is answered as long as no event has been sent, which nobody can promise. What it shall cover is named in its channels. With resume in authenticate there is no such limit.',
+        says: 'Asks for what was missed since a position: the next message after authenticate, or the first one of a client whose token came with the handshake. Events wait for it, 0.2 s and two round trips, or until any other message of the client says that none comes. Once an event has been sent the answer is UNKNOWN_POSITION, since missed ones can no longer come before it; so a resume behind another message (subscribe, ping) is answered as long as no event has been sent, which nobody can promise. What it shall cover is named in its channels; a room joined by a message behind it counts too when its subscribed comes before resumed, else it begins where it is joined. With resume in authenticate there is no such limit.',
         data: { position: 'object! how far the client had come', channels: 'string[] channels to subscribe to first' },
         example: { position: positionExample },
         answers: ['resumed', 'error'],
