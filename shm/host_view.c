@@ -46,6 +46,15 @@ void host_view_close(struct host_view *view) {
     *view = (struct host_view){.segment.fd = -1};
 }
 
+bool host_view_draining(const struct host_view *view) {
+    bool asked = false;
+
+    for (uint32_t i = 0; i < view->worker_count && !asked; i++) {
+        asked = view->workers[i] != NULL && load_acquire(&view->workers[i]->asked_drain) != 0;
+    }
+    return asked || load_relaxed(&view->host->draining) != 0;
+}
+
 uint64_t host_view_sum(const struct host_view *view, enum stat_id id) {
     if (stats_info[id].owner == STAT_ingest)
         return stats_get(&view->segment.ingest->stats, id);

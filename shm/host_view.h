@@ -27,6 +27,10 @@ struct host_view {
 int host_view_open(const struct heritage *heritage, struct host_view *out) MUST_CHECK;
 void host_view_close(struct host_view *view);
 
+/* The host sends its clients away, or an operator has just asked a worker for it: nobody new is welcome from the moment
+ * in which he is told so, not only when the supervisor has taken it up. */
+bool host_view_draining(const struct host_view *view);
+
 /* A counter over all workers, or ingest's, by its owner in the table. */
 uint64_t host_view_sum(const struct host_view *view, enum stat_id id);
 

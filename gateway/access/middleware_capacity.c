@@ -12,7 +12,7 @@ enum middleware_verdict middleware_capacity(struct middleware_handshake *handsha
                                             struct middleware_refusal *refusal) {
     const struct worker *worker = handshake->worker;
 
-    if (worker->draining || load_relaxed(&worker->view.host->draining) != 0) {
+    if (worker->draining || host_view_draining(&worker->view)) {
         *refusal = (struct middleware_refusal){
             .status = 503, .reason = "The server is draining", .retry_after_s = RETRY_AFTER_S};
         return MIDDLEWARE_REFUSE;

@@ -26,7 +26,7 @@ const struct admin_row *admin_find(struct span path) {
 }
 
 /* A browser says with every POST where the page that makes it is from. Only a page of this gateway may, and only
- * when it was reached by a name that nobody else can give it: another name may have been made to point here (DNS
+ * when it was reached by a name that nobody else can give it, as admin pages may be: another name may have been made to point here (DNS
  * rebinding). */
 static bool is_own_page(const struct http_request *request) {
     struct span origin = {0}, host = {0};
@@ -41,7 +41,7 @@ static bool is_own_page(const struct http_request *request) {
     return found == 1 && http_request_header(request, "host", &host) == 1 && rest.length > 3 &&
            memcmp(rest.data, "://", 3) == 0 &&
            span_equal((struct span){rest.data + 3, rest.length - 3}, host) &&
-           http_request_names_this_machine(request);
+           http_request_host_is_no_strangers(request);
 }
 
 bool admin_allows(const struct worker *worker, const struct http_request *request,

@@ -5,10 +5,29 @@
 #include "gateway/connection/conn_timers.h"
 #include "gateway/http/head_gate.h"
 
+static bool is_continue(struct span value) {
+    static const struct span word = SPAN_LITERAL("100-continue");
+
+    return value.length == word.length && strncasecmp(value.data, word.data, word.length) == 0;
+}
+
 static bool answer_now(struct worker *worker, struct conn *conn, struct http_response *response) {
     conn_answer_page(worker, conn, response);
     http_response_done(response);
     return true;
+}
+
+/* RFC 9110 section 10.1.1: who asks first whether to send a body waits for this, curl a second long. */
+static void invite_body(struct worker *worker, struct conn *conn,
+                        const struct http_request *request) {
+    static const struct span go_on = SPAN_LITERAL("HTTP/1.1 100 Continue\r\n\r\n");
+    struct span expected;
+
+    if (request->minor > 0 && head_gate_body(conn->input).length == 0 &&
+        http_request_header(request, "expect", &expected) == 1 && is_continue(expected) &&
+        conn_queue_bytes(worker, conn, go_on) != 0) {
+        conn_kill(worker, conn);
+    }
 }
 
 bool conn_admin_serve(struct worker *worker, struct conn *conn, const struct admin_row *row,
@@ -22,6 +41,7 @@ bool conn_admin_serve(struct worker *worker, struct conn *conn, const struct adm
         return answer_now(worker, conn, &response);
     }
     if (!head_gate_body_complete(conn->input)) {
+        invite_body(worker, conn, request);
         return false;
     }
     admin_name(request, client, call.who);

@@ -21,7 +21,7 @@
  *              still comes in is thrown away until end of file
  *   DEAD       dead list, until conn_reap() at the end of the turn FREE
  *
- * PENDING, CATCHING, LIVE, REPLYING and CLOSING may also be on a flush list. Only conn_set_state() changes the state. */
+ * HEAD (100 Continue), PENDING, CATCHING, LIVE, REPLYING and CLOSING may also be on a flush list. Only conn_set_state() changes the state. */
 #ifndef MOONX_GATEWAY_CONNECTION_CONN_TABLE_H
 #define MOONX_GATEWAY_CONNECTION_CONN_TABLE_H
 

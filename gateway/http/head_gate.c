@@ -169,6 +169,10 @@ static void parse(struct head_gate *gate, struct head_refusal *refusal) {
     /* Of the request line the rules have left open only whether the method exists. */
     if (error == HPE_INVALID_METHOD || error == HPE_INVALID_CONSTANT) {
         *refusal = (struct head_refusal){405, "Unknown method"};
+    } else if (error == HPE_INVALID_CONTENT_LENGTH || error == HPE_UNEXPECTED_CONTENT_LENGTH) {
+        *refusal = (struct head_refusal){400, HEAD_RULES_BAD_LENGTH};
+    } else if (error == HPE_INVALID_TRANSFER_ENCODING) {
+        *refusal = (struct head_refusal){400, HEAD_RULES_NOT_WHOLE};
     } else {
         *refusal = (struct head_refusal){400, "Malformed request"};
     }

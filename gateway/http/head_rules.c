@@ -195,37 +195,21 @@ static bool host_is_valid(struct span value) {
     return value.length > 0;
 }
 
-static bool is_one_host(int found, struct span value) {
-    return found == 1 && host_is_valid(value);
-}
-
-static bool is_absent(int found, struct span value) {
-    (void)value;
-    return found == 0;
-}
-
-static const struct {
-    const char *name;
-    bool (*holds)(int found, struct span value);
-    const char *reason;
-} header_rules[] = {
-    {"host", is_one_host, "Exactly one valid Host header is required"},
-    {"transfer-encoding", is_absent, "A request body is not accepted"},
-};
-
-/* Digits alone, no zero in front: one text for each length. SIZE_MAX: none of that. */
-static size_t length_of(struct span value) {
+/* Digits alone, no zero in front: one text for each length. False: none of that. */
+static bool read_length(struct span value, size_t *out) {
     size_t length = 0;
-    if (value.length == 0 || value.length > 9 || (value.length > 1 && value.data[0] == '0')) {
-        return SIZE_MAX;
+    if (value.length == 0 || (value.length > 1 && value.data[0] == '0')) {
+        return false;
     }
     for (size_t i = 0; i < value.length; i++) {
         if (!is_digit((unsigned char)value.data[i])) {
-            return SIZE_MAX;
+            return false;
         }
-        length = length * 10 + (size_t)(value.data[i] - '0');
+        length =
+            length > HTTP_REQUEST_MAX_BODY ? length : length * 10 + (size_t)(value.data[i] - '0');
     }
-    return length;
+    *out = length;
+    return true;
 }
 
 /* Whether these are pages at all that take a body is not known here; below this path they are. */
@@ -235,11 +219,16 @@ static bool may_have_body(const struct http_request *request) {
            memcmp(request->path.data, below.data, below.length) == 0;
 }
 
-static void check_length(struct http_request *request, struct head_refusal *refusal) {
+static void check_body(struct http_request *request, struct head_refusal *refusal) {
     struct span value = {0};
+    bool chunked = http_request_header(request, "transfer-encoding", &value) != 0;
     int found = http_request_header(request, "content-length", &value);
-    size_t length = found == 0 ? 0 : found == 1 ? length_of(value) : SIZE_MAX;
-    if (length == SIZE_MAX || (length > 0 && !may_have_body(request))) {
+    size_t length = 0;
+    if (chunked && may_have_body(request)) {
+        *refusal = (struct head_refusal){411, HEAD_RULES_NOT_WHOLE};
+    } else if (!chunked && found != 0 && (found != 1 || !read_length(value, &length))) {
+        *refusal = (struct head_refusal){400, HEAD_RULES_BAD_LENGTH};
+    } else if (chunked || (length > 0 && !may_have_body(request))) {
         *refusal = (struct head_refusal){400, "A request body is not accepted"};
     } else if (length > HTTP_REQUEST_MAX_BODY) {
         *refusal = (struct head_refusal){413, "The request body is too long"};
@@ -254,13 +243,10 @@ void head_rules_check_request(struct http_request *request, struct head_refusal 
         *refusal = (struct head_refusal){405, "There is no tunnel here"};
         return;
     }
-    for (size_t i = 0; i < ARRAY_LENGTH(header_rules); i++) {
-        struct span value = {0};
-        int found = http_request_header(request, header_rules[i].name, &value);
-        if (!header_rules[i].holds(found, value)) {
-            *refusal = (struct head_refusal){400, header_rules[i].reason};
-            return;
-        }
+    struct span host = {0};
+    if (http_request_header(request, "host", &host) != 1 || !host_is_valid(host)) {
+        *refusal = (struct head_refusal){400, "Exactly one valid Host header is required"};
+        return;
     }
-    check_length(request, refusal);
+    check_body(request, refusal);
 }

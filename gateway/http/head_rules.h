@@ -8,6 +8,12 @@
 
 #define HEAD_RULES_MAX_TARGET 8192
 
+#define HEAD_RULES_BAD_LENGTH                                                                      \
+    "Content-Length must be one number, the length of the request body in bytes, without "         \
+    "Transfer-Encoding"
+#define HEAD_RULES_NOT_WHOLE                                                                       \
+    "The request body must come whole, with Content-Length and no Transfer-Encoding"
+
 struct head_refusal {
     unsigned status; /* 0: none */
     const char *reason;

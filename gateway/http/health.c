@@ -56,7 +56,7 @@ void health_answer_ready(const struct server_context *context, struct http_respo
 }
 
 const char *health_not_ready(const struct host_view *view) {
-    if (load_relaxed(&view->host->draining)) {
+    if (host_view_draining(view)) {
         return "draining";
     }
     if (load_relaxed(&view->segment.ingest->heartbeat_ns) == 0) {

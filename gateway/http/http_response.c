@@ -23,6 +23,7 @@ static const struct status_row {
     {404, "Not Found", "NOT_FOUND"},
     {405, "Method Not Allowed", "METHOD_NOT_ALLOWED"},
     {408, "Request Timeout", "REQUEST_TIMEOUT"},
+    {411, "Length Required", "LENGTH_REQUIRED"},
     {413, "Content Too Large", "CONTENT_TOO_LARGE"},
     {414, "URI Too Long", "URI_TOO_LONG"},
     {426, "Upgrade Required", "UPGRADE_REQUIRED"},

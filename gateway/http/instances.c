@@ -26,9 +26,7 @@ static struct load load_of(const struct host_view *view) {
 }
 
 static const char *status_of(const struct host_view *view) {
-    return load_relaxed(&view->host->draining) ? "draining"
-           : health_not_ready(view)            ? "not_ready"
-                                               : "ready";
+    return host_view_draining(view) ? "draining" : health_not_ready(view) ? "not_ready" : "ready";
 }
 
 char *instances_own(const struct host_view *view, const char *id, uint64_t capacity,

@@ -66,7 +66,7 @@ static void ready(FILE *out, const char *name, const struct host_view *view, uin
 
 static void draining(FILE *out, const char *name, const struct host_view *view, uint64_t now_ns) {
     (void)now_ns;
-    write_value(out, name, load_relaxed(&view->host->draining) != 0);
+    write_value(out, name, host_view_draining(view));
 }
 
 static void kafka_up(FILE *out, const char *name, const struct host_view *view, uint64_t now_ns) {

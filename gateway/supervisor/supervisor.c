@@ -208,8 +208,9 @@ static void take_wishes(struct supervisor *supervisor, uint64_t now_ms) {
             store_relaxed(&state->host->log_level, level);
             log_set_level((enum log_level)(level - 1));
         }
-        if (exchange_full(&state->workers[i]->asked_drain, 0) != 0) {
+        if (load_acquire(&state->workers[i]->asked_drain) != 0) {
             on_terminate(supervisor, now_ms);
+            store_release(&state->workers[i]->asked_drain, 0); /* `draining` stands in for it now */
         }
     }
 }
@@ -256,7 +257,7 @@ static void on_child(struct supervisor *supervisor, uint64_t now_ms) {
 
 static void begin_stop(struct supervisor *supervisor, enum phase phase, const char *how) {
     sd_notify_send(&supervisor->notify, "STOPPING=1");
-    store_relaxed(&supervisor->start->state.host->draining, 1);
+    store_release(&supervisor->start->state.host->draining, 1);
     supervisor->greet_until_ms = 0;
     supervisor->phase = phase;
     log_info("%s", how);

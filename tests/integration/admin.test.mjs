@@ -1,8 +1,9 @@
 // What an operator does by POST /admin/…: bodies and who may send them, the audit log, log level, drain.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { freePort } from '../kafka/kafka.mjs';
@@ -29,8 +30,30 @@ async function post(path, body, headers = {}) {
     return { status: answer.status, headers: answer.headers, body: await answer.json() };
 }
 
+// A connection that a worker has accepted and read half of a request from; the returned function sends the rest and
+// resolves to the status.
+async function kept(path) {
+    const socket = connect(gateway.port, '127.0.0.1');
+    let text = '';
+    socket.setEncoding('latin1').on('data', more => (text += more));
+    await within('a connection', PATIENCE_MS, once(socket, 'connect'));
+    socket.write(`GET ${path} HTTP/1.1\r\n`);
+    return async () => {
+        const end = once(socket, 'end');
+        socket.write('Host: localhost\r\n\r\n');
+        await within('an answer', PATIENCE_MS, end);
+        socket.end();
+        return Number(text.match(/^HTTP\/1\.1 (\d+) /)?.[1]);
+    };
+}
+
 // Pieces of a request as they are, one after the other; resolves to the status at the end of the stream.
-function raw(...pieces) {
+async function raw(...pieces) {
+    return Number((await whole(...pieces)).match(/^HTTP\/1\.1 (\d+) /)?.[1]);
+}
+
+// The same, to all that was answered.
+function whole(...pieces) {
     return within('an answer', PATIENCE_MS, new Promise((resolve, reject) => {
         let text = '';
         const socket = connect(gateway.port, '127.0.0.1', async () => {
@@ -42,7 +65,7 @@ function raw(...pieces) {
         socket.setEncoding('latin1').on('data', more => (text += more));
         socket.on('error', reject).on('end', () => {
             socket.end();
-            resolve(Number(text.match(/^HTTP\/1\.1 (\d+) /)?.[1]));
+            resolve(text);
         });
     }));
 }
@@ -91,7 +114,7 @@ for (const [what, status, body] of [
     });
 
 for (const [what, status, headers] of [
-    ['chunked', 400, 'Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n'], ['of two lengths', 400, 'Content-Length: 2\r\nContent-Length: 3\r\n\r\n{} '],
+    ['chunked', 411, 'Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n'], ['of two lengths', 400, 'Content-Length: 2\r\nContent-Length: 3\r\n\r\n{} '],
     ['of a signed length', 400, 'Content-Length: +2\r\n\r\n{}'], ['of length 02', 400, 'Content-Length: 02\r\n\r\n{}'],
     ['of endless length', 400, 'Content-Length: 99999999999999999999\r\n\r\n'], ['of no length', 400, '\r\n{}'],
 ])
@@ -113,6 +136,34 @@ test('a body that does not come: 408 after the head\'s 10 s, whatever drips in',
     assert.ok(Date.now() - began < 20_000, `${Date.now() - began} ms`);
 });
 
+test('Expect: 100-continue is answered at once, and only for who may', async () => {
+    const ask = more => `${HEAD}Expect: 100-continue\r\nContent-Length: ${LEVEL.length}\r\n${more}\r\n`;
+    let text = '';
+    const socket = connect(gateway.port, '127.0.0.1', () => socket.write(ask('')));
+    socket.setEncoding('latin1').on('data', more => (text += more));
+    await until('the invitation', () => text === 'HTTP/1.1 100 Continue\r\n\r\n');
+    socket.write(LEVEL.slice(0, 3), () => socket.write(LEVEL.slice(3)));
+    await within('the end', PATIENCE_MS, new Promise(resolve => socket.once('end', resolve)));
+    socket.end();
+    assert.match(text, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n/);
+    assert.equal(await raw(ask('Origin: https://evil.example\r\n')), 403);
+    assert.equal(await raw(ask('') + LEVEL), 200, 'who has not waited');
+    assert.equal(await raw(ask('').replace('HTTP/1.1', 'HTTP/1.0'), LEVEL), 200, 'HTTP/1.0 knows no 100');
+});
+
+test('a length that is none is told as what it is', async () => {
+    const why = async headers => {
+        const text = await whole(`${HEAD}${headers}\r\n`);
+        return [Number(text.match(/^HTTP\/1\.1 (\d+) /)[1]), JSON.parse(text.slice(text.indexOf('\r\n\r\n') + 4)).error.message];
+    };
+    const chunked = [411, 'The request body must come whole, with Content-Length and no Transfer-Encoding'];
+    assert.deepEqual(await why('Transfer-Encoding: chunked\r\n'), chunked);
+    const number = [400, 'Content-Length must be one number, the length of the request body in bytes, without Transfer-Encoding'];
+    for (const bad of ['x', '-1', '+2', '02', '2, 2', '0x2', '2\r\nContent-Length: 2', '2\r\nTransfer-Encoding: chunked', '9'.repeat(30)])
+        assert.deepEqual(await why(`Content-Length: ${bad}\r\n`), number, bad);
+    assert.deepEqual(await why(`Content-Length: 999999999999\r\n`), [413, 'The request body is too long']);
+});
+
 test('a body on a path that takes none: 400', async () => {
     assert.equal(await raw('POST /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}'), 400);
     assert.equal(await raw('GET /admin/drain HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}'), 400);
@@ -128,6 +179,9 @@ test('who may: an administrator, no foreign page, by POST', async () => {
     assert.equal((await post('/admin/log-level', LEVEL, { origin: 'https://evil.example' })).status, 403);
     assert.equal((await post('/admin/log-level', LEVEL, { origin: 'null' })).status, 403);
     assert.equal((await post('/admin/log-level', LEVEL, { origin: `http://127.0.0.1:${gateway.port}` })).status, 200);
+    const own = `Host: ${hostname()}:${gateway.port}\r\n`;
+    assert.equal(await raw(`GET /connections HTTP/1.1\r\n${own}\r\n`), 200);
+    assert.equal(await raw(`POST /admin/log-level HTTP/1.1\r\n${own}Origin: http://${hostname()}:${gateway.port}\r\nContent-Length: ${LEVEL.length}\r\n\r\n${LEVEL}`), 200, 'the console under the host\'s own name');
     assert.equal(await raw(`POST /admin/log-level HTTP/1.1\r\nHost: evil.example\r\nOrigin: http://evil.example\r\nContent-Length: ${LEVEL.length}\r\n\r\n${LEVEL}`), 403);
     const answer = await gateway.get('/admin/log-level');
     assert.equal(answer.status, 405);
@@ -161,7 +215,12 @@ test('ADMIN_LISTEN: admin paths there and not on the public port, over a worker\
 test('drain: clients are sent away, and the host stops', async () => {
     const client = await signedIn(gateway, { token: await demoToken() });
     assert.equal((await post('/admin/drain', { now: true })).status, 400);
+    const status = async path => (await gateway.get(path)).status;
+    assert.equal(await status('/ready'), 200);
+    const others = await Promise.all(Array.from({ length: 8 }, () => kept('/ready'))); // to any of the workers, which accept these now
     assert.equal((await post('/admin/drain')).status, 202);
+    for (const other of others)
+        assert.equal(await other(), 503, 'who saw the 202 finds nobody ready');
     assert.equal((await client.next('reconnect')).data.reason, 'drain');
     assert.equal((await client.closes()).code, 1012);
     assert.equal((await within('the end', PATIENCE_MS, gateway.exited)).code, 0);

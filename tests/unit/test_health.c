@@ -232,6 +232,12 @@ START_TEST(a_draining_host_is_not_ready) {
 }
 END_TEST
 
+START_TEST(a_host_that_has_been_asked_to_drain_is_not_ready_for_any_worker) {
+    store_relaxed(&fixture.view.workers[1]->asked_drain, 1);
+    check_ready(503, "draining");
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("health");
     TCase *tests = tcase_create("health");
@@ -250,6 +256,7 @@ int main(void) {
     tcase_add_test(tests, a_broker_or_an_ingest_that_goes_away_later_changes_nothing);
     tcase_add_test(tests, a_host_without_ingest_has_never_been_ready);
     tcase_add_test(tests, a_draining_host_is_not_ready);
+    tcase_add_test(tests, a_host_that_has_been_asked_to_drain_is_not_ready_for_any_worker);
     suite_add_tcase(suite, tests);
     return unit_run(suite);
 }
