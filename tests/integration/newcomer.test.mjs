@@ -1,4 +1,4 @@
-// What somebody sees who has just typed `make run`: the greeting, its two command lines, Ctrl-C.
+// What somebody sees who has just typed `make run`: the greeting, its command lines, Ctrl-C.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,9 +28,9 @@ test('the secret is readable by its owner only', () => {
     assert.equal(statSync(join(gateway.devDirectory, 'secret')).mode & 0o777, 0o600);
 });
 
-test('the printed client line connects and shows the demo stream of all kinds', async () => {
-    const [, line] = await gateway.printed(/^\s*(\S*moonx-client .*)$/m);
-    client = shell(line);
+test('the printed client lines connect and show the demo stream of all kinds', async () => {
+    const [lines] = await gateway.printed(/^\s*export MOONX_URL=.*\n.*moonx-client$/m);
+    client = shell(lines);
     for (const type of ['auto_subscribed', 'price_update', 'trade_update', 'order_update', 'portfolio_update', 'notification'])
         await client.line(new RegExp(`"type":"${type}"`));
 });

@@ -27,7 +27,7 @@ async function serves(gateway, what) {
 
 async function started(env, more) {
     const gateway = await start(env, more);
-    [, gateway.token] = await gateway.printed(/\s(eyJ[\w-]+\.[\w-]+\.[\w-]+)/);
+    [, gateway.token] = await gateway.printed(/MOONX_TOKEN=(\S+)/);
     return gateway;
 }
 

@@ -220,7 +220,7 @@ describe('a start and a stop', { concurrency: 2 }, () => {
     }));
 
     test('the log never holds the token', () => withGateway({}, async gateway => {
-        await gateway.printed(/--token \S+/);
+        await gateway.printed(/MOONX_TOKEN=\S+/);
         assert.equal(gateway.output.match(/eyJ[\w-]+\.[\w-]+\.[\w-]+/g).length, 1);
     }));
 });
