@@ -74,8 +74,11 @@ static rd_kafka_t *client_new(const char *brokers, const char *transactional_id)
             rd_kafka_conf_destroy(conf);
             return NULL;
         }
-    if (transactional_id)
+    if (transactional_id) {
         rd_kafka_conf_set(conf, "transactional.id", transactional_id, NULL, 0);
+        /* A transaction may last as long as a message in it. */
+        rd_kafka_conf_set(conf, "transaction.timeout.ms", MESSAGE_TIMEOUT_MS, NULL, 0);
+    }
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     rd_kafka_t *client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, sizeof error);
     if (!client) {

@@ -194,6 +194,8 @@ export class Producer {
     }
 
     #say(line) {
+        if (this.#child.exitCode !== null || this.#child.signalCode !== null)
+            return Promise.reject(new Error('producer ended'));
         const n = this.#sent++;
         return new Promise((resolve, reject) => {
             this.#waiting.set(n, { resolve, reject });
