@@ -27,7 +27,12 @@ async function serves(gateway, what) {
 
 async function started(env, more) {
     const gateway = await start(env, more);
-    [, gateway.token] = await gateway.printed(/MOONX_TOKEN=(\S+)/);
+    try {
+        [, gateway.token] = await gateway.printed(/MOONX_TOKEN=(\S+)/);
+    } catch (error) {
+        await gateway.stop(); // nobody else could: what stays alive keeps the file from ending
+        throw error;
+    }
     return gateway;
 }
 
