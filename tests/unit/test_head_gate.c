@@ -67,8 +67,7 @@ static const struct row {
     ROW(411, "Content-Length and no Transfer-Encoding",
         "POST /admin/x HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"),
     ROW(400, "must be one number", "POST /admin/x HTTP/1.1\r\n" HOST "Content-Length: 1x\r\n\r\n"),
-    ROW(413, "too long",
-        "POST /admin/x HTTP/1.1\r\n" HOST "Content-Length: 999999999999\r\n\r\n"),
+    ROW(413, "too long", "POST /admin/x HTTP/1.1\r\n" HOST "Content-Length: 999999999999\r\n\r\n"),
 
     /* request line */
     ROW(400, "absolute form", "GET http://moonx.example/ HTTP/1.1\r\n" HOST "\r\n"),
