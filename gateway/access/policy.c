@@ -36,6 +36,9 @@ static const struct policy_row built_in_rows[] = {
 
 static struct policy *make(bool own_rows, char *error, size_t error_size);
 static int take_row(void *context, const struct table_row *line, char *error, size_t error_size);
+static int read_table(const char *path, struct policy *policy, char *error, size_t error_size);
+static int judge_rows(int result, const char *name, const struct policy *policy, char *error,
+                      size_t error_size);
 static int finish(int result, struct policy *policy, struct policy **out);
 static const struct policy_row *find_row(const struct policy *policy, struct span room,
                                          struct span *held);
@@ -46,8 +49,7 @@ int policy_new(const char *path, struct policy **out, char *error, size_t error_
     if (policy == NULL) {
         return -ENOMEM;
     }
-    return finish(path[0] == '\0' ? 0 : table_file_read(path, take_row, policy, error, error_size),
-                  policy, out);
+    return finish(path[0] == '\0' ? 0 : read_table(path, policy, error, error_size), policy, out);
 }
 
 int policy_parse(const char *name, struct span text, struct policy **out, char *error,
@@ -57,7 +59,9 @@ int policy_parse(const char *name, struct span text, struct policy **out, char *
     if (policy == NULL) {
         return -ENOMEM;
     }
-    return finish(table_file_parse(name, text, take_row, policy, error, error_size), policy, out);
+    return finish(judge_rows(table_file_parse(name, text, take_row, policy, error, error_size),
+                             name, policy, error, error_size),
+                  policy, out);
 }
 
 void policy_free(struct policy *policy) {
@@ -85,7 +89,22 @@ const struct room_claim_names *policy_claims(const struct policy *policy) {
     return policy == NULL ? &none : &policy->claims;
 }
 
-/* With rows of its own, none yet: also a file without a line is a table, one that denies everything. */
+static int read_table(const char *path, struct policy *policy, char *error, size_t error_size) {
+    return judge_rows(table_file_read(path, take_row, policy, error, error_size), path, policy,
+                      error, error_size);
+}
+
+/* A file that has been emptied, or is about to be written, would deny everything to everybody. */
+static int judge_rows(int result, const char *name, const struct policy *policy, char *error,
+                      size_t error_size) {
+    if (result == 0 && policy->count == 0) {
+        snprintf(error, error_size, "%s: no rooms in it", name);
+        result = -EINVAL;
+    }
+    return result;
+}
+
+/* With rows of its own, none yet. */
 static struct policy *make(bool own_rows, char *error, size_t error_size) {
     struct policy *policy = calloc(1, sizeof(*policy));
 

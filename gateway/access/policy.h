@@ -49,7 +49,7 @@ enum policy_result {
     POLICY_UNAVAILABLE, /* it has been, and is away: SERVICE_UNAVAILABLE */
 };
 
-/* `path` "" : the built-in table. On failure `error` has one line, FILE:LINE and what is wrong. */
+/* `path` "" : the built-in table. A table without a row is refused (-EINVAL). On failure `error` has one line, FILE:LINE and what is wrong. */
 int policy_new(const char *path, struct policy **out, char *error, size_t error_size) MUST_CHECK;
 /* The same over text in memory; `name` stands for the file in errors. */
 int policy_parse(const char *name, struct span text, struct policy **out, char *error,

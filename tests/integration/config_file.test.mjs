@@ -134,10 +134,11 @@ test('a wrong line is refused with FILE:LINE, and the old configuration stays', 
 test('ingest is replaced when its options have changed, and only then', async () => {
     const { ingest } = gateway.pids();
     const before = await gateway.metric('config_generation');
-    await reload({ ...FIRST, WS_PING_INTERVAL: 20000 });
+    const mine = { PORT: 1, AUTO_JOIN_ROOMS: 'trades', RING_BYTES: 1048576 }; // some for a restart, some the workers'
+    await reload({ ...FIRST, ...mine, WS_PING_INTERVAL: 20000 });
     assert.equal(gateway.pids().ingest, ingest);
     assert.equal(await gateway.metric('config_generation'), before + WORKERS);
-    await reload({ ...FIRST, WS_PING_INTERVAL: 20000, KAFKA_CLIENT_ID: 'another' }, /reload: ingest is replaced/g, 1);
+    await reload({ ...FIRST, ...mine, WS_PING_INTERVAL: 20000, KAFKA_CLIENT_ID: 'another' }, /reload: ingest is replaced/g, 1);
     await until('another ingest', () => ![undefined, ingest].includes(gateway.pids().ingest));
     await gateway.started();
     assert.equal(await gateway.metric('config_generation'), before + WORKERS, 'workers have nothing new');

@@ -1,6 +1,6 @@
 // SIGHUP: new keys, rooms and routes in place. Nobody is disconnected, no event is missed, and what is wrong is refused.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -176,6 +176,17 @@ test('a table that is wrong is refused with its line, and the old one stays', as
     gateway.signal('SIGHUP');
     await until('the refusal', () => /reload refused, the old configuration stays: .*rooms:4: /.test(gateway.output));
     assert.equal((await client.request('subscribe', { channel: 'chat:2' })).type, 'subscribed');
+    write('rooms', '');
+    gateway.signal('SIGHUP');
+    await until('the refusal of an emptied table', () => /reload refused, the old configuration stays: .*rooms: no rooms in it/.test(gateway.output));
+    write('rooms', ROOMS);
+    const routes = readFileSync(file('routes'), 'utf8');
+    write('routes', '# soon\n');
+    gateway.signal('SIGHUP');
+    await until('the same of routes', () => /reload refused, the old configuration stays: .*routes: no routes in it/.test(gateway.output));
+    write('routes', routes);
+    assert.equal((await client.request('subscribe', { channel: 'chat:4' })).type, 'subscribed');
+    write('rooms', `${ROOMS}what is this\n`);
     await client.close();
 });
 

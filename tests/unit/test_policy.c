@@ -185,13 +185,15 @@ START_TEST(a_table_of_ones_own_replaces_the_built_in_one_and_its_first_match_dec
 }
 END_TEST
 
-START_TEST(a_table_without_a_line_denies_everything) {
+START_TEST(a_table_without_a_line_is_refused_rather_than_deny_everything) {
     struct policy *policy = NULL;
     char error[256] = "";
 
-    ck_assert_int_eq(policy_parse("t", span_of("# nothing\n"), &policy, error, sizeof(error)), 0);
-    ck_assert_int_eq(joins(policy, "prices", "ann", ""), POLICY_UNKNOWN);
-    policy_free(policy);
+    ck_assert_int_eq(policy_parse("t", span_of("# nothing\n"), &policy, error, sizeof(error)),
+                     -EINVAL);
+    ck_assert_str_eq(error, "t: no rooms in it");
+    ck_assert_ptr_null(policy);
+    ck_assert_int_eq(policy_new("/dev/null", &policy, error, sizeof(error)), -EINVAL);
 }
 END_TEST
 
@@ -361,7 +363,7 @@ int main(void) {
     tcase_add_test(tests, publishing_is_judged_apart_from_joining);
     tcase_add_test(tests,
                    a_table_of_ones_own_replaces_the_built_in_one_and_its_first_match_decides);
-    tcase_add_test(tests, a_table_without_a_line_denies_everything);
+    tcase_add_test(tests, a_table_without_a_line_is_refused_rather_than_deny_everything);
     tcase_add_test(tests, a_table_of_many_lines_is_kept_whole_and_one_of_too_many_is_refused);
     tcase_add_loop_test(tests, a_wrong_line_is_named_with_what_is_wrong, 0,
                         (int)ARRAY_LENGTH(bad_tables));
