@@ -28,7 +28,7 @@
     X(TOKEN_EXPIRED, "Token expired")                                                              \
     X(TOKEN_REVOKED, "Token revoked")                                                              \
     X(USER_INACTIVE, "User is not active")                                                         \
-    X(INVALID_USER_ID, "The user id has characters that are not allowed")                          \
+    X(INVALID_USER_ID, "The user id must be 1 to 114 characters of A-Z a-z 0-9 _ . : @ | + = ~ -") \
     X(AUTH_UNAVAILABLE, "Authentication is not available at the moment")
 
 enum error_code {

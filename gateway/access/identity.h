@@ -7,8 +7,9 @@
 #include "common/room_name.h"
 #include "gateway/access/room_claims.h"
 
-#define IDENTITY_EMAIL_MAX  254
-#define IDENTITY_ROLES_MAX  32
+#define IDENTITY_EMAIL_MAX 254
+#define IDENTITY_ROLES_MAX                                                                         \
+    100 /* a token with more is INVALID_TOKEN: dropped roles would deny for no visible reason */
 #define IDENTITY_ROLE_BYTES 64
 #define IDENTITY_MARK_MAX   255 /* a longer `sid` or `jti` can be neither kept nor revoked */
 

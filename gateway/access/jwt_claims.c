@@ -95,6 +95,9 @@ int jwt_claims_expiry(struct json_value claims, int64_t *out_ms) {
     return json_get(claims, "exp", &value) == 1 && seconds_of(value, out_ms) ? 0 : -EINVAL;
 }
 
+static_assert(ROOM_NAME_MAX_BYTES - (sizeof(LONGEST_PERSONAL_PREFIX) - 1) == 114,
+              "as INVALID_USER_ID says");
+
 bool jwt_claims_user_id_valid(struct span user_id) {
     return room_name_valid(user_id) &&
            user_id.length + sizeof(LONGEST_PERSONAL_PREFIX) - 1 <= ROOM_NAME_MAX_BYTES;

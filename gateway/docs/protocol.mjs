@@ -115,7 +115,7 @@ export const serverMessages = {
         example: { user: { id: 'alice', email: 'alice@example.org', roles: [] }, expiresAt: 1795359600000, connectionId: 'c0123456789abcdef' },
     },
     auth_failed: {
-        says: 'The token is not accepted. After three refusals, and when the token of a session ends, the connection is closed with 1008.',
+        says: 'The token is not accepted: INVALID_TOKEN also for one with more than 100 roles or with a role of more than 64 bytes. After three refusals, and when the token of a session ends, the connection is closed with 1008.',
         data: { error: 'string!', code: 'string!' },
         example: { error: 'Token expired', code: 'TOKEN_EXPIRED' },
     },
