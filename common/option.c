@@ -332,11 +332,27 @@ static int set_one(const struct scan *scan, size_t index, struct options *out) {
     return option_row_set(row, name, text, out, scan->error, scan->error_size);
 }
 
+/* Also a value of the file that a flag or variable stands in for: it would stop the first start without them. */
+static int check_in_file(const struct scan *scan, size_t index) {
+    const struct option_row *row = &option_rows[index];
+    struct options ignored;
+    char name[SOURCE_BYTES];
+    unsigned line = 0;
+    const char *text = option_file_value(scan->file, index, &line);
+
+    if (text == NULL) {
+        return 0;
+    }
+    snprintf(name, sizeof(name), "%.200s:%u: %s", scan->path, line, row->environment);
+    return option_row_set(row, name, text, &ignored, scan->error, scan->error_size);
+}
+
 static int set_all(const struct scan *scan, struct options *out) {
     int result = 0;
 
     for (size_t i = 0; i < OPTION_ROW_COUNT && result == 0; i++) {
         result = set_one(scan, i, out);
+        result = result != 0 ? result : check_in_file(scan, i);
     }
     return result;
 }

@@ -118,6 +118,7 @@ test('a wrong line is refused with FILE:LINE, and the old configuration stays', 
     for (const [text, line] of [
         [`${lines(FIRST)}WS_PING_INTERVALL=1\n`, 'gateway.env:5: "WS_PING_INTERVALL" is no option; did you mean WS_PING_INTERVAL?'],
         [`${lines(FIRST)}\nWS_PING_INTERVAL=1\n`, 'gateway.env:6: WS_PING_INTERVAL: "1" is not a whole number of ms from 100 to 3600000'],
+        [`${lines(FIRST)}RATE_LIMIT_ENABLED=perhaps\n`, 'gateway.env:5: RATE_LIMIT_ENABLED: "perhaps"'], // the environment's stands in for it
         [`${lines(FIRST)}TRUSTED_PROXIES=10.0.0.0/33\n`, 'TRUSTED_PROXIES: "10.0.0.0/33"'],
         [`${lines(FIRST)}PROXY_PROTOCOL=true\n`, 'PROXY_PROTOCOL: true believes nobody while TRUSTED_PROXIES is empty'],
         [`${lines(FIRST)}ROOMS_FILE=${folder}/none\n`, `ROOMS_FILE: "${folder}/none": cannot be read: No such file or directory`],

@@ -94,6 +94,17 @@ START_TEST(a_wrong_line_is_named_and_nothing_is_taken) {
 }
 END_TEST
 
+START_TEST(a_wrong_value_is_told_though_a_flag_stands_in_for_it) {
+    char expected[128];
+    write_file("\nWS_PING_INTERVAL=1\n");
+    ck_assert_int_lt(parse("--ws-ping-interval=40000"), 0);
+    snprintf(expected, sizeof(expected), "%s:2: WS_PING_INTERVAL: \"1\" is not", path);
+    ck_assert_msg(strncmp(error, expected, strlen(expected)) == 0, "%s", error);
+    setenv("WS_PING_INTERVAL", "30001", 1);
+    ck_assert_int_lt(parse(""), 0);
+}
+END_TEST
+
 START_TEST(a_secret_that_is_wrong_is_not_shown) {
     write_file("JWT_SECRET \"hunter2-and-more\"\n");
     ck_assert_int_eq(parse(""), -EINVAL);
@@ -182,6 +193,7 @@ int main(void) {
     tcase_add_test(tests, a_flag_beats_the_environment_and_that_the_file);
     tcase_add_loop_test(tests, a_wrong_line_is_named_and_nothing_is_taken, 0,
                         (int)ARRAY_LENGTH(bad));
+    tcase_add_test(tests, a_wrong_value_is_told_though_a_flag_stands_in_for_it);
     tcase_add_test(tests, a_secret_that_is_wrong_is_not_shown);
     tcase_add_test(tests, a_file_that_is_not_there_or_too_long_is_an_error);
     tcase_add_test(tests, a_reload_gives_each_role_what_it_may_take_and_of_the_rest_what_was);
