@@ -3,11 +3,14 @@
 #include "common/http_client.h"
 
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
 #include <event2/http.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 static bool fill(const struct http_ask *ask, struct evhttp_request *request);
+static int on_head(struct evhttp_request *request, void *context);
 static bool add_key(struct evkeyvalq *headers, struct span key);
 
 struct evhttp_request *http_ask_new(const struct http_ask *ask,
@@ -18,6 +21,9 @@ struct evhttp_request *http_ask_new(const struct http_ask *ask,
     if (request != NULL && !fill(ask, request)) {
         evhttp_request_free(request);
         return NULL;
+    }
+    if (request != NULL) {
+        evhttp_request_set_header_cb(request, on_head);
     }
     return request;
 }
@@ -40,6 +46,19 @@ int http_ask_send(const struct http_ask *ask, struct evhttp_connection *connecti
     result = evhttp_make_request(connection, request, method, target); /* it frees it on failure */
     free(target);
     return result == 0 ? 0 : -ENOMEM;
+}
+
+/* Behind a `100 Continue`, which a service may send unasked (RFC 9110 section 15.2), the library writes what is left of the
+ * request and reads on when it has been told that it is written. Nothing is left, so with TLS nobody would tell it. */
+static int on_head(struct evhttp_request *request, void *context) {
+    struct evhttp_connection *connection = evhttp_request_get_connection(request);
+
+    (void)context;
+    if (evhttp_request_get_response_code(request) == 100) {
+        bufferevent_trigger(evhttp_connection_get_bufferevent(connection), EV_WRITE,
+                            BEV_OPT_DEFER_CALLBACKS | BEV_TRIG_IGNORE_WATERMARKS);
+    }
+    return 0;
 }
 
 static bool fill(const struct http_ask *ask, struct evhttp_request *request) {

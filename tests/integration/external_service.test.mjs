@@ -140,6 +140,24 @@ describe('metadata', () => {
         assert.deepEqual((await notify(client)).data.metadata, { n: 3 });
     });
 
+    test('`100 Continue` before the answer, unasked, is not the answer', async () => {
+        await recovered();
+        const before = await gateway.metric('external_errors_total');
+        for (const answer of [
+            response => response.end('{"metadata":{"n":1}}'),
+            response => response.socket.end('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 20\r\nConnection: close\r\n\r\n{"metadata":{"n":1}}'), // in one packet
+            response => setTimeout(() => response.end('{"metadata":{"n":1}}'), 50),
+            response => response.writeContinue(() => response.end('{"metadata":{"n":1}}')), // and a second one
+        ]) {
+            service.enrich = (request, response) => {
+                response.writeContinue();
+                answer(response);
+            };
+            assert.deepEqual((await notify(client)).data.metadata, { n: 1 });
+        }
+        assert.equal(await gateway.metric('external_errors_total'), before);
+    });
+
     test('those of one connection arrive in the order of their sending, however long each answer takes', async () => {
         await recovered();
         service.enrich = (request, response) => setTimeout(() => known({ late: true })(request, response), 200 * Math.random());
@@ -241,6 +259,8 @@ test('https, with a key from a file; one whose certificate is not believed is no
     for (const [by, believed] of [[authority, true], [stranger, false]]) {
         const leaf = by.issue(`leaf-${believed}`, { names: ['127.0.0.1'] });
         const service = await startService({ tls: { key: leaf.keyText, cert: leaf.text } });
+        const { enrich } = service;
+        service.enrich = (request, response, ...more) => response.writeContinue(() => enrich(request, response, ...more));
         const gateway = await start(service, { scheme: 'https', HTTP_CLIENT_CA_FILE: authority.file, EXTERNAL_SERVICE_API_KEY_FILE: keyFile });
         const client = await signedIn(gateway, { user: 'ann' });
         assert.deepEqual((await notify(client)).data.metadata, believed ? { seen: 1 } : undefined);
