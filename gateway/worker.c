@@ -237,7 +237,7 @@ static int build_delivery(struct worker *worker) {
     int error = (worker->base = event_base_new()) != NULL ? 0 : -ENOMEM;
     error = error != 0 ? error : conn_table_new(worker, &worker->conns);
     error = error != 0 ? error : fanout_new(worker, &worker->fanout);
-    error = error != 0 ? error : ws_pool_new(worker, &worker->ws_pool);
+    error = error != 0 ? error : ws_pool_new(&worker->ws_pool);
     if (error == 0 && worker->options->ws_deflate) {
         error = ws_inflate_new((size_t)worker->options->ws_max_message_bytes, &worker->inflate);
     }

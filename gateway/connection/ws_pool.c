@@ -11,8 +11,7 @@ struct ws_pool {
     unsigned lent;
 };
 
-int ws_pool_new(struct worker *worker, struct ws_pool **out) {
-    (void)worker;
+int ws_pool_new(struct ws_pool **out) {
     struct ws_pool *pool = calloc(1, sizeof *pool);
     if (pool == NULL) {
         return -ENOMEM;

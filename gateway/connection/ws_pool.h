@@ -34,7 +34,7 @@ struct ws_input {
 };
 
 /* Nothing is made before it is lent for the first time. -ENOMEM. */
-int ws_pool_new(struct worker *worker, struct ws_pool **out) MUST_CHECK;
+int ws_pool_new(struct ws_pool **out) MUST_CHECK;
 void ws_pool_free(struct ws_pool *pool);
 
 /* Lends one to the connection (conn->input). -ENOMEM; -EUSERS when too many are out. */

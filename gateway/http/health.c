@@ -63,7 +63,8 @@ const char *health_not_ready(const struct host_view *view) {
         return "ingest has not started yet";
     }
     if (!liveness_ingest_flag(view, INGEST_CAUGHT_UP)) {
-        return "catching up with Kafka";
+        return liveness_ingest_flag(view, INGEST_KAFKA_UP) ? "catching up with Kafka"
+                                                           : "waiting for Kafka";
     }
     return NULL;
 }

@@ -12,6 +12,14 @@
 
 static const char *read_url(const char *url, struct redis_address *out);
 static const char *read_user(struct span text, struct redis_address *out);
+/* A name, or a numeric address, perhaps of IPv6 with its zone. */
+static bool is_host(const char *text) {
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:%";
+
+    return text[0] != '\0' && text[strspn(text, allowed)] == '\0';
+}
+
 static const char *read_place(struct span text, struct redis_address *out);
 static const char *read_socket(struct span text, struct redis_address *out);
 static const char *read_host(const struct options *options, struct redis_address *out);
@@ -180,7 +188,7 @@ static const char *read_place(struct span text, struct redis_address *out) {
     } else {
         host = cut(place, ':', &port);
     }
-    if (host.length == 0 || decode(host, out->host, sizeof(out->host)) < 0 || out->host[0] == '/') {
+    if (decode(host, out->host, sizeof(out->host)) < 0 || !is_host(out->host)) {
         return "names no host";
     }
     if (port.data != NULL && (!read_number(port, PORT_MAX, &number) || number == 0)) {
@@ -211,6 +219,9 @@ static const char *read_host(const struct options *options, struct redis_address
     }
     if (options->redis_host[0] == '/' && !fits_a_socket(options->redis_host)) {
         return "is a path of more than 107 bytes";
+    }
+    if (options->redis_host[0] != '/' && !is_host(options->redis_host)) {
+        return "is neither the name or address of a host nor the path of a socket";
     }
     (void)snprintf(out->host, sizeof(out->host), "%s", options->redis_host);
     out->port = (uint16_t)options->redis_port;

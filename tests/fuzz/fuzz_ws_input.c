@@ -44,7 +44,7 @@ static void init(void) {
     REQUIRE(conn_table_new(&worker, &worker.conns) == 0);
     REQUIRE(position_view_new(&worker.view.segment, 1, &worker.position) == 0);
     REQUIRE(fanout_new(&worker, &worker.fanout) == 0);
-    REQUIRE(ws_pool_new(&worker, &worker.ws_pool) == 0);
+    REQUIRE(ws_pool_new(&worker.ws_pool) == 0);
 }
 
 static struct conn *open_conn(void) {

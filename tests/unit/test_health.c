@@ -204,6 +204,8 @@ static void check_ready(unsigned status, const char *reason) {
 }
 
 START_TEST(a_host_is_ready_once_it_has_caught_up) {
+    store_relaxed(&fixture.view.segment.ingest->flags, 0);
+    check_ready(503, "waiting for Kafka");
     store_relaxed(&fixture.view.segment.ingest->flags, INGEST_KAFKA_UP);
     check_ready(503, "catching up with Kafka");
     store_relaxed(&fixture.view.segment.ingest->flags, INGEST_KAFKA_UP | INGEST_CAUGHT_UP);

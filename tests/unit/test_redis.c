@@ -98,6 +98,8 @@ START_TEST(what_is_no_address_is_refused_without_showing_the_password) {
         "redis://:%00@h",
         "redis://:%zz@h",
         "redis:///tmp",
+        "redis://x y",
+        "redis://x%0ay",
         "redis://%2ftmp",
         "unix://tmp",
         "unix:///",
@@ -114,6 +116,25 @@ START_TEST(what_is_no_address_is_refused_without_showing_the_password) {
     ck_assert_int_eq(read_url(path), -EINVAL);
     path[8 + 106] = '\0';
     ck_assert_int_eq(read_url(path), 1);
+}
+END_TEST
+
+START_TEST(what_can_be_no_host_is_refused) {
+    static const char *const wrong[] = {"x y", " h", "h\t", "h/x", "h,i", "[::1]", "h\x01"};
+    static const char *const right[] = {"::1", "fe80::1%eth0", "redis_1.example-2",
+                                        "/run/my redis"};
+    struct options options = none();
+
+    for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++) {
+        options.redis_host = wrong[i];
+        ck_assert_msg(read_options(&options) == -EINVAL, "%s", wrong[i]);
+        ck_assert_ptr_nonnull(strstr(error, "REDIS_HOST: "));
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(right); i++) {
+        options.redis_host = right[i];
+        ck_assert_msg(read_options(&options) == 1, "%s", right[i]);
+        ck_assert_str_eq(address.host, right[i]);
+    }
 }
 END_TEST
 
@@ -243,6 +264,7 @@ int main(void) {
     tcase_add_test(cases, an_address_says_where_and_who);
     tcase_add_test(cases, two_addresses_are_the_same_when_all_of_them_is);
     tcase_add_test(cases, what_is_no_address_is_refused_without_showing_the_password);
+    tcase_add_test(cases, what_can_be_no_host_is_refused);
     tcase_add_test(cases, host_port_and_password_may_stand_alone);
     tcase_add_test(cases, replies_are_read_byte_by_byte);
     tcase_add_test(cases, an_array_of_more_than_may_be_is_refused_before_there_is_memory_for_it);

@@ -32,7 +32,7 @@ static inline void worker_open_parts(void) {
     ck_assert_int_eq(conn_table_new(&worker, &worker.conns), 0);
     ck_assert_int_eq(position_view_new(&worker.view.segment, 1, &worker.position), 0);
     ck_assert_int_eq(fanout_new(&worker, &worker.fanout), 0);
-    ck_assert_int_eq(ws_pool_new(&worker, &worker.ws_pool), 0);
+    ck_assert_int_eq(ws_pool_new(&worker.ws_pool), 0);
 }
 
 static inline void worker_open(uint64_t ring_bytes) {
