@@ -141,6 +141,9 @@ int reload_read(struct worker *worker, const struct options *options, bool dev, 
     worker->external = fresh.external;
     worker->tls = fresh.tls;
     worker->options = options;
+    if (old.auth != NULL && worker->base != NULL) {
+        auth_adopt(worker->auth, old.auth);
+    }
     if (old.middleware != NULL) {
         middleware_adopt(worker->middleware, old.middleware, worker->redis);
     }

@@ -198,6 +198,16 @@ void auth_stop(struct auth *auth) {
     }
 }
 
+void auth_adopt(struct auth *auth, struct auth *old) {
+    for (unsigned i = 0; i < ISSUER_LIST_MAX; i++) {
+        for (unsigned j = 0; j < ISSUER_LIST_MAX; j++) {
+            if (auth->published[i] != NULL && old->published[j] != NULL) {
+                jwks_url_adopt(auth->published[i], old->published[j]);
+            }
+        }
+    }
+}
+
 int auth_ask(struct auth *auth, struct span token, auth_answer *answer, void *context) {
     return auth->service == NULL ? -EAGAIN
                                  : auth_service_ask(auth->service, token, answer, context);

@@ -29,6 +29,9 @@ void auth_keep_claims(struct auth *auth, const struct room_claim_names *names);
 /* Begins to use the auth service, if one is configured, on this loop; auth_stop() before the loop goes. -ENOMEM. */
 int auth_start(struct auth *auth, struct event_base *base, struct stats *stats) MUST_CHECK;
 void auth_stop(struct auth *auth);
+/* After a reload, both started: keys that an issuer has published stay until it has been asked again. `old` is only to
+ * be freed then. */
+void auth_adopt(struct auth *auth, struct auth *old);
 
 /* 0: *out is filled. -EINPROGRESS: only the auth service can tell, auth_ask() it; *code is AUTH_UNAVAILABLE for
  * whoever can't wait. Otherwise -EACCES and *code says what the client is told (INVALID_TOKEN,

@@ -27,6 +27,7 @@ struct jwks_url {
 };
 
 static enum stat_id gauge(const struct jwks_url *source);
+static void replace_keys(struct jwks_url *source, struct jwt_key_set *keys);
 static void fetch(struct jwks_url *source);
 static void on_timer(int fd, short what, void *context);
 static void on_answer(void *context, const struct http_answer *answer);
@@ -85,6 +86,17 @@ void jwks_url_stop(struct jwks_url *source) {
     if (source->stats != NULL) {
         stats_sub(source->stats, gauge(source), 1);
         source->stats = NULL;
+    }
+}
+
+void jwks_url_adopt(struct jwks_url *source, struct jwks_url *old) {
+    const struct jwt_issuer *was = old->issuer;
+
+    jwks_url_stop(old);
+    if (source->issuer->keys == NULL && was->keys != NULL &&
+        strcmp(source->issuer->name, was->name) == 0 && strcmp(source->url, old->url) == 0) {
+        replace_keys(source, was->keys);
+        old->issuer->keys = NULL;
     }
 }
 
@@ -164,12 +176,16 @@ static int take_keys(struct jwks_url *source, const struct http_answer *answer, 
         return error;
     }
     tell_passed_over(source, keys);
+    replace_keys(source, keys);
+    auth_cache_clear(source->cache); /* a key that is gone vouches for nobody any more */
+    return 0;
+}
+
+static void replace_keys(struct jwks_url *source, struct jwt_key_set *keys) {
     stats_sub(source->stats, gauge(source), 1);
     jwt_key_set_free(source->issuer->keys);
     source->issuer->keys = keys;
     stats_add(source->stats, gauge(source), 1);
-    auth_cache_clear(source->cache); /* a key that is gone vouches for nobody any more */
-    return 0;
 }
 
 /* Once, not with each fetch. */

@@ -16,10 +16,14 @@ struct jwks_url;
 int jwks_url_new(struct jwt_issuer *issuer, struct auth_cache *cache, uint64_t refresh_ms,
                  struct jwks_url **out, char *error, size_t error_size) MUST_CHECK;
 void jwks_url_free(struct jwks_url *source);
-/* Begins to fetch on this loop, and counts in `stats` as an issuer whose keys are there or not; jwks_url_stop() before the loop goes. -ENOMEM. */
+/* Begins to fetch on this loop, and counts in `stats` as an issuer whose keys are there or not; jwks_url_stop() before
+ * the loop goes. -ENOMEM. */
 int jwks_url_start(struct jwks_url *source, struct event_base *base, const struct http_tls *tls,
                    struct stats *stats) MUST_CHECK;
 void jwks_url_stop(struct jwks_url *source);
+/* After a reload: `old` is stopped, and its keys verify on until this one has fetched, if both name the same issuer and
+ * address. */
+void jwks_url_adopt(struct jwks_url *source, struct jwks_url *old);
 
 /* A token needs a key that is not there. True: keys are being fetched, so it may be good in a moment. */
 bool jwks_url_wanted(struct jwks_url *source);

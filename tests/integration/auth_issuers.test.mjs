@@ -82,13 +82,16 @@ test('from files: a key verifies its own issuer\'s tokens and no others; a reloa
     });
 });
 
-test('by http: each is fetched from its own place, again for a key that is new, and one that is away harms no other', async () => {
+test('by http: each is fetched from its own place, again for a key that is new, and one that is away harms no other', async t => {
     const published = { '/a': jwks(keys[A]), '/b': jwks(keys[B]) };
     const server = createServer((request, response) => (published[request.url]
         ? response.end(published[request.url]) : response.writeHead(500).end()));
+    t.after(() => server.close().closeAllConnections());
     await new Promise(resolve => server.listen(0, '127.0.0.1', resolve));
     const base = `http://127.0.0.1:${server.address().port}`;
-    await withGateway({ JWT_JWKS_URL: `${A}=${base}/a,${B}=${base}/b`, JWT_JWKS_REFRESH: '300' }, async gateway => {
+    const rooms = join(folder, 'rooms');
+    writeFileSync(rooms, '* none none\n');
+    await withGateway({ JWT_JWKS_URL: `${A}=${base}/a,${B}=${base}/b`, JWT_JWKS_REFRESH: '300', ROOMS_FILE: rooms }, async gateway => {
         await until('both are fetched', async () => await tries(gateway, token(keys[A], { iss: A })) === 'auth_success'
             && await tries(gateway, token(keys[B], { iss: B })) === 'auth_success');
         await until('nothing is being fetched', async () => await tries(gateway, token(keyPair('x'), { iss: A })) === 'INVALID_TOKEN');
@@ -100,9 +103,12 @@ test('by http: each is fetched from its own place, again for a key that is new, 
         assert.equal(await tries(gateway, token(keys[A], { iss: A })), 'auth_success');
         await gateway.printed(/\/a": answers with status 500; the old keys stay/);
         assert.notEqual(await tries(gateway, token(next, { iss: A })), 'auth_success');
+        writeFileSync(rooms, 'chat:* user user\n');
+        gateway.signal('SIGHUP');
+        await gateway.printed(/reloaded; /);
+        assert.equal(await tries(gateway, token(keys[A], { iss: A })), 'auth_success', 'a reload forgets no key');
+        assert.equal(await tries(gateway, token(next, { iss: B })), 'auth_success');
     });
-    server.closeAllConnections();
-    await new Promise(resolve => server.close(resolve));
 });
 
 test('JWT_ISSUER may be a list: for tokens of the secret', () => withGateway({ JWT_ISSUER: `${A},${B}` }, async gateway => {
