@@ -329,19 +329,23 @@ static void await_mark(struct host *host, const char *topic, uint64_t offset) {
     }
 }
 
+static void begin_with_five_events(struct host *host, struct broker *broker) {
+    open_all(host, broker);
+    start(host, broker);
+    host_await_flag(host, INGEST_CAUGHT_UP, true);
+    for (unsigned i = 0; i < 5; i++) {
+        broker_text(broker, "notification.updates", 0, "{\"title\":\"t\",\"message\":\"m\"}");
+        CHECK(host_read(host, HOST_PATIENCE_MS) != NULL, "an event");
+    }
+}
+
 /* The broker that comes after the kill is another one, and has more than the first had: no offset goes back. */
 static void a_topic_made_anew_while_ingest_is_away_is_noticed_though_it_is_longer(void) {
     struct host host;
     struct broker broker, second;
     const struct record *record;
 
-    open_all(&host, &broker);
-    start(&host, &broker);
-    host_await_flag(&host, INGEST_CAUGHT_UP, true);
-    for (unsigned i = 0; i < 5; i++) {
-        broker_text(&broker, "notification.updates", 0, "{\"title\":\"t\",\"message\":\"m\"}");
-        CHECK(host_read(&host, HOST_PATIENCE_MS) != NULL, "an event");
-    }
+    begin_with_five_events(&host, &broker);
     await_mark(&host, "notification.updates", 4);
     host_kill(&host);
     broker_text(&broker, "notification.updates", 0, "{\"title\":\"t\",\"message\":\"m\"}");
@@ -377,13 +381,7 @@ static void offsets_that_went_back_are_said_counted_and_followed(void) {
     const struct record *record;
     char *log;
 
-    open_all(&host, &broker);
-    start(&host, &broker);
-    host_await_flag(&host, INGEST_CAUGHT_UP, true);
-    for (unsigned i = 0; i < 5; i++) {
-        broker_text(&broker, "notification.updates", 0, "{\"title\":\"t\",\"message\":\"m\"}");
-        CHECK(host_read(&host, HOST_PATIENCE_MS) != NULL, "an event");
-    }
+    begin_with_five_events(&host, &broker);
     host_kill(&host);
     broker_open(&second);
     broker_topic(&second, "notification.updates", 1);
