@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 #define MOONX_VERSION "0.1.0"
 
@@ -43,6 +44,15 @@ static inline bool span_equal(struct span a, struct span b) {
 
 static inline bool span_is(struct span a, const char *text) {
     return span_equal(a, span_of(text));
+}
+
+/* Whatever the case of its ASCII letters: names of headers and most words of HTTP are compared so. */
+static inline bool span_equal_caseless(struct span a, struct span b) {
+    return a.length == b.length && (a.length == 0 || strncasecmp(a.data, b.data, a.length) == 0);
+}
+
+static inline bool span_is_caseless(struct span a, const char *text) {
+    return span_equal_caseless(a, span_of(text));
 }
 
 static inline bool span_is_blank(char byte, const char *blanks) {

@@ -1,7 +1,5 @@
 #include "gateway/access/address_client.h"
 
-#include <strings.h>
-
 struct hop {
     bool readable;
     struct address address;
@@ -25,14 +23,9 @@ static bool right_most_stranger(const struct chain *chain, const struct address_
 static void believe(const struct http_request *request, const struct address_list *trusted,
                     struct address_client *client);
 
-static bool named(const struct http_header *header, const char *name) {
-    return header->name.length == strlen(name) &&
-           strncasecmp(header->name.data, name, header->name.length) == 0;
-}
-
 static bool has_header(const struct http_request *request, const char *name) {
     for (unsigned i = 0; i < request->header_count; i++) {
-        if (named(&request->headers[i], name)) {
+        if (span_is_caseless(request->headers[i].name, name)) {
             return true;
         }
     }
@@ -73,7 +66,7 @@ static bool read_header(const struct http_request *request, const char *name, re
     bool found = false;
 
     for (unsigned i = 0; i < request->header_count; i++) {
-        if (named(&request->headers[i], name)) {
+        if (span_is_caseless(request->headers[i].name, name)) {
             found = true;
             read(request->headers[i].value, chain);
         }
@@ -189,7 +182,7 @@ static bool take_element(struct span *text, struct span *hop) {
         if (!take_pair(text, &name, &value)) {
             return false;
         }
-        if (name.length == 3 && strncasecmp(name.data, "for", 3) == 0) {
+        if (span_is_caseless(name, "for")) {
             *hop = found++ == 0 ? value : (struct span){"", 0};
         }
         skip_blanks(text);

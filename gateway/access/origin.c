@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #define ORIGIN_MAX_BYTES 300 /* a scheme, a DNS name of 253 bytes, a port */
 #define PORT_DIGITS      5
@@ -175,8 +174,7 @@ static bool names_token(struct span cookies) {
 static bool has_token_cookie(const struct http_request *request) {
     for (unsigned i = 0; i < request->header_count; i++) {
         const struct http_header *header = &request->headers[i];
-        if (header->name.length == 6 && strncasecmp(header->name.data, "cookie", 6) == 0 &&
-            names_token(header->value)) {
+        if (span_is_caseless(header->name, "cookie") && names_token(header->value)) {
             return true;
         }
     }

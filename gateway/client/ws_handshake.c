@@ -107,15 +107,11 @@ static struct span find_header(struct span head, const char *name) {
     return (struct span){"", 0};
 }
 
-static bool same_word(struct span value, const char *word) {
-    return value.length == strlen(word) && strncasecmp(value.data, word, value.length) == 0;
-}
-
 static const char *wrong_upgrade(struct span head, const char *key) {
     char accept[WS_HANDSHAKE_ACCEPT_BYTES];
     ws_handshake_accept(key, accept);
-    if (!same_word(find_header(head, "Upgrade"), "websocket") ||
-        !same_word(find_header(head, "Connection"), "upgrade")) {
+    if (!span_is_caseless(find_header(head, "Upgrade"), "websocket") ||
+        !span_is_caseless(find_header(head, "Connection"), "upgrade")) {
         return "the 101 answer is no upgrade to WebSocket";
     }
     if (!span_is(find_header(head, "Sec-WebSocket-Accept"), accept)) {

@@ -5,12 +5,6 @@
 #include "gateway/connection/conn_timers.h"
 #include "gateway/http/head_gate.h"
 
-static bool is_continue(struct span value) {
-    static const struct span word = SPAN_LITERAL("100-continue");
-
-    return value.length == word.length && strncasecmp(value.data, word.data, word.length) == 0;
-}
-
 static bool answer_now(struct worker *worker, struct conn *conn, struct http_response *response) {
     conn_answer_page(worker, conn, response);
     http_response_done(response);
@@ -24,8 +18,8 @@ static void invite_body(struct worker *worker, struct conn *conn,
     struct span expected;
 
     if (request->minor > 0 && head_gate_body(conn->input).length == 0 &&
-        http_request_header(request, "expect", &expected) == 1 && is_continue(expected) &&
-        conn_queue_bytes(worker, conn, go_on) != 0) {
+        http_request_header(request, "expect", &expected) == 1 &&
+        span_is_caseless(expected, "100-continue") && conn_queue_bytes(worker, conn, go_on) != 0) {
         conn_kill(worker, conn);
     }
 }

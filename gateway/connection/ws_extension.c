@@ -1,7 +1,5 @@
 #include "gateway/connection/ws_extension.h"
 
-#include <strings.h>
-
 #define BLANKS " \t"
 
 #define DEFLATE             "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
@@ -11,7 +9,6 @@ enum { SERVER_CONTEXT, CLIENT_CONTEXT, SERVER_WINDOW, CLIENT_WINDOW };
 
 static bool next_part(struct span *list, char separator, struct span *part);
 static bool takes_offer(struct span offer, unsigned *seen);
-static bool is_name(struct span text, const char *name);
 static int window_bits(struct span value);
 static bool takes_parameter(struct span parameter, unsigned *seen);
 
@@ -33,7 +30,7 @@ const char *ws_extension_answer(const struct http_request *request) {
 /* `seen` gets a bit for each of its parameters. */
 static bool takes_offer(struct span offer, unsigned *seen) {
     struct span part;
-    if (!next_part(&offer, ';', &part) || !is_name(part, "permessage-deflate")) {
+    if (!next_part(&offer, ';', &part) || !span_is_caseless(part, "permessage-deflate")) {
         return false;
     }
     while (next_part(&offer, ';', &part)) {
@@ -64,7 +61,7 @@ static bool takes_parameter(struct span parameter, unsigned *seen) {
     bool bare = name.length == parameter.length;
     for (unsigned i = 0; i < ARRAY_LENGTH(parameters); i++) {
         const struct parameter *known = &parameters[i];
-        if (!is_name(name, known->name)) {
+        if (!span_is_caseless(name, known->name)) {
             continue;
         }
         bool repeated = (*seen & (1u << i)) != 0;
@@ -89,10 +86,6 @@ static int window_bits(struct span value) {
         }
     }
     return -1;
-}
-
-static bool is_name(struct span text, const char *name) {
-    return text.length == strlen(name) && strncasecmp(text.data, name, text.length) == 0;
 }
 
 /* Takes the part up to the separator (or the end) off the list; false when nothing is left. */

@@ -1,17 +1,12 @@
 #include "gateway/http/http_request.h"
 
 #include <arpa/inet.h>
-#include <strings.h>
 #include <unistd.h>
-
-static bool equal_without_case(struct span a, struct span b) {
-    return a.length == b.length && strncasecmp(a.data, b.data, a.length) == 0;
-}
 
 int http_request_header(const struct http_request *request, const char *name, struct span *value) {
     const struct http_header *found = NULL;
     for (unsigned i = 0; i < request->header_count; i++) {
-        if (!equal_without_case(request->headers[i].name, span_of(name))) {
+        if (!span_is_caseless(request->headers[i].name, name)) {
             continue;
         }
         if (found) {
@@ -45,13 +40,13 @@ bool http_request_next_token(struct span *list, struct span *token) {
 bool http_request_has_token(const struct http_request *request, const char *name,
                             const char *token) {
     for (unsigned i = 0; i < request->header_count; i++) {
-        if (!equal_without_case(request->headers[i].name, span_of(name))) {
+        if (!span_is_caseless(request->headers[i].name, name)) {
             continue;
         }
         struct span list = request->headers[i].value;
         struct span element;
         while (http_request_next_token(&list, &element)) {
-            if (equal_without_case(element, span_of(token))) {
+            if (span_is_caseless(element, token)) {
                 return true;
             }
         }
@@ -106,8 +101,7 @@ static bool is_own_name(struct span host) {
     }
     own[sizeof own - 1] = '\0';
     const struct span label = {own, strcspn(own, ".")};
-    return host.length > 0 &&
-           (equal_without_case(host, span_of(own)) || equal_without_case(host, label));
+    return host.length > 0 && (span_is_caseless(host, own) || span_equal_caseless(host, label));
 }
 
 bool http_request_host_is_no_strangers(const struct http_request *request) {
@@ -119,5 +113,5 @@ bool http_request_host_is_no_strangers(const struct http_request *request) {
     if (host.length > 1 && host.data[host.length - 1] == '.') {
         host.length--; /* the same name, said to be whole */
     }
-    return is_address(host) || equal_without_case(host, span_of("localhost")) || is_own_name(host);
+    return is_address(host) || span_equal_caseless(host, span_of("localhost")) || is_own_name(host);
 }
